@@ -1,0 +1,67 @@
+"""From a configuration to a folder of files."""
+
+import shutil
+from pathlib import Path
+
+from o2r.synthetic import faults, truth
+from o2r.synthetic.config import SimulationConfig
+from o2r.synthetic.schemas import SCHEMAS
+from o2r.synthetic.sources import (
+    billing,
+    capacity,
+    crm,
+    inference,
+    platform,
+    product,
+    quota,
+    revenue,
+    support,
+)
+from o2r.synthetic.world import World, build_world
+from o2r.synthetic.write import (
+    Manifest,
+    Sink,
+    check_replaceable,
+    finish,
+    intact,
+    move_into_place,
+    staging_folder,
+)
+
+SOURCES = (crm, billing, revenue, inference, platform, support, capacity, quota, product)
+
+
+def _write_tables(world: World, folder: Path) -> dict[str, int]:
+    """Write every bronze table of `world`; rows by file name."""
+    sink = Sink(folder)
+    for name, schema in SCHEMAS.items():
+        sink.write(f"{name}.parquet", schema.empty_table())
+    fault_rng = {name: world.rng(f"fault.{name}") for name in world.config.faults}
+    for source in SOURCES:
+        for name, chunk in source.deliver(world):
+            for file_name, part in faults.deliveries(name, chunk, world, fault_rng):
+                sink.write(file_name, part)
+    return sink.close()
+
+
+def generate(config: SimulationConfig, out_dir: Path) -> Manifest:
+    """Simulate `config` and write `<table>.parquet`, `manifest.json`, `synthetic_truth.json`.
+
+    The folder appears complete or not at all. If `out_dir` already holds the unharmed files of the
+    same configuration, nothing is done. Raises FileExistsError if `out_dir` holds files that were
+    not generated here.
+    """
+    out_dir = Path(out_dir)
+    check_replaceable(out_dir)
+    present = intact(out_dir, config.as_dict())
+    if present is not None:
+        return present
+    staged = staging_folder(out_dir)
+    try:
+        rows = _write_tables(build_world(config), staged)
+        manifest = finish(staged, config.as_dict(), rows, truth.effects())
+        move_into_place(staged, out_dir)
+    except BaseException:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
+    return manifest

@@ -1,0 +1,1 @@
+"""One module per source system; `deliver(world)` yields pairs (bronze table, Arrow table)."""
