@@ -1,0 +1,82 @@
+# Everything starts here. Needs Python 3.11 or newer and make; uv is fetched when it is missing.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BOOK_DATABASE := o2r_book
+
+# An own copy of uv, for machines without one that knows the options used below.
+OWN_UV := .o2r/tools/bin/uv
+UV := $(shell uv sync --help 2>/dev/null | grep -q -e --no-default-groups && echo uv || echo $(OWN_UV))
+RUN := $(UV) run --no-sync
+# The first installation shows what it does, later ones only errors.
+QUIET = $(if $(wildcard .venv/bin/o2r),--quiet)
+
+# Only the Python named above and the environment in .venv are used.
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help demo book test lint format bench up down install clean core python uv
+
+help: ## Show these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: core ## From nothing to a filled warehouse: simulated company, all metrics
+	@$(RUN) o2r demo
+
+book: export POSTGRES_DB = $(BOOK_DATABASE)
+book: up ## The book's chapter 12 dataset, in a database of its own
+	@$(RUN) o2r setup
+	@$(RUN) o2r load --dataset chapter12
+	@$(RUN) o2r build
+	@$(RUN) o2r headline
+
+test: install ## Run every test (PYTEST_ARGS="-k name" for some)
+	@$(RUN) pytest $(PYTEST_ARGS)
+
+lint: install ## Run every check of .pre-commit-config.yaml on every file
+	@PATH="$$PWD/.o2r/tools/bin:$$PATH" $(RUN) pre-commit run --all-files
+
+format: install ## Format Python and SQL
+	@$(RUN) ruff check --fix --quiet
+	@$(RUN) ruff format
+	@$(RUN) sqlfluff fix --quiet --processes 0 dbt
+
+bench: install ## Run the benchmarks
+	@for script in benchmarks/*.py; do $(RUN) python "$$script" || exit 1; done
+
+up: core ## Start the warehouse (embedded, unless POSTGRES_HOST is set)
+	@$(RUN) o2r up
+
+down: core ## Stop the embedded warehouse; its data stay
+	@$(RUN) o2r down
+
+install: uv ## Install everything for development into .venv
+	@$(UV) sync --locked $(QUIET) --python "$(PYTHON)"
+
+clean: ## Delete all that these targets made, the embedded warehouse included
+	@if [ -x .venv/bin/o2r ]; then .venv/bin/o2r down; fi
+	rm -rf .o2r .venv dbt/target dbt/logs dbt/dbt_packages dbt/package-lock.yml
+	rm -rf .pytest_cache .ruff_cache .hypothesis
+	find src tests tools benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# What the commands need to run, without the tools for development (which stay when installed).
+core: uv
+	@$(UV) sync --locked --no-default-groups --inexact $(QUIET) --python "$(PYTHON)"
+
+python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "O2R needs Python 3.11 or newer; $(PYTHON) is $$("$(PYTHON)" --version 2>&1)." >&2; \
+	  echo "Name another one: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12" >&2; exit 1; }
+
+# Built aside and moved in as one file, so that an interrupted or second run finds all or nothing.
+uv: python
+	@if [ "$(UV)" = "$(OWN_UV)" ] && [ "$$($(OWN_UV) --version 2>/dev/null | cut -d ' ' -f 2)" != "$(UV_VERSION)" ]; then \
+	  echo "fetching uv $(UV_VERSION)"; aside=".o2r/tools/aside.$$$$"; \
+	  mkdir -p .o2r/tools/bin && trap 'rm -rf "$$aside"' EXIT && \
+	  { "$(PYTHON)" -m venv "$$aside" >/dev/null 2>&1 || { \
+	    echo "$(PYTHON) cannot create virtual environments: install its venv module" \
+	      "(Debian, Ubuntu: apt install python3-venv) or uv" >&2; exit 1; }; } && \
+	  "$$aside/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)" && \
+	  mv -f "$$aside/bin/uv" $(OWN_UV); \
+	fi
