@@ -1,0 +1,1 @@
+"""Bronze: the contracts of its tables and the loader that fills them."""

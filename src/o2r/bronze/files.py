@@ -1,0 +1,268 @@
+"""Finding data files and looking them over before anything is loaded."""
+
+import csv
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from o2r.bronze.records import json_names
+from o2r.errors import UserError
+
+BLOCK = 1 << 20
+FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
+BOM = b"\xef\xbb\xbf"
+QUOTE = ord('"')
+AROUND_QUOTES = np.isin(np.arange(256), list(b',"\r\n'))
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file to load; `name` is its path inside the folder given, `/` between parts."""
+
+    path: Path
+    name: str
+    format: str
+    table_hints: tuple[str, ...]
+
+    @property
+    def compressed(self) -> bool:
+        """True for gzip."""
+        return self.path.suffix.lower() == ".gz"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one pass over a file tells.
+
+    checksum: SHA-256 of the uncompressed bytes.
+    stamp:    size in bytes and time of change, to notice a file that changes while it is loaded.
+    regular:  (CSV) every quote opens, closes or is doubled inside a field, and no line could be
+              taken for an end mark, so that COPY and the csv module read the same rows.
+    """
+
+    checksum: str
+    stamp: tuple[int, int]
+    regular: bool
+
+
+def find_files(path: Path) -> list[DataFile]:
+    """Return the data files of a folder (in order of name, subfolders included) or the one file.
+
+    The table is told by the file name before `__`, else by a folder around it.
+    Raises UserError when there is nothing to load.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    if path.is_file():
+        if not _format(path):
+            raise UserError(f"{path}: not a .csv, .ndjson, .jsonl (or .gz of these) or .parquet")
+        return [_data_file(path, path.parent)]
+    found = [
+        _data_file(item, path)
+        for item in sorted(path.rglob("*"))
+        if item.is_file() and _format(item)
+        if not any(part.startswith((".", "_")) for part in item.relative_to(path).parts)
+    ]
+    if not found:
+        raise UserError(f"{path}: holds no .csv, .ndjson or .parquet file")
+    return found
+
+
+def _format(path: Path) -> str | None:
+    name = path.name.lower()
+    zipped = name.endswith(".gz")
+    found = FORMATS.get(Path(name.removesuffix(".gz")).suffix)
+    return None if zipped and found == "parquet" else found
+
+
+def _data_file(path: Path, root: Path) -> DataFile:
+    relative = path.relative_to(root)
+    folders = [folder.name for folder in relative.parents if folder.name]
+    hints = (path.name.split(".")[0].split("__")[0], *folders, root.resolve().name)
+    return DataFile(path, relative.as_posix(), _format(path), hints)
+
+
+@contextmanager
+def open_bytes(file: DataFile, report: Callable[[int], None] | None = None) -> Iterator[BinaryIO]:
+    """Open the file's uncompressed bytes; `report` gets the number of bytes read on disk so far.
+
+    Raises UserError for a file that cannot be read, a broken gzip among them.
+    """
+    try:
+        with file.path.open("rb") as raw:
+            stream = gzip.GzipFile(fileobj=raw) if file.compressed else raw
+            yield io.BufferedReader(_Reported(stream, raw, report), BLOCK) if report else stream
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise UserError(f"{file.name}: broken gzip file: deliver it again") from None
+    except OSError as error:
+        raise UserError(f"{file.name}: cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def open_text(
+    file: DataFile, report: Callable[[int], None] | None = None, *, skip: int = 0
+) -> Iterator[Iterator[str]]:
+    """Open the file's lines, line ends kept, from byte `skip` on and without a byte order mark.
+
+    Bytes that are not UTF-8 come as `surrogateescape` makes them.
+    """
+    with open_bytes(file, report) as stream:
+        stream.read(skip)
+        encoding = "utf-8" if skip else "utf-8-sig"
+        yield io.TextIOWrapper(stream, encoding, "surrogateescape", newline="")
+
+
+class _Reported(io.RawIOBase):
+    """A readable stream that tells how far the file on disk has been read."""
+
+    def __init__(self, stream: BinaryIO, raw: BinaryIO, report: Callable[[int], None]) -> None:
+        self._stream, self._raw, self._report = stream, raw, report
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self._report(self._raw.tell())
+        return len(data)
+
+
+def survey(file: DataFile) -> Survey:
+    """Read the file once. Raises UserError for an empty one and for UTF-16 or binary content."""
+    seen = stamp(file)
+    digest = hashlib.sha256()
+    quotes = _QuoteCheck()
+    first = True
+    with open_bytes(file) as stream:
+        while block := stream.read(BLOCK):
+            digest.update(block)
+            if file.format == "parquet":
+                continue
+            if first:
+                _refuse_foreign_text(file, block)
+                block = block.removeprefix(BOM)
+                first = False
+            if file.format == "csv":
+                quotes.feed(block)
+    if first and file.format != "parquet":
+        raise UserError(f"{file.name}: the file is empty (0 bytes): deliver it again")
+    return Survey(digest.hexdigest(), seen, quotes.finish())
+
+
+def stamp(file: DataFile) -> tuple[int, int]:
+    """Return size in bytes and time of change in nanoseconds. Raises UserError when it is gone."""
+    try:
+        found = file.path.stat()
+    except OSError as error:
+        raise UserError(f"{file.name}: cannot be read: {error.strerror}") from None
+    return found.st_size, found.st_mtime_ns
+
+
+def _refuse_foreign_text(file: DataFile, block: bytes) -> None:
+    start = block[:4096]
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or start.count(0) * 10 > len(start):
+        raise UserError(f"{file.name}: not UTF-8 text (UTF-16 or binary): save it as UTF-8")
+
+
+class _QuoteCheck:
+    """Tells over a stream of blocks whether a CSV is regular; see Survey."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._tail = b"\n"
+        self._good = True
+
+    def feed(self, block: bytes) -> None:
+        window = self._tail + block
+        self._tail = window[-2:]
+        if not self._good or (b'"' not in window and b"\n\\." not in window):
+            return
+        data = np.frombuffer(window, dtype=np.uint8)
+        positions = np.flatnonzero(data[1:-1] == QUOTE) + 1
+        opens = (np.arange(self._count, self._count + positions.size) % 2) == 0
+        self._count += positions.size
+        neighbours = np.where(opens, data[positions - 1], data[positions + 1])
+        self._good = bool(AROUND_QUOTES[neighbours].all()) and b"\n\\." not in window
+
+    def finish(self) -> bool:
+        self.feed(b"\n")
+        return self._good and self._count % 2 == 0
+
+
+def csv_header(file: DataFile) -> tuple[list[str], int]:
+    """Return the column names of a CSV and the number of bytes before its first data row.
+
+    Raises UserError for a header that is missing, not comma-separated, not UTF-8, or has a column
+    without a name or two of one name.
+    """
+    with open_bytes(file) as stream:
+        block = stream.read(BLOCK)
+    skipped = len(BOM) if block.startswith(BOM) else 0
+    text = io.StringIO(block[skipped:].decode("utf-8", "surrogateescape"), newline="")
+    try:
+        names = next(csv.reader(text, strict=True), [])
+    except csv.Error as error:
+        raise UserError(f"{file.name}: the header cannot be read: {error}") from None
+    if not names:
+        raise UserError(f"{file.name}: no columns: the first line must hold the column names")
+    if len(names) == 1:
+        for separator, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+            if separator in names[0]:
+                raise UserError(f"{file.name}: separated by {word}: export it with commas")
+    if any("\udc80" <= letter <= "\udcff" for letter in "".join(names)):
+        raise UserError(f"{file.name}: the header is not UTF-8: save the file as UTF-8")
+    consumed = text.getvalue()[: text.tell()].encode("utf-8", "surrogateescape")
+    return _checked_names(file, [name.strip() for name in names]), skipped + len(consumed)
+
+
+def column_names(file: DataFile) -> list[str]:
+    """Return the source columns, in order; NDJSON is read to its end for them.
+
+    Raises UserError when there are none that can be used.
+    """
+    if file.format == "csv":
+        return csv_header(file)[0]
+    if file.format == "parquet":
+        return _parquet_names(file)
+    with open_text(file) as lines:
+        names = json_names(lines)
+    if not names:
+        raise UserError(f"{file.name}: no line is a JSON object: deliver one object per line")
+    return _checked_names(file, names)
+
+
+def _parquet_names(file: DataFile) -> list[str]:
+    try:
+        schema = pq.read_schema(file.path)
+    except (pa.ArrowException, OSError):
+        raise UserError(f"{file.name}: not a readable Parquet file: deliver it again") from None
+    for field in schema:
+        if pa.types.is_nested(field.type) or pa.types.is_binary(field.type):
+            raise UserError(
+                f"{file.name}: column '{field.name}' is of type {field.type}: write it as text"
+            )
+    if not schema.names:
+        raise UserError(f"{file.name}: no columns: deliver it again")
+    return _checked_names(file, schema.names)
+
+
+def _checked_names(file: DataFile, names: list[str]) -> list[str]:
+    for position, name in enumerate(names, start=1):
+        if not name:
+            raise UserError(f"{file.name}: column {position} has no name: name or remove it")
+        if len(name.encode()) > 63 or name in ("_row", "_problem"):
+            raise UserError(f"{file.name}: column name '{name[:80]}' cannot be used: rename it")
+        if name in names[: position - 1]:
+            raise UserError(f"{file.name}: two columns are named '{name}': rename one")
+    return names

@@ -1,0 +1,205 @@
+"""`o2r load`: files into bronze, with a ledger, a quarantine, and one transaction per file."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import errors, sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from o2r.bronze.contracts import SCHEMA, Contract, load_contracts
+from o2r.bronze.files import DataFile, Survey, column_names, find_files, stamp, survey
+from o2r.bronze.mapping import FileMapping, Mapping, choose_table, read_mapping, resolve
+from o2r.bronze.split import Splitter
+from o2r.bronze.staging import stage
+from o2r.errors import UserError
+from o2r.settings import Settings, load_settings
+from o2r.warehouse.connection import connect
+
+Progress = Callable[[str, int, int], None]
+"""Called with the file's name, the bytes read so far, and the bytes in all."""
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """One file's outcome, in rows: received = inserted + duplicate + quarantined.
+
+    batch_id is None, and all counts are 0, when the very same file had been loaded before.
+    """
+
+    source_file: str
+    table: str
+    batch_id: int | None
+    received: int = 0
+    inserted: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+
+    @property
+    def already_loaded(self) -> bool:
+        """True when nothing was done."""
+        return self.batch_id is None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A file that has passed inspection; `values` as in Splitter, over the columns `names`."""
+
+    file: DataFile
+    contract: Contract
+    entry: FileMapping
+    look: Survey
+    names: list[str]
+    values: dict[str, sql.Composable]
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the file's content and of the mapping, which may change what becomes of it."""
+        if self.entry == FileMapping():
+            return self.look.checksum
+        return hashlib.sha256(
+            (self.look.checksum + self.entry.model_dump_json()).encode()
+        ).hexdigest()
+
+
+def load(
+    path: Path | str,
+    mapping: Path | str | None = None,
+    dataset: str = "files",
+    *,
+    mix: bool = False,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> list[BatchResult]:
+    """Load a CSV, NDJSON or Parquet file, or every one in a folder, into the bronze tables.
+
+    mapping: YAML file for foreign names, see o2r.bronze.mapping.FileMapping.
+    dataset: goes to the ledger; another dataset than the ledger's is refused unless `mix`.
+
+    Each file is one transaction: either all of it is recorded, or nothing. Names and columns of all
+    files are looked at before the first is loaded. Raises UserError for anything the user can put
+    right; files loaded before it stay loaded, and running again goes on from there.
+    """
+    settings = settings or load_settings()
+    entries = read_mapping(Path(mapping)) if mapping else Mapping()
+    contracts = load_contracts(settings.dbt_dir)
+    jobs = []
+    for file in find_files(Path(path)):
+        entry = entries.of(file)
+        contract = choose_table(file, entry, contracts)
+        look = survey(file)
+        names = column_names(file)
+        values = resolve(file, names, contract, entry)
+        jobs.append(_Job(file, contract, entry, look, names, values))
+
+    connection = connect(settings)
+    try:
+        results = [_load(connection, job, dataset, mix, progress or _silent) for job in jobs]
+        _analyze(connection, {result.table for result in results if result.inserted})
+    finally:
+        connection.close()
+    return results
+
+
+def _load(
+    connection: Connection, job: _Job, dataset: str, mix: bool, progress: Progress
+) -> BatchResult:
+    """Load one file in one transaction."""
+    try:
+        with connection, connection.cursor() as cursor:
+            return _load_in(cursor, job, dataset, mix, progress)
+    except (errors.UndefinedTable, errors.InvalidSchemaName) as error:
+        raise UserError(f"{error.diag.message_primary}: run `o2r setup`") from None
+    except psycopg2.Error as error:
+        reason = error.diag.message_primary or str(error).strip() or type(error).__name__
+        hint = ": check the expressions of the mapping" if job.entry.expressions else ""
+        raise UserError(f"{job.file.name}: nothing loaded: {reason}{hint}") from None
+
+
+def _load_in(cursor: Cursor, job: _Job, dataset: str, mix: bool, progress: Progress) -> BatchResult:
+    file, contract = job.file, job.contract
+    cursor.execute("set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'")
+    cursor.execute("select clock_timestamp()")
+    started_at = cursor.fetchone()[0]
+    # loads of one table wait for each other; what they wait for is committed when they go on
+    cursor.execute(
+        "select pg_advisory_xact_lock(hashtext('o2r load'), hashtext(%s))", (contract.table,)
+    )
+    _claim_warehouse(cursor, dataset, mix)
+    cursor.execute(
+        "select from ops.load_batches where table_name = %s and checksum = %s",
+        (contract.table, job.checksum),
+    )
+    if cursor.rowcount:
+        return BatchResult(file.name, contract.table, None)
+
+    size, _ = job.look.stamp
+    stage(cursor, file, job.names, job.look.regular, lambda done: progress(file.name, done, size))
+    if stamp(file) != job.look.stamp:
+        raise UserError(f"{file.name}: changed while it was loaded: load it when it is complete")
+    split = Splitter(cursor, contract, job.values)
+    received = split.keep_readable()
+    split.reject_unsound()
+    duplicate = split.drop_repeated()
+    duplicate += split.drop_known()
+
+    cursor.execute(
+        "select nextval(pg_get_serial_sequence('ops.load_batches', 'batch_id')), greatest("
+        "clock_timestamp(), max(loaded_at) + interval '1 microsecond') "
+        "from ops.load_batches where table_name = %s",
+        (contract.table,),
+    )
+    batch_id, loaded_at = cursor.fetchone()
+    inserted = split.insert(batch_id, file.name, loaded_at)
+    quarantined = split.count("rejected")
+    result = BatchResult(
+        file.name, contract.table, batch_id, received, inserted, duplicate, quarantined
+    )
+    cursor.execute(
+        "insert into ops.load_batches values "
+        "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())",
+        (
+            batch_id,
+            dataset,
+            file.name,
+            contract.table,
+            job.checksum,
+            received,
+            inserted,
+            duplicate,
+            quarantined,
+            loaded_at,
+            started_at,
+        ),
+    )
+    if quarantined:
+        split.quarantine(batch_id)
+    return result
+
+
+def _claim_warehouse(cursor: Cursor, dataset: str, mix: bool) -> None:
+    """Raise UserError when the ledger holds another dataset, also one being loaded right now."""
+    cursor.execute("select exists (select from ops.load_batches where dataset = %s)", (dataset,))
+    if mix or cursor.fetchone()[0]:
+        return
+    cursor.execute("select pg_advisory_xact_lock(hashtext('o2r dataset'))")
+    cursor.execute("select dataset from ops.load_batches where dataset <> %s limit 1", (dataset,))
+    if cursor.rowcount:
+        raise UserError(
+            f"this database holds the dataset '{cursor.fetchone()[0]}', not '{dataset}': load into "
+            "another one (POSTGRES_DB=other o2r setup, then load), or mix them with --mix"
+        )
+
+
+def _analyze(connection: Connection, tables: set[str]) -> None:
+    """Refresh the planner's statistics, which a caller who does not own a table leaves alone."""
+    with connection, connection.cursor() as cursor:
+        for table in sorted(tables):
+            cursor.execute(sql.SQL("analyze {}").format(sql.Identifier(SCHEMA, table)))
+
+
+def _silent(_name: str, _done: int, _total: int) -> None:
+    """Report no progress."""

@@ -1,0 +1,316 @@
+"""Set-based SQL that takes the rows of `incoming` apart: bad, repeated, new.
+
+Temporary tables, all of this transaction: `typed` (rows that fit the contract, later only the new
+ones) and `rejected` (rows kept out: _row, reason, column_name).
+"""
+
+from collections.abc import Mapping
+
+from psycopg2 import DataError, sql
+from psycopg2.extensions import cursor as Cursor
+
+from o2r.bronze.contracts import SCHEMA, Column, Contract
+
+NEW_PARTITIONS = 120  # per file; rows of further months stay in the default partition
+ISO_SHAPES = {
+    "date": ("____-__-__", "____-__-__ 00:00:00%", "____-__-__T00:00:00%"),
+    "timestamptz": ("____-__-__%",),
+    "timestamp": ("____-__-__%",),
+}
+SUPERSEDED = "superseded by a later row of the same key in this file"
+
+
+class Splitter:
+    """Splits the staged rows of one file for one table; call the methods in this order.
+
+    values: SQL text expression over the columns of `incoming`, for each column of the contract.
+    """
+
+    def __init__(
+        self, cursor: Cursor, contract: Contract, values: Mapping[str, sql.Composable]
+    ) -> None:
+        self._cursor = cursor
+        self._contract = contract
+        self._table = sql.Identifier(SCHEMA, contract.table)
+        self._names = [column.name for column in contract.columns]
+        self._source = sql.SQL("(select _row, _problem, {} from incoming) as source").format(
+            _comma(
+                sql.SQL("{} as {}").format(value, sql.Identifier(name))
+                for name, value in values.items()
+            )
+        )
+
+    def keep_readable(self) -> int:
+        """Move the rows whose values fit their types into `typed`, the others to `rejected`.
+
+        Returns the number of rows received. It first casts every row; only when a cast fails are
+        all values tested one by one.
+        """
+        self._run(
+            "create temp table rejected (_row bigint, reason text, column_name text) on commit drop"
+        )
+        received = self.count("incoming")
+        self._run("savepoint cast_all")
+        try:
+            kept = self._cast(tested=False)
+        except DataError:
+            self._run("rollback to savepoint cast_all")
+            kept = self._cast(tested=True)
+        if kept < received:
+            self._reject_unreadable()
+        return received
+
+    def reject_unsound(self) -> None:
+        """Move rows that break a check, or hold NaN, from `typed` to `rejected`."""
+        faults = [
+            (f"{column.name}: not a finite number", column.name, f"\"{column.name}\" <> 'NaN'")
+            for column in self._contract.columns
+            if column.data_type.startswith("numeric")
+        ] + [
+            (f"check failed: {check}", self._column_of(check), check)
+            for check in self._contract.checks
+        ]
+        if not faults:
+            return
+        broken = [sql.SQL("(({}) is false)").format(sql.SQL(check)) for *_, check in faults]
+        self._run(
+            "with unsound as (delete from typed where {any} returning *) "
+            "insert into rejected select _row, concat_ws('; ', {reasons}), "
+            "case {columns} end from unsound",
+            any=sql.SQL(" or ").join(broken),
+            reasons=_comma(
+                sql.SQL("case when {} then {} end").format(test, sql.Literal(reason))
+                for test, (reason, *_) in zip(broken, faults, strict=True)
+            ),
+            columns=sql.SQL(" ").join(
+                sql.SQL("when {} then {}").format(test, sql.Literal(name))
+                for test, (_, name, _) in zip(broken, faults, strict=True)
+            ),
+        )
+
+    def drop_repeated(self) -> int:
+        """Keep the last row of each key in `typed`; returns how many equal rows went.
+
+        Rows that differ from the last one of their key go to `rejected`.
+        """
+        self._run(
+            "create temp table repeated on commit drop as "
+            "select hash_record_extended(row({key}), 0) as hash from typed "
+            "group by 1 having count(*) > 1"
+        )
+        if not self._cursor.rowcount:
+            return 0
+        self._run(
+            "create temp table losers on commit drop as "
+            "with candidate as (select * from typed "
+            "where hash_record_extended(row({key}), 0) in (select hash from repeated)), "
+            "winner as (select distinct on ({key}) * from candidate order by {key}, _row desc) "
+            "select candidate._row, {same} as equal from candidate join winner on {same_key} "
+            "where candidate._row <> winner._row",
+            same=_same(self._names, "candidate", "winner"),
+            same_key=_equal(self._contract.business_key, "candidate", "winner"),
+        )
+        self._run("delete from typed using losers where typed._row = losers._row")
+        self._run(
+            "insert into rejected select _row, {reason} from losers where not equal",
+            reason=sql.Literal(SUPERSEDED),
+        )
+        return self.count("losers where equal")
+
+    def drop_known(self) -> int:
+        """Drop from `typed` the rows equal to the latest version of their key in bronze.
+
+        Returns how many. What stays is new, or a correction. Only the months that the file touches
+        are searched for equal rows: an equal row has the same month.
+        """
+        column = self._contract.partition_column
+        near = sql.SQL("true")
+        if column:
+            self._run("select min({part}), max({part}) from typed")
+            first, last = self._cursor.fetchone()
+            near = sql.SQL("known.{} between {} and {}").format(
+                sql.Identifier(column), sql.Literal(first), sql.Literal(last)
+            )
+        self._run("select exists (select from {table} as known where {near})", near=near)
+        if not self._cursor.fetchone()[0]:
+            return 0
+        self._run("analyze typed")
+        keys = (*self._contract.business_key, *([column] if column else []))
+        self._run(
+            "create temp table seen on commit drop as "
+            "select typed._row, max(known.loaded_at) as loaded_at "
+            "from typed join {table} as known on {same_key} and {near} where {same} "
+            "group by typed._row",
+            near=near,
+            same_key=_equal(dict.fromkeys(keys), "typed", "known"),
+            same=_same(self._names, "typed", "known"),
+        )
+        if not self._cursor.rowcount:
+            return 0
+        self._run("analyze seen")
+        self._run(
+            "delete from seen using typed, {table} as later where seen._row = typed._row "
+            "and {same_key} and later.loaded_at > seen.loaded_at",
+            same_key=_equal(self._contract.business_key, "typed", "later"),
+        )
+        self._run("delete from typed using seen where typed._row = seen._row")
+        return self._cursor.rowcount
+
+    def insert(self, batch_id: int, source_file: str, loaded_at: object) -> int:
+        """Insert what is left of `typed` into bronze, with its partitions; returns how many.
+
+        In order of the key, so that the index of the primary key grows page by page.
+        """
+        if self._contract.partition_column:
+            self._run(
+                "select ops.ensure_month_partition({regclass}, month) from ("
+                "select date_trunc('month', {part} at time zone 'UTC')::date as month from typed "
+                "group by 1 order by count(*) desc, 1 limit {limit}) as months",
+                regclass=sql.Literal(f"{SCHEMA}.{self._contract.table}"),
+                limit=sql.Literal(NEW_PARTITIONS),
+            )
+        self._run(
+            "insert into {table} ({names}, loaded_at, batch_id, source_file) "
+            "select {names}, {loaded_at}, {batch_id}, {source_file} from typed order by {key}",
+            loaded_at=sql.Literal(loaded_at),
+            batch_id=sql.Literal(batch_id),
+            source_file=sql.Literal(source_file),
+        )
+        return self._cursor.rowcount
+
+    def quarantine(self, batch_id: int) -> None:
+        """Write `rejected` to ops.quarantined_rows with the row as it was delivered."""
+        self._run(
+            "select attname from pg_attribute where attrelid = 'incoming'::regclass "
+            "and attnum > 0 order by attnum offset 2 limit 1"
+        )
+        self._run(
+            "insert into ops.quarantined_rows "
+            "select {batch_id}, _row, {table_name}, reason, column_name, "
+            "case when _problem is null then (to_jsonb(incoming) - '_row' - '_problem')::text "
+            "else incoming.{first} end from rejected join incoming using (_row)",
+            batch_id=sql.Literal(batch_id),
+            table_name=sql.Literal(self._contract.table),
+            first=sql.Identifier(self._cursor.fetchone()[0]),
+        )
+
+    def count(self, rows: str) -> int:
+        """Count the rows of a temporary table of this transaction."""
+        self._cursor.execute(f"select count(*) from {rows}")
+        return self._cursor.fetchone()[0]
+
+    def _cast(self, *, tested: bool) -> int:
+        self._run(
+            "create temp table typed on commit drop as select _row, {values} "
+            "from {source} where _problem is null and {fits}",
+            values=_comma(
+                sql.SQL("{0}::{1} as {0}").format(
+                    sql.Identifier(column.name), sql.SQL(column.data_type)
+                )
+                for column in self._contract.columns
+            ),
+            fits=sql.SQL(" and ").join(
+                test
+                for column in self._contract.columns
+                for test in (_present(column), _fits(column, tested=tested))
+                if test
+            ),
+        )
+        return self._cursor.rowcount
+
+    def _reject_unreadable(self) -> None:
+        faults = [
+            (column.name, f"{column.name}: {text}", test)
+            for column in self._contract.columns
+            for text, test in (
+                ("required", _present(column)),
+                (f"not a valid {_plain_type(column)}", _fits(column, tested=True)),
+            )
+            if test
+        ]
+        self._run(
+            "insert into rejected select * from (select _row, "
+            "coalesce(_problem, nullif(concat_ws('; ', {reasons}), '')) as reason, "
+            "case when _problem is null then case {columns} end end from {source}) as judged "
+            "where reason is not null",
+            reasons=_comma(
+                sql.SQL("case when not {} then {} end").format(test, sql.Literal(reason))
+                for _, reason, test in faults
+            ),
+            columns=sql.SQL(" ").join(
+                sql.SQL("when not {} then {}").format(test, sql.Literal(name))
+                for name, _, test in faults
+            ),
+        )
+
+    def _column_of(self, check: str) -> str | None:
+        """Return the first column of the contract that a check names."""
+        words = check.replace("(", " ").replace(")", " ").split()
+        return next((word for word in words if word in self._names), None)
+
+    def _run(self, statement: str, **parts: sql.Composable) -> None:
+        part = self._contract.partition_column
+        self._cursor.execute(
+            sql.SQL(statement).format(
+                **{
+                    "table": self._table,
+                    "source": self._source,
+                    "names": _comma(map(sql.Identifier, self._names)),
+                    "key": _comma(map(sql.Identifier, self._contract.business_key)),
+                    "part": sql.Identifier(part) if part else None,
+                }
+                | parts
+            )
+        )
+
+
+def _comma(parts: object) -> sql.Composable:
+    return sql.SQL(", ").join(parts)
+
+
+def _present(column: Column) -> sql.Composable | None:
+    """Test that a required value is neither null nor blank; None for an optional column."""
+    if not column.required:
+        return None
+    return sql.SQL("coalesce(btrim({}) <> '', false)").format(sql.Identifier(column.name))
+
+
+def _fits(column: Column, *, tested: bool) -> sql.Composable | None:
+    """Test a value's type, true for null; None when any text will do.
+
+    Dates must be ISO 8601: `01/02/2026` is ambiguous, `now` and `infinity` are no facts. Without
+    `tested` only the shape is looked at, and the cast itself must do the rest.
+    """
+    name = sql.Identifier(column.name)
+    tests = []
+    if column.data_type in ISO_SHAPES:
+        shapes = [
+            sql.SQL("{} like {}").format(name, sql.Literal(shape))
+            for shape in ISO_SHAPES[column.data_type]
+        ]
+        tests.append(sql.SQL("(({}) is not false)").format(sql.SQL(" or ").join(shapes)))
+    if tested and column.data_type != "text":
+        tests.append(
+            sql.SQL("(pg_input_is_valid({}, {}) is not false)").format(
+                name, sql.Literal(column.data_type)
+            )
+        )
+    return sql.SQL("({})").format(sql.SQL(" and ").join(tests)) if tests else None
+
+
+def _plain_type(column: Column) -> str:
+    return f"{'ISO 8601 ' if column.data_type in ISO_SHAPES else ''}{column.data_type}"
+
+
+def _equal(keys: object, left: str, right: str) -> sql.Composable:
+    return sql.SQL(" and ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(left, key), sql.Identifier(right, key))
+        for key in keys
+    )
+
+
+def _same(names: list[str], left: str, right: str) -> sql.Composable:
+    """Compare whole rows, null equal to null."""
+    return sql.SQL("(row({}) is not distinct from row({}))").format(
+        *(_comma(sql.Identifier(side, name) for name in names) for side in (left, right))
+    )

@@ -1,0 +1,337 @@
+"""The command `o2r`: thin commands, each of which calls one function and prints its answer."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from o2r.errors import UserError
+
+if TYPE_CHECKING:
+    from o2r.bronze.loader import BatchResult
+    from o2r.warehouse.query import Answer
+
+
+class _Group(TyperGroup):
+    """Turns a UserError into one line on stderr and exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=_Group,
+    help="O2R, the Observability-to-Revenue analytics platform.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def up(
+    port: Annotated[
+        int | None, typer.Option(help="Also listen on this TCP port of 127.0.0.1.")
+    ] = None,
+) -> None:
+    """Start the embedded server, unless POSTGRES_HOST names one."""
+    from o2r.settings import load_settings
+    from o2r.warehouse import embedded
+
+    settings = load_settings(tcp_port=port) if port else load_settings()
+    if not settings.embedded:
+        typer.echo(f"nothing to start: POSTGRES_HOST is {settings.host}")
+        return
+    server = embedded.up(settings)
+    typer.echo(f"running: process {server.pid}, socket folder {server.socket_dir}")
+    if server.tcp:
+        typer.echo(
+            f"127.0.0.1:{server.port}, user {embedded.SUPERUSER}, password in "
+            f"{embedded.password_file(settings)}"
+        )
+
+
+@app.command()
+def down() -> None:
+    """Stop the embedded server."""
+    from o2r.settings import load_settings
+    from o2r.warehouse import embedded
+
+    typer.echo("stopped" if embedded.down(load_settings()) else "was not running")
+
+
+@app.command()
+def status() -> None:
+    """Say where the warehouse runs and what bronze holds."""
+    from o2r.settings import load_settings
+    from o2r.warehouse import health
+    from o2r.warehouse.query import Answer
+
+    settings = load_settings()
+    found = health.status(settings)
+    typer.echo(f"PostgreSQL {found.version}, {found.where}")
+    typer.echo(f"databases: {', '.join(found.databases)} (in use: {settings.database})")
+    if not found.rows:
+        typer.echo("no bronze tables yet: run `o2r setup`")
+        return
+    filled = [(table, rows) for table, rows in found.rows.items() if rows]
+    typer.echo(f"bronze: {len(found.rows)} tables, {len(filled)} with rows")
+    if filled:
+        _print_answer(Answer(["table", "rows"], filled, ""))
+
+
+@app.command()
+def setup() -> None:
+    """Create the database, schemas, roles, bronze tables and grants; safe to run again."""
+    from o2r.settings import load_settings
+    from o2r.warehouse import setup as run_setup
+
+    settings = load_settings()
+    done = run_setup(settings)
+    typer.echo(f"database {settings.database}: {len(done)} scripts run")
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help="A statement; - reads it from stdin.")],
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Allow changes.")] = False,
+) -> None:
+    """Query the warehouse (read-only unless --write)."""
+    from o2r.settings import load_settings
+    from o2r.warehouse.query import run_sql, write_csv
+
+    answer = run_sql(
+        load_settings(), sys.stdin.read() if statement == "-" else statement, write=write
+    )
+    if not answer.columns:
+        typer.echo(answer.message, err=csv)
+    elif csv:
+        write_csv(answer, sys.stdout)
+    else:
+        _print_answer(answer)
+
+
+@app.command()
+def doctor() -> None:
+    """Check that everything O2R needs is there; exit code 1 if not."""
+    from o2r.settings import load_settings
+    from o2r.warehouse import health
+
+    checks = health.doctor(load_settings())
+    for check in checks:
+        typer.echo(f"{'ok  ' if check.good else 'FAIL'} {check.name}: {check.detail}")
+    if not all(check.good for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def load(
+    path: Annotated[
+        Path | None, typer.Argument(help="CSV, NDJSON or Parquet file, or a folder of them.")
+    ] = None,
+    mapping: Annotated[Path | None, typer.Option(help="YAML file for foreign names.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="chapter12 or demo, instead of a path.")
+    ] = None,
+    mix: Annotated[
+        bool, typer.Option("--mix", help="Allow a second dataset in this database.")
+    ] = False,
+) -> None:
+    """Load files into bronze; bad rows go to ops.quarantined_rows."""
+    from o2r.bronze import loader
+    from o2r.bronze.datasets import load_dataset
+    from o2r.settings import load_settings
+
+    if (path is None) == (dataset is None):
+        raise UserError("o2r load: give either a path or --dataset")
+    if dataset and mapping:
+        raise UserError("o2r load: --mapping goes with a path; a dataset has its own")
+    settings = load_settings()
+    with _progress() as progress:
+        if dataset:
+            results = load_dataset(dataset, settings, mix=mix, progress=progress)
+        else:
+            results = loader.load(path, mapping, mix=mix, settings=settings, progress=progress)
+    _print_results(results)
+
+
+@app.command()
+def generate(
+    accounts: Annotated[int, typer.Option(help="Accounts that ever signed up.")] = 200,
+    weeks: Annotated[int, typer.Option(help="Weeks of telemetry.")] = 26,
+    events: Annotated[int, typer.Option(help="Requests, roughly.")] = 500_000,
+    seed: Annotated[int, typer.Option(help="Seed; the same gives the same bytes.")] = 7,
+    end_date: Annotated[
+        str | None, typer.Option(help="Last day, YYYY-MM-DD; default yesterday (UTC).")
+    ] = None,
+    faults: Annotated[
+        str, typer.Option(help="Delivery faults, comma-separated: late,duplicate,malformed,...")
+    ] = "",
+) -> None:
+    """Simulate a company for `o2r load --dataset demo`."""
+    from datetime import date
+
+    from o2r.demo import yesterday
+    from o2r.settings import load_settings
+    from o2r.synthetic import SimulationConfig
+    from o2r.synthetic import generate as simulate
+
+    try:
+        config = SimulationConfig(
+            end_date=date.fromisoformat(end_date) if end_date else yesterday(),
+            accounts=accounts,
+            weeks=weeks,
+            events=events,
+            seed=seed,
+            faults=tuple(name.strip() for name in faults.split(",") if name.strip()),
+        )
+    except ValueError as error:
+        raise UserError(f"o2r generate: {error}") from None
+    settings = load_settings()
+    simulate(config, settings.demo_dir)
+    typer.echo(f"written to {settings.demo_dir}; load it with `o2r load --dataset demo`")
+
+
+@app.command()
+def deps() -> None:
+    """Install the dbt packages: from the package hub, else the offline stand-ins."""
+    from o2r.packages import install_packages
+    from o2r.settings import load_settings
+
+    typer.echo(install_packages(load_settings().dbt_dir))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def build(
+    context: typer.Context,
+    target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
+) -> None:
+    """Build and test silver and gold; further arguments go to `dbt build`."""
+    from o2r.settings import load_settings
+    from o2r.transform import build as run_build
+
+    run_build(load_settings(), target, context.args)
+
+
+@app.command()
+def demo() -> None:
+    """Start, simulate, load, build, and print the headline numbers."""
+    from o2r.demo import run_demo
+    from o2r.settings import load_settings
+
+    run_demo(load_settings(), typer.echo)
+    headline()
+
+
+@app.command()
+def headline() -> None:
+    """Print the headline metrics of the newest complete week."""
+    from o2r.demo import headline as read_headline
+    from o2r.settings import load_settings
+    from o2r.warehouse.query import Answer
+
+    rows = read_headline(load_settings())
+    if not rows:
+        raise UserError("no metric values yet: run `o2r build`")
+    typer.echo(f"\nHeadline metrics, week of {rows[0][-1]}")
+    _print_answer(Answer(["metric", "value", "unit", "week before"], [r[:4] for r in rows], ""))
+    typer.echo(
+        "Where to look next:\n"
+        '  every number      o2r sql "select * from mart_gold.metric_values limit 20"\n'
+        '  what it means     o2r sql "select metric, formula, unit from mart_gold.metric_catalog"\n'
+        '  what moved        o2r sql "select sentence from mart_gold.o2r_weekly_story '
+        "where movement like 'unusually%' order by week_start desc limit 10\"\n"
+        '  what came first   o2r sql "select cause, outcome, lag_weeks, correlation, pair_count '
+        'from mart_gold.o2r_signal_chain where is_best_lag and is_significant"'
+    )
+
+
+def _print_results(results: list[BatchResult]) -> None:
+    """Print one line per file, then where the rows kept out can be seen."""
+    from o2r.warehouse.query import Answer
+
+    names = ["file", "table", "received", "inserted", "duplicate", "quarantined", "batch"]
+    rows = [
+        (
+            result.source_file,
+            result.table,
+            result.received,
+            result.inserted,
+            result.duplicate,
+            result.quarantined,
+            "already loaded" if result.already_loaded else result.batch_id,
+        )
+        for result in results
+    ]
+    _print_answer(Answer(names, rows, ""))
+    batches = [str(result.batch_id) for result in results if result.quarantined]
+    if batches:
+        typer.echo(
+            'rows kept out: o2r sql "select batch_id, row_number, reason, original from '
+            f'ops.quarantined_rows where batch_id in ({", ".join(batches)})"'
+        )
+
+
+def _print_answer(answer: Answer) -> None:
+    """Print rows as a table as wide as its content, numbers to the right."""
+    from decimal import Decimal
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.measure import Measurement
+    from rich.table import Table
+    from rich.text import Text
+
+    from o2r.warehouse.query import text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for position, name in enumerate(answer.columns):
+        numeric = any(isinstance(row[position], int | float | Decimal) for row in answer.rows)
+        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=True)
+    for row in answer.rows:
+        table.add_row(*(Text(text(value)) for value in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        unlimited = console.options.update(max_width=100_000)
+        console = Console(width=Measurement.get(console, unlimited, table).maximum)
+    console.print(table)
+
+
+class _progress:  # noqa: N801 - used as a function
+    """Context of a progress bar on stderr when it is a terminal; gives the loader's callback."""
+
+    def __enter__(self) -> Any:
+        self._bar = None
+        if not sys.stderr.isatty():
+            return None
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._bar.start()
+        tasks: dict[str, Any] = {}
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = self._bar.add_task(name, total=total)
+            self._bar.update(tasks[name], completed=done)
+
+        return show
+
+    def __exit__(self, *_error: object) -> None:
+        if self._bar:
+            self._bar.stop()

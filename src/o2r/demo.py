@@ -1,0 +1,88 @@
+"""From nothing to a filled warehouse, and the headline numbers of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+from o2r.settings import Settings
+from o2r.warehouse import connect
+
+HEADLINE = (
+    "weekly_revenue", "weekly_growth_rate_pct", "ytd_revenue", "target_attainment_pct", "arr",
+    "nrr_pct", "active_accounts", "retention_rate_pct", "usage_retention_rate_pct",
+    "adoption_rate_pct", "cs_score", "error_rate_pct", "latency_p90_ms", "throttle_rate_pct",
+    "uptime_pct", "ticket_volume",
+)  # fmt: skip
+"""Metrics of the demo's closing table, in order."""
+
+
+def yesterday() -> date:
+    """The last complete day in UTC, the default end of a simulation."""
+    return datetime.now(UTC).date() - timedelta(days=1)
+
+
+def run_demo(settings: Settings, say: Callable[[str], None]) -> None:
+    """Start the warehouse, simulate the demo, load it and build it; each step only if needed.
+
+    A demo that was generated before is kept as it is, so a second run changes no number.
+    Raises UserError when a step fails.
+    """
+    from o2r.bronze.datasets import load_dataset
+    from o2r.synthetic import SimulationConfig, generate
+    from o2r.transform import build
+    from o2r.warehouse import embedded, setup
+
+    if settings.embedded:
+        say("1/4 starting the embedded PostgreSQL")
+        embedded.up(settings)
+    else:
+        say(f"1/4 using the PostgreSQL server {settings.host}")
+    setup(settings)
+    if (settings.demo_dir / "manifest.json").is_file():
+        say(f"2/4 keeping the demo data in {settings.demo_dir}")
+    else:
+        say(f"2/4 simulating a company into {settings.demo_dir}")
+        generate(SimulationConfig(end_date=yesterday()), settings.demo_dir)
+    results = load_dataset("demo", settings)
+    inserted = sum(result.inserted for result in results)
+    say(f"3/4 bronze: {inserted:,} new rows from {len(results)} files")
+    say("4/4 building and testing silver and gold (a minute or two the first time)")
+    if not build(settings, quiet=True, only_if_changed=True):
+        say("    gold is up to date")
+
+
+def headline(settings: Settings) -> list[tuple]:
+    """The newest complete week of the headline metrics.
+
+    Returns rows (metric, value, unit, week before, week), values as Decimal, None when missing.
+    """
+    connection = connect(settings)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                with newest as (
+                    select max(period_start) as week_start from mart_gold.metric_values
+                    where grain = 'week' and is_complete and metric = 'weekly_revenue'
+                )
+                select
+                    catalog.metric_name, round(this_week.value, 2), catalog.unit,
+                    round(week_before.value, 2), newest.week_start
+                from unnest(%s::text[]) with ordinality as wanted (metric, position)
+                cross join newest
+                join mart_gold.metric_catalog as catalog using (metric)
+                left join mart_gold.metric_values as this_week
+                    on this_week.metric = wanted.metric and this_week.grain = 'week'
+                    and this_week.dimension = 'all' and this_week.period_start = newest.week_start
+                left join mart_gold.metric_values as week_before
+                    on week_before.metric = wanted.metric and week_before.grain = 'week'
+                    and week_before.dimension = 'all'
+                    and week_before.period_start = newest.week_start - 7
+                order by wanted.position
+                """,
+                (list(HEADLINE),),
+            )
+            return cursor.fetchall()
+    finally:
+        connection.close()

@@ -1,0 +1,1 @@
+"""Checks of the dbt project that dbt and sqlfluff do not make."""

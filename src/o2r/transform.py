@@ -1,0 +1,124 @@
+"""Run dbt on the warehouse: the one way in which the CLI, the DAGs and the tests build silver and gold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from o2r.errors import UserError
+from o2r.packages import install_packages
+from o2r.settings import Settings
+from o2r.warehouse import connect, environment
+
+TARGETS = ("personal", "dev", "ci", "prod")
+PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
+GENERATED = ("target", "dbt_packages", "logs")
+
+
+def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> int:
+    """Run one dbt command against the warehouse and return its exit code.
+
+    Compiled files and logs go to `<home>/dbt/<target>`, so that builds of several warehouses and
+    the `target/` of someone at work in the project never meet.
+    Raises UserError for an unknown target.
+    """
+    if target not in TARGETS:
+        raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
+    install_packages(settings.dbt_dir)
+    work = settings.home / "dbt" / f"{settings.database}_{target}"
+    work.mkdir(parents=True, exist_ok=True)
+    variables = os.environ | environment(settings)
+    variables |= {
+        "DBT_TARGET": target,
+        "DBT_TARGET_PATH": str(work / "target"),
+        "DBT_LOG_PATH": str(work / "logs"),
+        "DBT_PROJECT_DIR": str(settings.dbt_dir),
+        "DBT_PROFILES_DIR": str(settings.dbt_dir),
+    }
+    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments]
+    return subprocess.run(command, cwd=settings.dbt_dir, env=variables, check=False).returncode
+
+
+def build(
+    settings: Settings,
+    target: str = "prod",
+    arguments: Sequence[str] = (),
+    *,
+    quiet: bool = False,
+    only_if_changed: bool = False,
+) -> bool:
+    """Build and test seeds, silver and gold (`dbt build`); return False when there was nothing to do.
+
+    arguments: further arguments of `dbt build`, such as `--select` or `--vars`.
+    quiet: print nothing but errors.
+    only_if_changed: do nothing when the last complete build of this target succeeded on the same
+        batches with the same project; bronze rows without a batch are not seen by this check.
+    Raises UserError when a model or a test fails; what failed has been printed by then.
+    """
+    fingerprint = _fingerprint(settings, arguments)
+    if only_if_changed and fingerprint == _last_fingerprint(settings, target):
+        return False
+    code = dbt(settings, [*(["--quiet"] if quiet else []), "build", *arguments], target)
+    if code != 0:
+        raise UserError(
+            f"dbt build of target {target} failed: correct what is printed above, then run it again"
+        )
+    _record(settings, target, fingerprint)
+    return True
+
+
+def _fingerprint(settings: Settings, arguments: Sequence[str]) -> str:
+    """SHA-256 over the dbt project, the arguments and the batches in the ledger."""
+    digest = hashlib.sha256(json.dumps(list(arguments)).encode())
+    for path in _project_files(settings.dbt_dir):
+        digest.update(path.relative_to(settings.dbt_dir).as_posix().encode())
+        digest.update(path.read_bytes())
+    connection = connect(settings)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select batch_id, checksum from ops.load_batches order by batch_id")
+            digest.update(json.dumps(cursor.fetchall()).encode())
+    finally:
+        connection.close()
+    return digest.hexdigest()
+
+
+def _project_files(dbt_dir: Path) -> Iterator[Path]:
+    """The files that decide what a build gives, in a fixed order."""
+    for path in sorted(dbt_dir.rglob("*")):
+        if path.suffix in PROJECT_SUFFIXES and path.relative_to(dbt_dir).parts[0] not in GENERATED:
+            yield path
+
+
+def _last_fingerprint(settings: Settings, target: str) -> str | None:
+    """Fingerprint of the newest successful build of the target, None when there is none."""
+    connection = connect(settings)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select fingerprint from ops.builds where target = %s "
+                "order by build_id desc limit 1",
+                (target,),
+            )
+            row = cursor.fetchone()
+    finally:
+        connection.close()
+    return row[0] if row else None
+
+
+def _record(settings: Settings, target: str, fingerprint: str) -> None:
+    """Note a successful build in ops.builds."""
+    connection = connect(settings)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "insert into ops.builds (target, fingerprint) values (%s, %s)",
+                (target, fingerprint),
+            )
+    finally:
+        connection.close()

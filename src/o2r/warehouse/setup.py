@@ -1,0 +1,89 @@
+"""`o2r setup`: the database and the numbered, re-runnable scripts in `database_scripts/`."""
+
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import errors, sql
+
+from o2r.bronze.contracts import BOOKKEEPING, SCHEMA, load_contracts
+from o2r.errors import UserError
+from o2r.settings import Settings
+from o2r.warehouse.connection import connect
+
+OLDEST_SERVER = 160000
+
+
+def setup(settings: Settings) -> list[str]:
+    """Create the database if missing and run every script in order, in one transaction.
+
+    Running it again changes nothing. Returns the names of the scripts.
+    Raises UserError naming the script that failed; then nothing of this run stays.
+    """
+    _create_database(settings)
+    paths = scripts(settings)
+    with connect(settings) as connection, connection.cursor() as cursor:
+        if connection.server_version < OLDEST_SERVER:
+            raise UserError(f"PostgreSQL 16 or newer is needed, this is {server_version(cursor)}")
+        cursor.execute("select pg_advisory_xact_lock(hashtext('o2r setup'))")
+        for path in paths:
+            try:
+                cursor.execute(path.read_text())
+            except psycopg2.Error as error:
+                reason = error.diag.message_primary or str(error)
+                raise UserError(f"script {path.name}: {reason}") from None
+        _describe(cursor, settings)
+    connection.close()
+    return [path.name for path in paths]
+
+
+def scripts(settings: Settings) -> list[Path]:
+    """Return the scripts in the order in which they run."""
+    return sorted(settings.scripts_dir.glob("[0-9][0-9][0-9]_*.sql"))
+
+
+def server_version(cursor: psycopg2.extensions.cursor) -> str:
+    """Return the server's version, such as 18.4."""
+    cursor.execute("show server_version")
+    return cursor.fetchone()[0].split()[0]
+
+
+def _create_database(settings: Settings) -> None:
+    """Create the settings' database unless it can already be entered."""
+    try:
+        connect(settings).close()
+        return
+    except UserError as error:
+        if "does not exist" not in str(error):
+            raise
+    connection = connect(settings, database="postgres", autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("create database {} encoding 'UTF8' template template0").format(
+                    sql.Identifier(settings.database)
+                )
+            )
+    except (errors.DuplicateDatabase, errors.UniqueViolation):
+        pass  # another `o2r setup` was faster
+    except psycopg2.Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"cannot create database {settings.database}: {reason}") from None
+    finally:
+        connection.close()
+
+
+def _describe(cursor: psycopg2.extensions.cursor, settings: Settings) -> None:
+    """Write the descriptions of the contracts to the bronze tables and columns."""
+    for contract in load_contracts(settings.dbt_dir).values():
+        table = sql.Identifier(SCHEMA, contract.table)
+        described = {column.name: column.description for column in contract.columns} | BOOKKEEPING
+        comments = [
+            sql.SQL("comment on table {} is {}").format(table, sql.Literal(contract.description)),
+            *(
+                sql.SQL("comment on column {}.{} is {}").format(
+                    table, sql.Identifier(name), sql.Literal(text)
+                )
+                for name, text in described.items()
+            ),
+        ]
+        cursor.execute(sql.SQL(";").join(comments))

@@ -1,0 +1,113 @@
+"""A server of the tests' own, and fresh databases on it.
+
+The server lives in a temporary O2R_HOME for the whole session (one per pytest-xdist worker). No
+variable of the caller's environment and no `.env` can turn a test towards another warehouse.
+"""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from o2r.settings import Settings, load_settings
+from o2r.warehouse import connect, embedded, setup
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATE = "o2r_template"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment() -> Iterator[None]:
+    """Hide the caller's settings; an empty variable also hides the one in `.env`."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("O2R_", "POSTGRES_", "PG")):
+                patch.delenv(name)
+        for name in ("HOST", "PORT", "USER", "PASSWORD", "DB"):
+            patch.setenv(f"POSTGRES_{name}", "")
+        for name in ("HOME", "PGPORT"):
+            patch.setenv(f"O2R_{name}", "")
+        yield
+
+
+@pytest.fixture(scope="session")
+def new_home() -> Iterator[Callable[[str], Path]]:
+    """Give folders for O2R_HOME by name; servers in them are stopped in the end."""
+    base = Path(tempfile.mkdtemp(prefix="o2r-test-"))
+    homes: list[Path] = []
+
+    def make(name: str) -> Path:
+        homes.append(base / name)
+        return homes[-1]
+
+    yield make
+    for home in homes:
+        embedded.down(load_settings(project=ROOT, home=home))
+    shutil.rmtree(base)
+
+
+@pytest.fixture(scope="session")
+def server(new_home: Callable[[str], Path]) -> Settings:
+    """Settings of the running server of this session; its database is the template."""
+    settings = load_settings(project=ROOT, home=new_home("session"), database=TEMPLATE)
+    embedded.up(settings)
+    setup(settings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def new_database(server: Settings) -> Callable[[], Settings]:
+    """Give settings of fresh databases, set up as by `o2r setup` (database grants apart)."""
+    numbers = itertools.count(1)
+
+    def make() -> Settings:
+        name = f"test_{next(numbers)}"
+        connection = connect(server, database="postgres", autocommit=True)
+        with connection.cursor() as cursor:
+            cursor.execute(f"create database {name} template {TEMPLATE}")
+        connection.close()
+        return server.model_copy(update={"database": name})
+
+    return make
+
+
+@pytest.fixture
+def warehouse(new_database: Callable[[], Settings]) -> Settings:
+    """Settings of a database for one test alone."""
+    return new_database()
+
+
+@pytest.fixture(scope="module")
+def module_warehouse(new_database: Callable[[], Settings]) -> Settings:
+    """Settings of a database shared by the tests of one module."""
+    return new_database()
+
+
+@pytest.fixture(scope="session")
+def query() -> Callable[..., list[tuple]]:
+    """Run SQL with write access in a database: `query(settings, sql) -> rows`."""
+
+    def run(settings: Settings, statement: str, parameters: object = None) -> list[tuple]:
+        connection = connect(settings, autocommit=True)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, parameters)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def environ(server: Settings) -> Callable[[Settings], dict[str, str]]:
+    """Give the environment in which a child process `o2r` uses the database of the settings."""
+
+    def make(settings: Settings) -> dict[str, str]:
+        return {**os.environ, "O2R_HOME": str(settings.home), "POSTGRES_DB": settings.database}
+
+    return make

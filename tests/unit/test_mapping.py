@@ -1,0 +1,111 @@
+"""From source columns to contract columns, and what is said when they do not fit."""
+
+from pathlib import Path
+
+import pytest
+from psycopg2.sql import SQL, Identifier
+
+from o2r.bronze.contracts import Column, Contract
+from o2r.bronze.files import DataFile
+from o2r.bronze.mapping import FileMapping, Mapping, choose_table, read_mapping, resolve
+from o2r.errors import UserError
+
+
+def column(name, *, required=False, aliases=()):
+    return Column(name, "text", "", required, tuple(aliases), None)
+
+
+CONTRACT = Contract(
+    source="s",
+    table="tickets",
+    description="",
+    columns=(column("ticket_id", required=True), column("csat", aliases=["score"]), column("note")),
+    business_key=("ticket_id",),
+    checks=(),
+    partition_column=None,
+)
+FILE = DataFile(Path("in/tickets.csv"), "tickets.csv", "csv", ("tickets", "in"))
+
+
+def sources(names, **mapping):
+    return resolve(FILE, names, CONTRACT, FileMapping(**mapping))
+
+
+def test_exact_name_alias_and_missing_optional_column():
+    assert sources(["ticket_id", "score"]) == {
+        "ticket_id": Identifier("ticket_id"),
+        "csat": Identifier("score"),
+        "note": SQL("null::text"),
+    }
+
+
+def test_mapping_wins_and_the_rest_maps_by_itself():
+    found = sources(
+        ["id", "note", "a", "b"],
+        columns={"ticket_id": "id"},
+        expressions={"csat": "a::int + 1"},
+        ignore=["b"],
+    )
+    assert found == {
+        "ticket_id": Identifier("id"),
+        "csat": SQL("(a::int + 1)::text"),
+        "note": Identifier("note"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "mapping", "message"),
+    [
+        (["csat"], {}, "required column 'ticket_id' of tickets is missing"),
+        (["ticket_id", "nota"], {}, r"unknown column 'nota'.*did you mean 'note'\?.*--mapping"),
+        (["ticket_id", "csat", "score"], {}, "unknown column 'score'"),
+        (
+            ["ticket_id"],
+            {"columns": {"csat": "x"}},
+            "takes csat from 'x', which is not in the file",
+        ),
+        (["ticket_id"], {"expressions": {"csta": "1"}}, r"fills 'csta'.*did you mean 'csat'"),
+    ],
+)
+def test_misfit_is_one_clear_line(names, mapping, message):
+    with pytest.raises(UserError, match=message) as caught:
+        sources(names, **mapping)
+    assert "tickets.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_table_by_mapping_name_or_folder():
+    contracts = {"tickets": CONTRACT}
+    assert choose_table(FILE, FileMapping(), contracts) is CONTRACT
+    part = DataFile(Path("x"), "tickets/part-0.parquet", "parquet", ("part-0", "tickets"))
+    assert choose_table(part, FileMapping(), contracts) is CONTRACT
+    with pytest.raises(UserError, match="no bronze table is named 'ticket'"):
+        choose_table(FILE, FileMapping(table="ticket"), contracts)
+
+
+def test_entry_by_name_or_pattern():
+    mapping = Mapping(files={"tick*.csv": FileMapping(table="tickets")})
+    assert mapping.of(FILE).table == "tickets"
+    assert mapping.of(DataFile(Path("other.csv"), "other.csv", "csv", ())) == FileMapping()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("files: {a.csv: {tabel: x}}", "files > a.csv > tabel: extra inputs"),
+        ("files: [", "not valid YAML"),
+        ("files: {a.csv: {columns: {x: y}, expressions: {x: z}}}", "both columns and expressions"),
+        ("- 1", "top level"),
+    ],
+)
+def test_bad_mapping_file(tmp_path, text, message):
+    path = tmp_path / "m.yml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message) as caught:
+        read_mapping(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_mapping_file(tmp_path):
+    with pytest.raises(UserError, match="cannot be read"):
+        read_mapping(tmp_path / "none.yml")
