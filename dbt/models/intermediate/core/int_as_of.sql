@@ -1,0 +1,82 @@
+-- Grain: one row, the day up to which the warehouse is built.
+{#
+  A day is complete when something delivered after its end speaks of it: an event row loaded on a
+  later day, or a revenue snapshot, which covers the days before its snapshot date. A row dated
+  later than its own load cannot move the date.
+#}
+with observed_days as (
+
+    select
+        requested_date as observed_date,
+        loaded_at
+    from {{ ref('int_requests') }}
+
+    union all
+
+    select
+        cast(snapshot_date - interval '1 day' as date) as observed_date,
+        loaded_at
+    from {{ ref('stg_revenue_daily') }}
+
+    union all
+
+    select
+        created_date as observed_date,
+        loaded_at
+    from {{ ref('stg_tickets') }}
+
+    union all
+
+    select
+        cast(started_at as date) as observed_date,
+        loaded_at
+    from {{ ref('stg_incidents') }}
+
+    union all
+
+    select
+        cast(event_at as date) as observed_date,
+        loaded_at
+    from {{ ref('stg_subscription_events') }}
+
+    union all
+
+    select
+        cast(changed_at as date) as observed_date,
+        loaded_at
+    from {{ ref('stg_account_changes') }}
+
+    union all
+
+    select
+        occurred_date as observed_date,
+        loaded_at
+    from {{ ref('stg_product_events') }}
+
+),
+
+newest_complete_day as (
+
+    select max(observed_date) as observed_date
+    from observed_days
+    where observed_date < cast(loaded_at as date)
+
+),
+
+final as (
+
+    select
+        {%- if var('as_of_date') %}
+        cast('{{ var("as_of_date") }}' as date) as as_of_date
+        {%- else %}
+        observed_date as as_of_date
+        {%- endif %}
+    from newest_complete_day
+
+)
+
+select
+    as_of_date,
+    -- First instant after the as-of day: everything before it is known.
+    cast(as_of_date + interval '1 day' as timestamp) as as_of_end_at
+from final

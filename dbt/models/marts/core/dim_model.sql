@@ -1,0 +1,90 @@
+-- Grain: one row per model variant, as last configured by the as-of day, or seen in facts only.
+with as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+configurations as (
+
+    select
+        configurations.*,
+        row_number() over (
+            partition by configurations.model_variant
+            order by configurations.snapshot_date desc nulls last
+        ) as version_rank
+    from {{ ref('stg_model_configurations') }} as configurations
+    inner join as_of
+        on configurations.snapshot_date <= as_of.as_of_date
+
+),
+
+known as (
+
+    select
+        model_variant,
+        model_family as product_sku,
+        display_name,
+        publisher,
+        task,
+        is_open_source,
+        accelerator_type,
+        replicas,
+        max_concurrency,
+        ideal_concurrency,
+        false as is_inferred
+    from configurations
+    where version_rank = 1
+
+),
+
+seen_in_facts as (
+
+    select model_variant from {{ ref('int_requests') }}
+
+    union
+
+    select model_variant from {{ ref('stg_revenue_daily') }}
+
+    union
+
+    select model_variant from {{ ref('stg_model_utilization') }}
+
+    union
+
+    select 'Unknown' as model_variant
+
+),
+
+inferred as (
+
+    select distinct
+        coalesce(seen_in_facts.model_variant, 'Unknown') as model_variant,
+        'Unknown' as product_sku,
+        'Unknown' as display_name,
+        'Unknown' as publisher,
+        'Unknown' as task,
+        cast(null as boolean) as is_open_source,
+        'Unknown' as accelerator_type,
+        cast(null as integer) as replicas,
+        cast(null as integer) as max_concurrency,
+        cast(null as integer) as ideal_concurrency,
+        true as is_inferred
+    from seen_in_facts
+    left join known
+        on seen_in_facts.model_variant = known.model_variant
+    where known.model_variant is null
+
+),
+
+final as (
+
+    select * from known
+
+    union all
+
+    select * from inferred
+
+)
+
+select * from final

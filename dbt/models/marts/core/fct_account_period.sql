@@ -1,0 +1,85 @@
+-- Grain: one row per account, product, grain (week, month) and period with revenue or usage.
+with periods as (
+
+    select * from {{ ref('int_period') }}
+
+),
+
+daily as (
+
+    select
+        account_id,
+        product_sku,
+        revenue_date as activity_date,
+        net_revenue,
+        cast(0 as bigint) as total_tokens,
+        cast(0 as bigint) as request_count
+    from {{ ref('fct_revenue_daily') }}
+
+    union all
+
+    select
+        usage.account_id,
+        models.product_sku,
+        usage.usage_date as activity_date,
+        cast(0 as numeric(18, 6)) as net_revenue,
+        usage.total_tokens,
+        usage.request_count
+    from {{ ref('fct_usage_daily') }} as usage
+    inner join {{ ref('dim_model') }} as models
+        on usage.model_variant = models.model_variant
+
+),
+
+history as (
+
+    select * from {{ ref('int_account_history') }}
+
+),
+
+grouped as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        periods.observed_end_at,
+        daily.account_id,
+        daily.product_sku,
+        sum(daily.net_revenue) as net_revenue,
+        sum(daily.total_tokens) as total_tokens,
+        sum(daily.request_count) as request_count
+    from daily
+    inner join periods
+        on
+            daily.activity_date >= periods.period_start
+            and daily.activity_date <= periods.period_end
+    group by
+        periods.grain, periods.period_start, periods.observed_end_at, daily.account_id, daily.product_sku
+
+),
+
+final as (
+
+    select
+        {{ dbt_utils.generate_surrogate_key([
+            'grouped.grain', 'grouped.period_start', 'grouped.account_id', 'grouped.product_sku'
+        ]) }} as account_period_key,
+        grouped.grain,
+        grouped.period_start,
+        grouped.account_id,
+        grouped.product_sku,
+        -- As of the end of the period, so that a later churn does not rewrite this period.
+        coalesce(history.is_active, true) as is_active,
+        cast(grouped.net_revenue as numeric(18, 6)) as net_revenue,
+        cast(grouped.total_tokens as bigint) as total_tokens,
+        cast(grouped.request_count as bigint) as request_count
+    from grouped
+    left join history
+        on
+            grouped.account_id = history.account_id
+            and grouped.observed_end_at > history.valid_from_at
+            and grouped.observed_end_at <= history.valid_to_at
+
+)
+
+select * from final

@@ -1,0 +1,67 @@
+-- Grain: one row per account, product, model variant, scope, region, billing type, currency and day.
+with as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+revenue as (
+
+    select stg_revenue_daily.*
+    from {{ ref('stg_revenue_daily') }} as stg_revenue_daily
+    inner join as_of
+        on stg_revenue_daily.revenue_date <= as_of.as_of_date
+
+),
+
+rates as (
+
+    select * from {{ ref('int_exchange_rates') }}
+
+),
+
+history as (
+
+    select * from {{ ref('int_account_history') }}
+
+),
+
+final as (
+
+    select
+        {{ dbt_utils.generate_surrogate_key([
+            'revenue.account_id', 'revenue.product_sku', 'revenue.model_variant',
+            'revenue.inference_scope', 'revenue.region', 'revenue.billing_type',
+            'revenue.currency_code', 'revenue.revenue_date'
+        ]) }} as revenue_key,
+        revenue.account_id,
+        revenue.product_sku,
+        revenue.model_variant,
+        revenue.inference_scope,
+        revenue.region,
+        revenue.billing_type,
+        revenue.currency_code,
+        revenue.revenue_date,
+        coalesce(history.plan_tier, 'Unknown') as plan_tier_as_of_event,
+        coalesce(history.segment, 'Unknown') as segment_as_of_event,
+        rates.rate as exchange_rate,
+        revenue.net_revenue as net_revenue_in_currency,
+        cast(revenue.gross_revenue * rates.rate as numeric(18, 6)) as gross_revenue,
+        cast(revenue.savings_plan_amount * rates.rate as numeric(18, 6)) as savings_plan_amount,
+        cast(revenue.discount_amount * rates.rate as numeric(18, 6)) as discount_amount,
+        cast(revenue.net_revenue * rates.rate as numeric(18, 6)) as net_revenue
+    from revenue
+    left join rates
+        on
+            revenue.currency_code = rates.currency_code
+            and revenue.revenue_date >= rates.valid_from
+            and revenue.revenue_date < rates.valid_to
+    left join history
+        on
+            revenue.account_id = history.account_id
+            and cast(revenue.revenue_date + interval '1 day' as timestamp) > history.valid_from_at
+            and cast(revenue.revenue_date + interval '1 day' as timestamp) <= history.valid_to_at
+
+)
+
+select * from final

@@ -1,0 +1,159 @@
+-- Grain: one row per grain (week, month), complete period, comparison and member of each reporting dimension.
+{#
+  comparison: previous_period, or fiscal_year_start (the first whole period of the fiscal year).
+  Accounts: active and paying in the base period, and still so in this one.
+  Usage: tokens of the accounts that had signed up before the base period began.
+#}
+with periods as (
+
+    select * from {{ ref('int_period') }}
+    where is_complete
+
+),
+
+account_periods as (
+
+    select * from {{ ref('fct_account_period_dimension') }}
+
+),
+
+coverage as (
+
+    select
+        min(first_date) filter (where feed = 'revenue') as revenue_first_date,
+        min(first_date) filter (where feed = 'requests') as requests_first_date
+    from {{ ref('int_first_observed') }}
+
+),
+
+comparisons as (
+
+    select
+        grain,
+        period_start,
+        'previous_period' as comparison,
+        previous_period_start as base_period_start
+    from periods
+
+    union all
+
+    select
+        grain,
+        period_start,
+        'fiscal_year_start' as comparison,
+        fiscal_first_period_start as base_period_start
+    from periods
+    where period_start > fiscal_first_period_start
+
+),
+
+base_accounts as (
+
+    select
+        comparisons.grain,
+        comparisons.period_start,
+        comparisons.comparison,
+        comparisons.base_period_start,
+        base.dimension,
+        base.dimension_value,
+        base.account_id,
+        base.is_active_paying and comparisons.base_period_start >= coverage.revenue_first_date
+            as is_base_account,
+        coalesce(later.is_active_paying, false) as is_still_active,
+        case
+            when
+                base.signed_up_date < comparisons.base_period_start
+                and comparisons.base_period_start >= coverage.requests_first_date
+                then base.total_tokens
+        end as base_tokens,
+        case
+            when
+                base.signed_up_date < comparisons.base_period_start
+                and comparisons.base_period_start >= coverage.requests_first_date
+                then coalesce(later.total_tokens, 0)
+        end as later_tokens
+    from comparisons
+    cross join coverage
+    inner join account_periods as base
+        on
+            comparisons.grain = base.grain
+            and comparisons.base_period_start = base.period_start
+    left join account_periods as later
+        on
+            comparisons.grain = later.grain
+            and comparisons.period_start = later.period_start
+            and base.dimension = later.dimension
+            and base.dimension_value = later.dimension_value
+            and base.account_id = later.account_id
+
+),
+
+-- Accounts that existed before the base period but used nothing in it.
+returning_accounts as (
+
+    select
+        comparisons.grain,
+        comparisons.period_start,
+        comparisons.comparison,
+        comparisons.base_period_start,
+        later.dimension,
+        later.dimension_value,
+        later.account_id,
+        false as is_base_account,
+        false as is_still_active,
+        cast(0 as bigint) as base_tokens,
+        later.total_tokens as later_tokens
+    from comparisons
+    inner join account_periods as later
+        on
+            comparisons.grain = later.grain
+            and comparisons.period_start = later.period_start
+            and comparisons.base_period_start > later.signed_up_date
+    inner join coverage
+        on comparisons.base_period_start >= coverage.requests_first_date
+    left join account_periods as base
+        on
+            comparisons.grain = base.grain
+            and comparisons.base_period_start = base.period_start
+            and later.dimension = base.dimension
+            and later.dimension_value = base.dimension_value
+            and later.account_id = base.account_id
+    where base.account_id is null
+
+),
+
+pairs as (
+
+    select * from base_accounts
+
+    union all
+
+    select * from returning_accounts
+
+),
+
+final as (
+
+    select
+        grain,
+        period_start,
+        comparison,
+        base_period_start,
+        dimension,
+        dimension_value,
+        true as is_complete,
+        cast(count(*) filter (where is_base_account) as bigint) as base_accounts,
+        cast(count(*) filter (where is_base_account and is_still_active) as bigint) as retained_accounts,
+        {{ pct(
+            'count(*) filter (where is_base_account and is_still_active)',
+            'count(*) filter (where is_base_account)'
+        ) }} as retention_rate_pct,
+        cast(sum(base_tokens) as bigint) as base_tokens,
+        cast(sum(later_tokens) as bigint) as later_tokens,
+        {{ pct('sum(later_tokens)', 'sum(base_tokens)') }} as usage_retention_rate_pct
+    from pairs
+    group by grain, period_start, comparison, base_period_start, dimension, dimension_value
+
+)
+
+select * from final

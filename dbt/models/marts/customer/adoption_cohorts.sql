@@ -1,0 +1,88 @@
+-- Grain: one row per grain (week, month), sign-up period and member of each account dimension with at least one sign-up.
+{#
+  An account has adopted when its tokens reach the threshold within the window from its sign-up.
+  A cohort is final once its youngest possible member is older than the window, provisional before.
+#}
+with as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+periods as (
+
+    select * from {{ ref('int_period') }}
+
+),
+
+accounts as (
+
+    select * from {{ ref('dim_account') }}
+    where signed_up_date is not null
+
+),
+
+-- Cohorts older than the observed usage cannot be judged.
+coverage as (
+
+    select first_date from {{ ref('int_first_observed') }}
+    where feed = 'requests'
+
+),
+
+tokens as (
+
+    select
+        accounts.account_id,
+        coalesce(sum(usage.total_tokens), 0) as window_tokens
+    from accounts
+    left join {{ ref('fct_usage_daily') }} as usage
+        on
+            accounts.account_id = usage.account_id
+            and usage.usage_date
+            < cast(accounts.signed_up_date + interval '{{ var("adoption_window_days") }} day' as date)
+    group by accounts.account_id
+
+),
+
+final as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        grain_dimensions.dimension,
+        {{ dimension_value({
+            'plan_tier': 'accounts.plan_tier',
+            'segment': 'accounts.segment',
+            'region': 'accounts.home_region',
+        }) }} as dimension_value,
+        periods.is_complete,
+        cast(periods.period_end + interval '{{ var("adoption_window_days") }} day' as date)
+        <= as_of.as_of_date as is_final,
+        cast(count(*) as bigint) as cohort_accounts,
+        cast(
+            count(*) filter (where tokens.window_tokens >= {{ var('adoption_token_threshold') }}) as bigint
+        ) as adopted_accounts,
+        {{ pct(
+            'count(*) filter (where tokens.window_tokens >= ' ~ var('adoption_token_threshold') ~ ')',
+            'count(*)'
+        ) }} as adoption_rate_pct
+    from accounts
+    inner join tokens
+        on accounts.account_id = tokens.account_id
+    inner join periods
+        on
+            accounts.signed_up_date >= periods.period_start
+            and accounts.signed_up_date <= periods.observed_end
+    inner join coverage
+        on periods.period_end >= coverage.first_date
+    inner join {{ ref('int_grain_dimension') }} as grain_dimensions
+        on
+            periods.grain = grain_dimensions.grain
+            and grain_dimensions.dimension <> 'product'
+    cross join as_of
+    group by 1, 2, 3, 4, 5, 6
+
+)
+
+select * from final

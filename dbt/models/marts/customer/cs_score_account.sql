@@ -1,0 +1,208 @@
+-- Grain: one row per account and ISO week since requests are observed, while the account is active.
+{# Same formula as cs_score_summary, with the uptime of the account's home region. #}
+with weeks as (
+
+    select * from {{ ref('int_period') }}
+    where grain = 'week'
+
+),
+
+coverage as (
+
+    select first_date from {{ ref('int_first_observed') }}
+    where feed = 'requests'
+
+),
+
+accounts as (
+
+    select * from {{ ref('dim_account') }}
+
+),
+
+history as (
+
+    select * from {{ ref('int_account_history') }}
+
+),
+
+usage_daily as (
+
+    select
+        account_id,
+        usage_date,
+        sum(request_count) as request_count,
+        sum(error_count) as error_count
+    from {{ ref('fct_usage_daily') }}
+    group by account_id, usage_date
+
+),
+
+tickets as (
+
+    select * from {{ ref('fct_tickets') }}
+    where not is_open
+
+),
+
+downtime as (
+
+    select * from {{ ref('fct_downtime') }}
+
+),
+
+spine as (
+
+    select
+        accounts.account_id,
+        accounts.home_region,
+        weeks.period_start as week_start,
+        weeks.is_complete,
+        weeks.observed_end,
+        weeks.observed_end_at,
+        weeks.observed_end_at - interval '30 day' as window_start_at,
+        cast(weeks.observed_end - interval '29 day' as date) as window_start_date
+    from weeks
+    inner join coverage
+        on weeks.observed_end >= coverage.first_date
+    inner join accounts
+        on weeks.observed_end >= accounts.signed_up_date
+    inner join history
+        on
+            accounts.account_id = history.account_id
+            and weeks.observed_end_at > history.valid_from_at
+            and weeks.observed_end_at <= history.valid_to_at
+            and history.is_active
+
+),
+
+errors as (
+
+    select
+        spine.account_id,
+        spine.week_start,
+        sum(usage_daily.request_count) filter (where usage_daily.usage_date >= spine.week_start)
+            as week_requests,
+        sum(usage_daily.error_count) filter (where usage_daily.usage_date >= spine.week_start)
+            as week_errors,
+        sum(usage_daily.request_count) as window_requests,
+        sum(usage_daily.error_count) as window_errors
+    from spine
+    inner join usage_daily
+        on
+            spine.account_id = usage_daily.account_id
+            and usage_daily.usage_date >= spine.window_start_date
+            and usage_daily.usage_date <= spine.observed_end
+    group by spine.account_id, spine.week_start
+
+),
+
+resolutions as (
+
+    select
+        spine.account_id,
+        spine.week_start,
+        avg(tickets.resolution_hours) filter (where tickets.created_date >= spine.week_start)
+            as week_resolution_hours,
+        avg(tickets.resolution_hours) as window_resolution_hours
+    from spine
+    inner join tickets
+        on
+            spine.account_id = tickets.account_id
+            and tickets.created_date >= spine.window_start_date
+            and tickets.created_date <= spine.observed_end
+    group by spine.account_id, spine.week_start
+
+),
+
+window_ends as (
+
+    select distinct
+        home_region,
+        week_start,
+        observed_end_at,
+        window_start_at
+    from spine
+
+),
+
+downtimes as (
+
+    select
+        window_ends.home_region,
+        window_ends.week_start,
+        sum(
+            {{ seconds_between(
+                'greatest(downtime.started_at, cast(window_ends.week_start as timestamp))',
+                'least(downtime.ended_at, window_ends.observed_end_at)'
+            ) }}
+        ) filter (where downtime.ended_at > cast(window_ends.week_start as timestamp)) / 60
+            as week_downtime_minutes,
+        sum(
+            {{ seconds_between(
+                'greatest(downtime.started_at, window_ends.window_start_at)',
+                'least(downtime.ended_at, window_ends.observed_end_at)'
+            ) }}
+        ) / 60 as window_downtime_minutes
+    from window_ends
+    inner join downtime
+        on
+            window_ends.home_region = downtime.region
+            and window_ends.observed_end_at > downtime.started_at
+            and window_ends.window_start_at < downtime.ended_at
+    group by window_ends.home_region, window_ends.week_start
+
+),
+
+components as (
+
+    select
+        spine.account_id,
+        spine.week_start,
+        spine.is_complete,
+        {{ pct(
+            'coalesce(downtimes.week_downtime_minutes, 0)',
+            seconds_between('cast(spine.week_start as timestamp)', 'spine.observed_end_at') ~ ' / 60'
+        ) }} as week_downtime_pct,
+        {{ pct('coalesce(downtimes.window_downtime_minutes, 0)', '30 * 24 * 60') }} as window_downtime_pct,
+        coalesce(resolutions.week_resolution_hours, 0) as week_resolution_hours,
+        coalesce(resolutions.window_resolution_hours, 0) as window_resolution_hours,
+        coalesce({{ pct('errors.week_errors', 'errors.week_requests') }}, 0) as week_error_pct,
+        coalesce({{ pct('errors.window_errors', 'errors.window_requests') }}, 0) as window_error_pct
+    from spine
+    left join errors
+        on
+            spine.account_id = errors.account_id
+            and spine.week_start = errors.week_start
+    left join resolutions
+        on
+            spine.account_id = resolutions.account_id
+            and spine.week_start = resolutions.week_start
+    left join downtimes
+        on
+            spine.home_region = downtimes.home_region
+            and spine.week_start = downtimes.week_start
+
+),
+
+final as (
+
+    select
+        account_id,
+        week_start,
+        is_complete,
+        cast(
+            0.4 * greatest(0, 100 - 10 * week_downtime_pct)
+            + 0.3 * greatest(0, 100 - week_resolution_hours)
+            + 0.3 * greatest(0, 100 - 5 * week_error_pct) as numeric(18, 6)
+        ) as cs_score,
+        cast(
+            0.4 * greatest(0, 100 - 10 * window_downtime_pct)
+            + 0.3 * greatest(0, 100 - window_resolution_hours)
+            + 0.3 * greatest(0, 100 - 5 * window_error_pct) as numeric(18, 6)
+        ) as cs_score_30_days
+    from components
+
+)
+
+select * from final

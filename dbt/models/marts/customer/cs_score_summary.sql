@@ -1,0 +1,194 @@
+-- Grain: one row per grain (week, month), period and member of each account dimension since requests are observed.
+{#
+  cs_score = 0.4 uptime score + 0.3 ticket score + 0.3 error score, each 0 to 100:
+  uptime 100 - 10 x downtime %, tickets 100 - mean hours to resolution, errors 100 - 5 x error %.
+  A component without data is 100. Uptime is that of the region for the dimension region, and of
+  the platform (any region down) elsewhere.
+#}
+with periods as (
+
+    select * from {{ ref('int_period') }}
+
+),
+
+coverage as (
+
+    select first_date from {{ ref('int_first_observed') }}
+    where feed = 'requests'
+
+),
+
+accounts as (
+
+    select
+        account_id,
+        plan_tier,
+        segment,
+        home_region as region
+    from {{ ref('dim_account') }}
+
+),
+
+daily as (
+
+    select
+        account_id,
+        usage_date as activity_date,
+        request_count,
+        error_count,
+        cast(0 as bigint) as resolved_ticket_count,
+        cast(0 as numeric(18, 6)) as resolution_hours,
+        cast(0 as bigint) as survey_count,
+        cast(0 as numeric(18, 6)) as survey_score
+    from {{ ref('fct_usage_daily') }}
+
+    union all
+
+    select
+        account_id,
+        created_date as activity_date,
+        0 as request_count,
+        0 as error_count,
+        1 as resolved_ticket_count,
+        resolution_hours,
+        0 as survey_count,
+        0 as survey_score
+    from {{ ref('fct_tickets') }}
+    where not is_open
+
+    union all
+
+    select
+        account_id,
+        answered_date as activity_date,
+        0 as request_count,
+        0 as error_count,
+        0 as resolved_ticket_count,
+        0 as resolution_hours,
+        1 as survey_count,
+        score_100 as survey_score
+    from {{ ref('fct_survey_responses') }}
+    where survey_type = 'csat'
+
+),
+
+components as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        grain_dimensions.dimension,
+        {{ dimension_value({
+            'plan_tier': 'accounts.plan_tier',
+            'segment': 'accounts.segment',
+            'region': 'accounts.region',
+        }) }} as dimension_value,
+        sum(daily.request_count) as request_count,
+        sum(daily.error_count) as error_count,
+        sum(daily.resolved_ticket_count) as resolved_ticket_count,
+        sum(daily.resolution_hours) as resolution_hours,
+        sum(daily.survey_count) as survey_count,
+        sum(daily.survey_score) as survey_score
+    from daily
+    inner join accounts
+        on daily.account_id = accounts.account_id
+    inner join periods
+        on
+            daily.activity_date >= periods.period_start
+            and daily.activity_date <= periods.period_end
+    inner join {{ ref('int_grain_dimension') }} as grain_dimensions
+        on
+            periods.grain = grain_dimensions.grain
+            and grain_dimensions.dimension <> 'product'
+    group by 1, 2, 3, 4
+
+),
+
+members as (
+
+    select distinct
+        grain,
+        dimension,
+        dimension_value
+    from components
+
+),
+
+spine as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        members.dimension,
+        members.dimension_value,
+        case when members.dimension = 'region' then members.dimension_value else 'all' end
+            as uptime_region,
+        periods.is_complete
+    from periods
+    inner join coverage
+        on periods.observed_end >= coverage.first_date
+    inner join members
+        on periods.grain = members.grain
+
+),
+
+uptime as (
+
+    select * from {{ ref('fct_downtime_period') }}
+
+),
+
+scored as (
+
+    select
+        spine.grain,
+        spine.period_start,
+        spine.dimension,
+        spine.dimension_value,
+        spine.is_complete,
+        greatest(
+            0, 100 - 10 * coalesce({{ pct('uptime.downtime_minutes', 'uptime.period_minutes') }}, 0)
+        ) as uptime_score,
+        greatest(
+            0,
+            100 - coalesce({{ ratio('components.resolution_hours', 'components.resolved_ticket_count') }}, 0)
+        ) as ticket_score,
+        greatest(
+            0, 100 - 5 * coalesce({{ pct('components.error_count', 'components.request_count') }}, 0)
+        ) as error_score,
+        components.survey_count,
+        {{ ratio('components.survey_score', 'components.survey_count') }} as csat_response_score
+    from spine
+    left join components
+        on
+            spine.grain = components.grain
+            and spine.period_start = components.period_start
+            and spine.dimension = components.dimension
+            and spine.dimension_value = components.dimension_value
+    left join uptime
+        on
+            spine.grain = uptime.grain
+            and spine.period_start = uptime.period_start
+            and spine.uptime_region = uptime.region
+
+),
+
+final as (
+
+    select
+        grain,
+        period_start,
+        dimension,
+        dimension_value,
+        is_complete,
+        cast(uptime_score as numeric(18, 6)) as uptime_score,
+        cast(ticket_score as numeric(18, 6)) as ticket_score,
+        cast(error_score as numeric(18, 6)) as error_score,
+        cast(0.4 * uptime_score + 0.3 * ticket_score + 0.3 * error_score as numeric(18, 6)) as cs_score,
+        cast(coalesce(survey_count, 0) as bigint) as survey_count,
+        csat_response_score
+    from scored
+
+)
+
+select * from final

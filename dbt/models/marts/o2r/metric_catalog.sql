@@ -1,0 +1,45 @@
+-- Grain: one row per metric.
+with definitions as (
+
+    select * from {{ ref('metric_definitions') }}
+
+),
+
+observed as (
+
+    select
+        metric,
+        max(period_start) as newest_period_start
+    from {{ ref('metric_values') }}
+    group by metric
+
+),
+
+final as (
+
+    select
+        definitions.metric,
+        definitions.book_id,
+        definitions.metric_name,
+        definitions.layer,
+        definitions.formula,
+        definitions.unit,
+        definitions.direction,
+        definitions.owner,
+        definitions.additivity,
+        definitions.region_basis,
+        definitions.source_mart,
+        case
+            when definitions.metric = 'ytd_revenue'
+                then cast({{ var('annual_revenue_target') }} as numeric(18, 6))
+            else cast(definitions.target as numeric(18, 6))
+        end as target,
+        case when observed.metric is not null then 'available' else 'no data' end as status,
+        observed.newest_period_start
+    from definitions
+    left join observed
+        on definitions.metric = observed.metric
+
+)
+
+select * from final

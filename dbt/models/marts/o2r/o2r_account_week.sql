@@ -1,0 +1,157 @@
+-- Grain: one row per account and complete ISO week in which requests are observed and the account was active, or ended its last contract.
+with weeks as (
+
+    select weeks.*
+    from {{ ref('int_period') }} as weeks
+    inner join {{ ref('int_first_observed') }} as coverage
+        on
+            coverage.feed = 'requests'
+            and weeks.period_start >= coverage.first_date
+    where
+        weeks.grain = 'week'
+        and weeks.is_complete
+
+),
+
+scores as (
+
+    select * from {{ ref('cs_score_account') }}
+
+),
+
+mrr as (
+
+    select * from {{ ref('int_mrr_account_period') }}
+    where grain = 'week'
+
+),
+
+spine as (
+
+    select
+        scores.account_id,
+        weeks.period_start as week_start,
+        weeks.period_end as week_end
+    from scores
+    inner join weeks
+        on scores.week_start = weeks.period_start
+
+    union
+
+    select
+        mrr.account_id,
+        weeks.period_start as week_start,
+        weeks.period_end as week_end
+    from mrr
+    inner join weeks
+        on mrr.period_start = weeks.period_start
+    where mrr.movement = 'churn'
+
+),
+
+usage as (
+
+    select
+        spine.account_id,
+        spine.week_start,
+        sum(usage.request_count) as request_count,
+        sum(usage.error_count) as error_count,
+        sum(usage.throttled_count) as throttled_count,
+        sum(usage.latency_ms_sum) as latency_ms_sum,
+        sum(usage.latency_count) as latency_count,
+        sum(usage.total_tokens) as total_tokens
+    from spine
+    inner join {{ ref('fct_usage_daily') }} as usage
+        on
+            spine.account_id = usage.account_id
+            and spine.week_start <= usage.usage_date
+            and spine.week_end >= usage.usage_date
+    group by spine.account_id, spine.week_start
+
+),
+
+revenue as (
+
+    select
+        spine.account_id,
+        spine.week_start,
+        sum(revenue.net_revenue) as net_revenue
+    from spine
+    inner join {{ ref('fct_revenue_daily') }} as revenue
+        on
+            spine.account_id = revenue.account_id
+            and spine.week_start <= revenue.revenue_date
+            and spine.week_end >= revenue.revenue_date
+    group by spine.account_id, spine.week_start
+
+),
+
+tickets as (
+
+    select
+        account_id,
+        cast(date_trunc('week', created_date) as date) as week_start,
+        count(*) as ticket_count
+    from {{ ref('fct_tickets') }}
+    group by account_id, cast(date_trunc('week', created_date) as date)
+
+),
+
+surveys as (
+
+    select
+        account_id,
+        cast(date_trunc('week', answered_date) as date) as week_start,
+        avg(score_100) as csat_response_score
+    from {{ ref('fct_survey_responses') }}
+    where survey_type = 'csat'
+    group by account_id, cast(date_trunc('week', answered_date) as date)
+
+),
+
+final as (
+
+    select
+        {{ dbt_utils.generate_surrogate_key(['spine.account_id', 'spine.week_start']) }}
+            as account_week_key,
+        spine.account_id,
+        spine.week_start,
+        cast(coalesce(usage.request_count, 0) as bigint) as request_count,
+        {{ pct('usage.error_count', 'usage.request_count') }} as error_rate_pct,
+        {{ pct('usage.throttled_count', 'usage.request_count') }} as throttle_rate_pct,
+        {{ ratio('usage.latency_ms_sum', 'usage.latency_count') }} as mean_latency_ms,
+        cast(coalesce(tickets.ticket_count, 0) as bigint) as ticket_count,
+        cast(surveys.csat_response_score as numeric(18, 6)) as csat_response_score,
+        scores.cs_score,
+        cast(coalesce(usage.total_tokens, 0) as bigint) as total_tokens,
+        cast(coalesce(revenue.net_revenue, 0) as numeric(18, 6)) as net_revenue,
+        coalesce(mrr.movement = 'churn', false) as is_churned
+    from spine
+    left join usage
+        on
+            spine.account_id = usage.account_id
+            and spine.week_start = usage.week_start
+    left join revenue
+        on
+            spine.account_id = revenue.account_id
+            and spine.week_start = revenue.week_start
+    left join tickets
+        on
+            spine.account_id = tickets.account_id
+            and spine.week_start = tickets.week_start
+    left join surveys
+        on
+            spine.account_id = surveys.account_id
+            and spine.week_start = surveys.week_start
+    left join scores
+        on
+            spine.account_id = scores.account_id
+            and spine.week_start = scores.week_start
+    left join mrr
+        on
+            spine.account_id = mrr.account_id
+            and spine.week_start = mrr.period_start
+
+)
+
+select * from final

@@ -1,0 +1,129 @@
+-- Grain: one row per complete ISO week and metric of the three layers that has a value in it.
+{#
+  How far each metric moved, against its own past: history is the 13 calendar weeks before. A move is
+  unusual beyond two standard deviations of that history, which needs at least four weeks.
+#}
+with weekly as (
+
+    select
+        metric,
+        layer,
+        period_start as week_start,
+        value
+    from {{ ref('metric_values') }}
+    where
+        grain = 'week'
+        and dimension = 'all'
+        and is_complete
+
+),
+
+catalog as (
+
+    select * from {{ ref('metric_catalog') }}
+
+),
+
+compared as (
+
+    select
+        weekly.*,
+        lag(value) over (partition by metric order by week_start nulls last) as value_before,
+        lag(week_start) over (partition by metric order by week_start nulls last) as week_before,
+        count(*) over history as history_weeks,
+        avg(value) over history as history_mean,
+        stddev_samp(value) over history as history_stddev
+    from weekly
+    window
+        history as (
+            partition by metric order by week_start nulls last
+            range between interval '91 day' preceding and interval '7 day' preceding
+        )
+
+),
+
+scored as (
+
+    select
+        compared.week_start,
+        compared.layer,
+        compared.metric,
+        catalog.metric_name,
+        catalog.unit,
+        catalog.direction,
+        compared.value,
+        -- The week before, never "the row before".
+        case
+            when {{ days_between('compared.week_before', 'compared.week_start') }} = 7
+                then compared.value_before
+        end as previous_value,
+        compared.history_weeks,
+        compared.history_mean,
+        compared.history_stddev,
+        case
+            when compared.history_weeks >= 4 and compared.history_stddev > 0
+                then (compared.value - compared.history_mean) / compared.history_stddev
+        end as z_score
+    from compared
+    inner join catalog
+        on compared.metric = catalog.metric
+
+),
+
+judged as (
+
+    select
+        scored.*,
+        scored.value - scored.previous_value as change,
+        case
+            when scored.z_score >= 2 then 'unusually high'
+            when scored.z_score <= -2 then 'unusually low'
+            when scored.z_score is null then 'too little history'
+            else 'within its usual range'
+        end as movement,
+        case
+            when scored.direction = 'up' then scored.z_score > 0
+            when scored.direction = 'down' then scored.z_score < 0
+        end as is_favourable,
+        row_number() over (
+            partition by scored.week_start, scored.layer
+            order by abs(scored.z_score) desc nulls last, scored.metric nulls last
+        ) as rank_in_layer
+    from scored
+
+),
+
+final as (
+
+    select
+        {{ dbt_utils.generate_surrogate_key(['week_start', 'metric']) }} as weekly_story_key,
+        week_start,
+        layer,
+        cast(rank_in_layer as integer) as rank_in_layer,
+        metric,
+        metric_name,
+        unit,
+        direction,
+        value,
+        cast(previous_value as numeric(24, 6)) as previous_value,
+        cast(change as numeric(24, 6)) as change,
+        {{ pct('change', 'abs(previous_value)') }} as change_pct,
+        cast(history_weeks as integer) as history_weeks,
+        cast(history_mean as numeric(24, 6)) as history_mean,
+        cast(history_stddev as numeric(24, 6)) as history_stddev,
+        cast(z_score as numeric(18, 6)) as z_score,
+        movement,
+        is_favourable,
+        concat_ws(
+            ' ',
+            metric_name, 'was', movement || ':', cast(cast(value as numeric(24, 2)) as varchar(40)), unit,
+            case
+                when previous_value is not null
+                    then concat_ws('', '(', cast(cast(previous_value as numeric(24, 2)) as varchar(40)), ' the week before)')
+            end
+        ) as sentence
+    from judged
+
+)
+
+select * from final

@@ -1,0 +1,73 @@
+-- Grain: one row per grain (week, month), period and member of the dimensions all and region.
+{# MTTR counts the incidents that started in the period and are resolved; an open one has no recovery time yet. #}
+with periods as (
+
+    select * from {{ ref('int_period') }}
+
+),
+
+downtime as (
+
+    select * from {{ ref('fct_downtime_period') }}
+
+),
+
+incidents as (
+
+    select * from {{ ref('fct_incidents') }}
+
+),
+
+recoveries as (
+
+    select
+        downtime.grain,
+        downtime.period_start,
+        downtime.region,
+        count(*) as incident_count,
+        count(incidents.recovery_minutes) as resolved_incident_count,
+        sum(incidents.recovery_minutes) as recovery_minutes
+    from downtime
+    inner join periods
+        on
+            downtime.grain = periods.grain
+            and downtime.period_start = periods.period_start
+    inner join incidents
+        on
+            incidents.started_date >= periods.period_start
+            and incidents.started_date <= periods.period_end
+            and (
+                downtime.region = 'all'
+                or incidents.region is null
+                or downtime.region = incidents.region
+            )
+    group by downtime.grain, downtime.period_start, downtime.region
+
+),
+
+final as (
+
+    select
+        downtime.grain,
+        downtime.period_start,
+        case when downtime.region = 'all' then 'all' else 'region' end as dimension,
+        downtime.region as dimension_value,
+        downtime.is_complete,
+        downtime.period_minutes,
+        downtime.downtime_minutes,
+        {{ pct('downtime.period_minutes - downtime.downtime_minutes', 'downtime.period_minutes') }}
+            as uptime_pct,
+        cast(coalesce(recoveries.incident_count, 0) as bigint) as incident_count,
+        cast(coalesce(recoveries.resolved_incident_count, 0) as bigint) as resolved_incident_count,
+        cast(recoveries.recovery_minutes as numeric(18, 6)) as recovery_minutes,
+        {{ ratio('recoveries.recovery_minutes', 'recoveries.resolved_incident_count') }} as mttr_minutes
+    from downtime
+    left join recoveries
+        on
+            downtime.grain = recoveries.grain
+            and downtime.period_start = recoveries.period_start
+            and downtime.region = recoveries.region
+
+)
+
+select * from final

@@ -1,0 +1,100 @@
+-- Grain: one row per grain (week, month), period and member of each account dimension with feature use.
+{# A feature counts as available from its release; use of a feature never released is left out. #}
+with periods as (
+
+    select * from {{ ref('int_period') }}
+
+),
+
+releases as (
+
+    select * from {{ ref('stg_feature_releases') }}
+
+),
+
+available as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        count(*) as available_features
+    from periods
+    inner join releases
+        on periods.observed_end_at > releases.released_at
+    group by periods.grain, periods.period_start
+
+),
+
+used as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        periods.is_complete,
+        grain_dimensions.dimension,
+        {{ dimension_value({
+            'plan_tier': 'accounts.plan_tier',
+            'segment': 'accounts.segment',
+            'region': 'accounts.home_region',
+        }) }} as dimension_value,
+        feature_usage.account_id,
+        feature_usage.feature_name
+    from {{ ref('fct_feature_usage_daily') }} as feature_usage
+    inner join releases
+        on
+            feature_usage.feature_name = releases.feature_name
+            and feature_usage.usage_date >= cast(releases.released_at as date)
+    inner join {{ ref('dim_account') }} as accounts
+        on feature_usage.account_id = accounts.account_id
+    inner join periods
+        on
+            feature_usage.usage_date >= periods.period_start
+            and feature_usage.usage_date <= periods.period_end
+    inner join {{ ref('int_grain_dimension') }} as grain_dimensions
+        on
+            periods.grain = grain_dimensions.grain
+            and grain_dimensions.dimension <> 'product'
+    group by 1, 2, 3, 4, 5, 6, 7
+
+),
+
+counted as (
+
+    select
+        grain,
+        period_start,
+        is_complete,
+        dimension,
+        dimension_value,
+        count(*) as features_used_sum,
+        count(distinct account_id) as active_accounts,
+        count(distinct feature_name) as used_features
+    from used
+    group by grain, period_start, is_complete, dimension, dimension_value
+
+),
+
+final as (
+
+    select
+        counted.grain,
+        counted.period_start,
+        counted.dimension,
+        counted.dimension_value,
+        counted.is_complete,
+        cast(counted.active_accounts as bigint) as active_accounts,
+        cast(counted.features_used_sum as bigint) as features_used_sum,
+        cast(counted.used_features as bigint) as used_features,
+        cast(available.available_features as bigint) as available_features,
+        {{ pct('counted.features_used_sum', 'counted.active_accounts * available.available_features') }}
+            as adoption_depth_pct,
+        {{ pct('counted.used_features', 'available.available_features') }} as feature_breadth_pct
+    from counted
+    inner join available
+        on
+            counted.grain = available.grain
+            and counted.period_start = available.period_start
+
+)
+
+select * from final

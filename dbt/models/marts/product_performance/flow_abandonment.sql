@@ -1,0 +1,40 @@
+-- Grain: one row per grain (week, month), period and member of each account dimension with a started flow.
+with periods as (
+
+    select * from {{ ref('int_period') }}
+
+),
+
+final as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        grain_dimensions.dimension,
+        {{ dimension_value({
+            'plan_tier': 'accounts.plan_tier',
+            'segment': 'accounts.segment',
+            'region': 'accounts.home_region',
+        }) }} as dimension_value,
+        periods.is_complete,
+        cast(count(*) as bigint) as started_flows,
+        cast(count(*) filter (where flows.is_judged) as bigint) as judged_flows,
+        cast(count(*) filter (where flows.is_abandoned) as bigint) as abandoned_flows,
+        {{ pct('count(*) filter (where flows.is_abandoned)', 'count(*) filter (where flows.is_judged)') }}
+            as abandonment_rate_pct
+    from {{ ref('fct_flows') }} as flows
+    inner join {{ ref('dim_account') }} as accounts
+        on flows.account_id = accounts.account_id
+    inner join periods
+        on
+            flows.started_date >= periods.period_start
+            and flows.started_date <= periods.period_end
+    inner join {{ ref('int_grain_dimension') }} as grain_dimensions
+        on
+            periods.grain = grain_dimensions.grain
+            and grain_dimensions.dimension <> 'product'
+    group by 1, 2, 3, 4, 5
+
+)
+
+select * from final

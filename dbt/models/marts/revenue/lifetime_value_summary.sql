@@ -1,0 +1,61 @@
+-- Grain: one row per grain (week, month), period and member of each account dimension since revenue is observed.
+{#
+  CLTV = monthly ARPA x lifetime in months. cltv assumes the lifetime (var assumed_lifetime_months);
+  cltv_observed divides by the monthly share of paying accounts lost over the last 12 months.
+#}
+with revenue as (
+
+    select * from {{ ref('revenue_summary') }}
+    where dimension <> 'product'
+
+),
+
+retention as (
+
+    select * from {{ ref('nrr_summary') }}
+    where grain = 'month'
+
+),
+
+monthly as (
+
+    select
+        revenue.grain,
+        revenue.period_start,
+        revenue.dimension,
+        revenue.dimension_value,
+        revenue.is_complete,
+        -- A part of a period says nothing about a month.
+        case
+            when not revenue.is_complete then null
+            when revenue.grain = 'month' then revenue.arpa
+            else revenue.arpa * {{ var('weeks_per_month') }}
+        end as monthly_arpa,
+        retention.monthly_logo_churn_pct
+    from revenue
+    left join retention
+        on
+            cast(date_trunc('month', revenue.period_start) as date) = retention.period_start
+            and revenue.dimension = retention.dimension
+            and revenue.dimension_value = retention.dimension_value
+
+),
+
+final as (
+
+    select
+        grain,
+        period_start,
+        dimension,
+        dimension_value,
+        is_complete,
+        cast(monthly_arpa as numeric(18, 6)) as monthly_arpa,
+        cast({{ var('assumed_lifetime_months') }} as numeric(18, 6)) as assumed_lifetime_months,
+        cast(monthly_arpa * {{ var('assumed_lifetime_months') }} as numeric(18, 6)) as cltv,
+        monthly_logo_churn_pct,
+        {{ ratio('100 * monthly_arpa', 'monthly_logo_churn_pct') }} as cltv_observed
+    from monthly
+
+)
+
+select * from final

@@ -1,0 +1,126 @@
+-- Grain: one row per complete week since revenue is observed, for the whole company.
+{#
+  catch_up_cwgr_pct is the book's R.5, (target / ytd)^(1 / remaining weeks) - 1.
+  required_weekly_growth_pct is the g with sum(w * (1 + g)^k, k = 1..remaining) = target - ytd for
+  the revenue w of this week; the sum grows with g, so halving an interval 60 times finds it.
+#}
+with recursive weeks as (
+
+    select
+        revenue.period_start,
+        revenue.fiscal_year_start,
+        revenue.net_revenue as weekly_revenue,
+        revenue.ytd_revenue,
+        cast({{ var('annual_revenue_target') }} as numeric(18, 6)) as annual_target,
+        -- Weeks still to come: the Mondays after this week that lie in the fiscal year.
+        cast(
+            {{ days_between('revenue.period_start', 'periods.fiscal_year_end') }} as integer
+        ) / 7 as remaining_weeks
+    from {{ ref('revenue_summary') }} as revenue
+    inner join {{ ref('int_period') }} as periods
+        on
+            revenue.grain = periods.grain
+            and revenue.period_start = periods.period_start
+    where
+        revenue.grain = 'week'
+        and revenue.dimension = 'all'
+        and revenue.is_complete
+
+),
+
+searches as (
+
+    select
+        period_start,
+        remaining_weeks,
+        cast((annual_target - ytd_revenue) / weekly_revenue as {{ type_double() }}) as multiple_needed
+    from weeks
+    where
+        weekly_revenue > 0
+        and remaining_weeks > 0
+        and annual_target > ytd_revenue
+
+),
+
+-- growth_factor is 1 + g; it lies between 0 and 1 + multiple_needed.
+halvings as (
+
+    select
+        period_start,
+        remaining_weeks,
+        multiple_needed,
+        cast(0 as {{ type_double() }}) as low,
+        1 + multiple_needed as high,
+        0 as step
+    from searches
+
+    union all
+
+    select
+        period_start,
+        remaining_weeks,
+        multiple_needed,
+        case when geometric_sum < multiple_needed then middle else low end as low,
+        case when geometric_sum < multiple_needed then high else middle end as high,
+        step + 1 as step
+    from (
+        select
+            halvings.*,
+            (halvings.low + halvings.high) / 2 as middle,
+            case
+                when abs((halvings.low + halvings.high) / 2 - 1) < 1e-9 then halvings.remaining_weeks
+                else
+                    (halvings.low + halvings.high) / 2 * (
+                        power((halvings.low + halvings.high) / 2, halvings.remaining_weeks) - 1
+                    ) / ((halvings.low + halvings.high) / 2 - 1)
+            end as geometric_sum
+        from halvings
+        where halvings.step < 60
+    ) as halved
+
+),
+
+solutions as (
+
+    select
+        period_start,
+        100 * ((low + high) / 2 - 1) as required_weekly_growth_pct
+    from halvings
+    where step = 60
+
+),
+
+final as (
+
+    select
+        'week' as grain,
+        weeks.period_start,
+        'all' as dimension,
+        'all' as dimension_value,
+        true as is_complete,
+        weeks.fiscal_year_start,
+        weeks.weekly_revenue,
+        weeks.ytd_revenue,
+        weeks.annual_target,
+        {{ pct('weeks.ytd_revenue', 'weeks.annual_target') }} as target_attainment_pct,
+        cast(weeks.remaining_weeks as integer) as remaining_weeks,
+        cast(
+            case
+                when weeks.remaining_weeks > 0 and weeks.ytd_revenue > 0
+                    then
+                        100 * (
+                            power(
+                                cast(weeks.annual_target / weeks.ytd_revenue as {{ type_double() }}),
+                                1.0 / weeks.remaining_weeks
+                            ) - 1
+                        )
+            end as numeric(18, 6)
+        ) as catch_up_cwgr_pct,
+        cast(solutions.required_weekly_growth_pct as numeric(18, 6)) as required_weekly_growth_pct
+    from weeks
+    left join solutions
+        on weeks.period_start = solutions.period_start
+
+)
+
+select * from final

@@ -1,0 +1,34 @@
+-- Grain: one row per grain (week, month), period and category with at least one ticket.
+with periods as (
+
+    select * from {{ ref('int_period') }}
+
+),
+
+tickets as (
+
+    select * from {{ ref('fct_tickets') }}
+
+),
+
+final as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        tickets.category,
+        periods.is_complete,
+        cast(count(*) as bigint) as ticket_count,
+        cast(count(tickets.resolution_hours) as bigint) as resolved_ticket_count,
+        {{ ratio('sum(tickets.resolution_hours)', 'count(tickets.resolution_hours)') }}
+            as mean_resolution_hours
+    from tickets
+    inner join periods
+        on
+            tickets.created_date >= periods.period_start
+            and tickets.created_date <= periods.period_end
+    group by periods.grain, periods.period_start, tickets.category, periods.is_complete
+
+)
+
+select * from final

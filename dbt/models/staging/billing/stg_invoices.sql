@@ -1,0 +1,54 @@
+-- Grain: one row per invoice, latest version.
+with
+
+source as (
+    select * from {{ source('billing', 'invoices') }}
+),
+
+cleaned as (
+    select
+        trim(invoice_id) as invoice_id,
+        trim(account_id) as account_id,
+        cast(invoice_date as date) as invoice_date,
+        cast(amount as numeric(18, 6)) as amount,
+        upper(trim(currency)) as currency_code,
+        lower(trim(status)) as status,
+        {{ to_utc('last_updated') }} as updated_at,
+        {{ to_utc('loaded_at') }} as loaded_at
+    from source
+),
+
+ranked as (
+    select
+        *,
+        {{ version_rank(
+            key=['invoice_id'],
+            newest=['updated_at', 'loaded_at'],
+            tie_breakers=['account_id', 'invoice_date', 'amount', 'currency_code', 'status']
+        ) }} as version_rank
+    from cleaned
+),
+
+latest as (
+    select
+        *,
+        coalesce(status = 'paid', false) as is_paid
+    from ranked
+    where version_rank = 1
+),
+
+final as (
+    select
+        invoice_id,
+        account_id,
+        invoice_date,
+        amount,
+        currency_code,
+        status,
+        is_paid,
+        updated_at,
+        loaded_at
+    from latest
+)
+
+select * from final

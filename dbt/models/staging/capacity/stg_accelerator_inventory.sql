@@ -1,0 +1,57 @@
+-- Grain: one row per capacity reservation and snapshot (odcr, observed_at).
+with
+
+source as (
+    select * from {{ source('capacity', 'resource_accelerator_inventory') }}
+),
+
+cleaned as (
+    select
+        trim(odcr) as odcr,
+        {{ to_utc('event_timestamp') }} as observed_at,
+        {{ text_or_unknown('instance_type') }} as instance_type,
+        {{ text_or_unknown('platform') }} as platform,
+        {{ text_or_unknown('region') }} as region,
+        nullif(trim(service_account), '') as service_account,
+        nullif(trim(consumer_account), '') as consumer_account,
+        cast(total_instances as integer) as total_instances,
+        cast(idle_instances as integer) as idle_instances,
+        cast(warmpool_instances as integer) as warmpool_instances,
+        cast(used_instances as integer) as used_instances,
+        {{ to_utc('loaded_at') }} as loaded_at
+    from source
+),
+
+ranked as (
+    select
+        *,
+        {{ version_rank(
+            key=['odcr', 'observed_at'],
+            newest=['loaded_at'],
+            tie_breakers=[
+                'instance_type', 'platform', 'region', 'service_account', 'consumer_account',
+                'total_instances', 'idle_instances', 'warmpool_instances', 'used_instances',
+            ]
+        ) }} as version_rank
+    from cleaned
+),
+
+final as (
+    select
+        odcr,
+        observed_at,
+        instance_type,
+        platform,
+        region,
+        service_account,
+        consumer_account,
+        total_instances,
+        idle_instances,
+        warmpool_instances,
+        used_instances,
+        loaded_at
+    from ranked
+    where version_rank = 1
+)
+
+select * from final

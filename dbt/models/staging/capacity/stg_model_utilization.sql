@@ -1,0 +1,56 @@
+-- Grain: one row per pod and sample (pod_id, observed_at).
+with
+
+source as (
+    select * from {{ source('capacity', 'resource_model_utilization') }}
+),
+
+cleaned as (
+    select
+        trim(pod_id) as pod_id,
+        {{ to_utc('event_timestamp') }} as observed_at,
+        trim(model_variant) as model_variant,
+        {{ text_or_unknown('instance_type') }} as instance_type,
+        {{ text_or_unknown('lower(role)') }} as role,
+        cast(pod_max_concurrency as integer) as max_concurrency,
+        cast(actual_concurrency as integer) as actual_concurrency,
+        cast(100 * util_ratio as numeric(18, 6)) as utilization_pct,
+        {{ text_or_unknown('region') }} as region,
+        {{ text_or_unknown('lower(status)') }} as status,
+        {{ to_utc('loaded_at') }} as loaded_at
+    from source
+),
+
+ranked as (
+    select
+        *,
+        {{ version_rank(
+            key=['pod_id', 'observed_at'],
+            newest=['loaded_at'],
+            tie_breakers=[
+                'model_variant', 'instance_type', 'role', 'max_concurrency',
+                'actual_concurrency', 'utilization_pct', 'region', 'status',
+            ]
+        ) }} as version_rank
+    from cleaned
+),
+
+final as (
+    select
+        pod_id,
+        observed_at,
+        cast(observed_at as date) as observed_date,
+        model_variant,
+        instance_type,
+        role,
+        max_concurrency,
+        actual_concurrency,
+        utilization_pct,
+        region,
+        status,
+        loaded_at
+    from ranked
+    where version_rank = 1
+)
+
+select * from final

@@ -1,0 +1,73 @@
+-- Grain: one row per account and change (account_id, changed_at); every version is kept.
+with
+
+source as (
+    select * from {{ source('crm', 'customer_details') }}
+),
+
+cleaned as (
+    select
+        trim(account_id) as account_id,
+        {{ text_or_unknown('company') }} as company_name,
+        {{ text_or_unknown('account_name') }} as account_name,
+        {{ text_or_unknown('account_size') }} as account_size,
+        {{ text_or_unknown('segment') }} as segment,
+        {{ text_or_unknown('plan_tier') }} as plan_tier,
+        {{ text_or_unknown('vertical') }} as vertical,
+        {{ text_or_unknown('owner') }} as owner_name,
+        {{ email_sha256('email') }} as email_sha256,
+        {{ text_or_unknown('city') }} as city,
+        {{ text_or_unknown('upper(country)') }} as country_code,
+        -- A source that does not keep the flag leaves it empty. Such an account stays a customer:
+        -- hiding it would lose its revenue, and contracts and usage show whether it really left.
+        coalesce(cast(is_active as boolean), true) as is_active,
+        cast(cs_score as numeric(18, 6)) as crm_cs_score,
+        coalesce(cast(is_fraud as boolean), false) as is_fraud,
+        {{ to_utc('date_created') }} as signed_up_at,
+        {{ to_utc('date_updated') }} as changed_at,
+        {{ text_or_unknown('data_source') }} as data_source,
+        {{ to_utc('loaded_at') }} as loaded_at
+    from source
+),
+
+ranked as (
+    select
+        *,
+        {{ version_rank(
+            key=['account_id', 'changed_at'],
+            newest=['loaded_at'],
+            tie_breakers=[
+                'company_name', 'account_name', 'account_size', 'segment', 'plan_tier',
+                'vertical', 'owner_name', 'email_sha256', 'city', 'country_code', 'is_active',
+                'crm_cs_score', 'is_fraud', 'signed_up_at', 'data_source',
+            ]
+        ) }} as version_rank
+    from cleaned
+),
+
+final as (
+    select
+        account_id,
+        company_name,
+        account_name,
+        account_size,
+        segment,
+        plan_tier,
+        vertical,
+        owner_name,
+        email_sha256,
+        city,
+        country_code,
+        is_active,
+        crm_cs_score,
+        is_fraud,
+        signed_up_at,
+        cast(signed_up_at as date) as signed_up_date,
+        changed_at,
+        data_source,
+        loaded_at
+    from ranked
+    where version_rank = 1
+)
+
+select * from final

@@ -1,0 +1,65 @@
+-- Grain: one row per account, model variant, scope, source region and snapshot day; every
+-- version is kept.
+with
+
+source as (
+    select * from {{ source('quota', 'quota_customer_rate_limit_adjustments') }}
+),
+
+cleaned as (
+    select
+        trim(account_id) as account_id,
+        trim(model_variant) as model_variant,
+        lower(trim(inference_scope)) as inference_scope,
+        {{ text_or_unknown('source_region') }} as source_region,
+        cast(snapshot_date as date) as snapshot_date,
+        cast(requests_per_minute as bigint) as requests_per_minute,
+        cast(tokens_per_minute as bigint) as tokens_per_minute,
+        cast(tokens_per_day as bigint) as tokens_per_day,
+        nullif(trim(reason), '') as reason,
+        nullif(trim(ticket_link), '') as ticket_link,
+        nullif(trim(approver), '') as approver,
+        cast(effective_date as date) as effective_date,
+        cast(expiry_date as date) as expiry_date,
+        {{ to_utc('loaded_at') }} as loaded_at
+    from source
+),
+
+ranked as (
+    select
+        *,
+        {{ version_rank(
+            key=[
+                'account_id', 'model_variant', 'inference_scope', 'source_region',
+                'snapshot_date',
+            ],
+            newest=['loaded_at'],
+            tie_breakers=[
+                'requests_per_minute', 'tokens_per_minute', 'tokens_per_day', 'reason',
+                'ticket_link', 'approver', 'effective_date', 'expiry_date',
+            ]
+        ) }} as version_rank
+    from cleaned
+),
+
+final as (
+    select
+        account_id,
+        model_variant,
+        inference_scope,
+        source_region,
+        snapshot_date,
+        requests_per_minute,
+        tokens_per_minute,
+        tokens_per_day,
+        reason,
+        ticket_link,
+        approver,
+        effective_date,
+        expiry_date,
+        loaded_at
+    from ranked
+    where version_rank = 1
+)
+
+select * from final

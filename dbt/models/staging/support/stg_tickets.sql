@@ -1,0 +1,68 @@
+-- Grain: one row per ticket, latest version.
+with
+
+source as (
+    select * from {{ source('support', 'support_tickets') }}
+),
+
+cleaned as (
+    select
+        trim(ticket_id) as ticket_id,
+        trim(account_id) as account_id,
+        {{ to_utc('created_at') }} as created_at,
+        {{ to_utc('first_response_at') }} as first_response_at,
+        {{ to_utc('resolved_at') }} as resolved_at,
+        {{ text_or_unknown('lower(priority)') }} as priority,
+        {{ text_or_unknown('lower(category)') }} as category,
+        {{ text_or_unknown('lower(status)') }} as status,
+        {{ text_or_unknown('lower(channel)') }} as channel,
+        cast(reopen_count as integer) as reopen_count,
+        cast(csat as numeric(18, 6)) as csat,
+        {{ to_utc('last_updated') }} as updated_at,
+        {{ to_utc('loaded_at') }} as loaded_at
+    from source
+),
+
+ranked as (
+    select
+        *,
+        {{ version_rank(
+            key=['ticket_id'],
+            newest=['updated_at', 'loaded_at'],
+            tie_breakers=[
+                'account_id', 'created_at', 'first_response_at', 'resolved_at', 'priority',
+                'category', 'status', 'channel', 'reopen_count', 'csat',
+            ]
+        ) }} as version_rank
+    from cleaned
+),
+
+latest as (
+    select
+        *,
+        (category in ('error', 'latency')) as is_platform_ticket
+    from ranked
+    where version_rank = 1
+),
+
+final as (
+    select
+        ticket_id,
+        account_id,
+        created_at,
+        cast(created_at as date) as created_date,
+        first_response_at,
+        resolved_at,
+        priority,
+        category,
+        is_platform_ticket,
+        status,
+        channel,
+        reopen_count,
+        csat,
+        updated_at,
+        loaded_at
+    from latest
+)
+
+select * from final
