@@ -1,0 +1,183 @@
+"""Warehouses that the tests of numbers share: filled once per session, built once, then only read."""
+
+import functools
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from o2r.bronze.datasets import load_dataset
+from o2r.bronze.loader import load
+from o2r.settings import Settings
+from o2r.synthetic import SimulationConfig, generate
+from o2r.transform import dbt
+from o2r.warehouse import connect
+
+END = date(2026, 11, 21)
+SMALL = SimulationConfig(
+    end_date=END,
+    accounts=60,
+    weeks=16,
+    events=60_000,
+    seed=11,
+    faults=("late", "duplicate", "malformed", "renamed", "currency", "resegment", "future"),
+)
+"""A year small enough to build in seconds, delivered with every fault there is."""
+
+NewDatabase = Callable[[], Settings]
+
+# What the simulator does not deliver: versions that disagree, strangers, gaps, overlaps, returns.
+DIRT = """
+insert into raw_bronze.inference_user_token_usage_proprietary (
+    request_id, account_id, api_name, model_variant, input_tokens, output_tokens,
+    cache_read_tokens, cache_write_tokens, source_region, inference_region, traffic_type,
+    inference_scope, latency_ms, error_code, event_timestamp, loaded_at
+)
+select
+    request_id, account_id, api_name, model_variant, 3 * input_tokens, output_tokens, null,
+    cache_write_tokens, source_region, inference_region, traffic_type, inference_scope,
+    case when row_number() over (order by request_id) % 3 > 0 then latency_ms * 1.5 end,
+    case when row_number() over (order by request_id) % 2 = 0 then 'e429 ' end,
+    event_timestamp, loaded_at + interval '1 hour'
+from raw_bronze.inference_user_token_usage_proprietary
+where hashtext(request_id) % 40 = 0;
+
+insert into raw_bronze.inference_user_token_usage_open_source
+    (request_id, account_id, model_variant, input_tokens, output_tokens, latency_ms,
+     event_timestamp, loaded_at)
+values
+    ('stranger-1', 'acc-nobody', 'no-such-model', 900, 100, 812.5,
+     '2026-10-14 10:00Z', '2026-11-22 07:00Z'),
+    ('stranger-2', ' ', null, 50, 10, null, '2026-11-03 23:59:59.5Z', '2026-11-22 07:00Z');
+
+insert into raw_bronze.revenue_account_daily
+select
+    account_id, product_sku, model_variant, inference_scope, region, billing_type,
+    lower(currency_code), revenue_date, snapshot_date + 2, 0.5 * gross_revenue_input_tokens,
+    gross_revenue_output_tokens, null, gross_revenue_cache_write_tokens, savings_plan_amount,
+    1 + 2 * discount_amount, loaded_at + interval '1 hour', null, null
+from raw_bronze.revenue_account_daily
+where hashtext(account_id || revenue_date || model_variant) % 25 = 0 and snapshot_date < '2026-11-20';
+
+insert into raw_bronze.revenue_account_daily
+    (account_id, product_sku, model_variant, inference_scope, region, billing_type, currency_code,
+     revenue_date, snapshot_date, gross_revenue_input_tokens, discount_amount, loaded_at)
+values
+    ('acc-nobody', 'loose-sku', 'no-such-model', 'global', 'us-east', 'pay-as-you-go', 'JPY',
+     '2026-10-14', '2026-10-15', 150000, null, '2026-11-22 07:00Z'),
+    ('acc-nobody', 'loose-sku', 'no-such-model', 'global', 'us-east', 'pay-as-you-go', 'JPY',
+     '2026-10-22', '2026-10-23', 0, 990000, '2026-11-22 07:00Z');
+
+insert into raw_bronze.platform_incidents
+    (incident_id, started_at, resolved_at, severity, component, region, downtime_minutes,
+     last_updated, loaded_at)
+select
+    'overlap-' || incident_id, started_at + (resolved_at - started_at) / 2,
+    resolved_at + interval '95 minutes', severity, component,
+    case when hashtext(incident_id) % 2 = 0 then region end, null,
+    resolved_at + interval '2 hours', loaded_at
+from raw_bronze.platform_incidents
+where resolved_at is not null and hashtext(incident_id) % 5 in (0, 1);
+insert into raw_bronze.platform_incidents
+    (incident_id, started_at, resolved_at, region, downtime_minutes, last_updated, loaded_at)
+values
+    ('weekend', '2026-11-01 20:00Z', '2026-11-02 05:30Z', null, null, '2026-11-02 06:00Z',
+     '2026-11-22 07:00Z'),
+    ('degraded', '2026-11-10 08:00Z', '2026-11-10 20:00Z', null, 0, '2026-11-10 21:00Z',
+     '2026-11-22 07:00Z'),
+    ('exaggerated', '2026-11-12 08:00Z', '2026-11-12 09:00Z', 'eu-west', 600, '2026-11-12 09:00Z',
+     '2026-11-22 07:00Z'),
+    ('still-open', '2026-11-21 18:00Z', null, 'us-east', null, '2026-11-21 18:00Z',
+     '2026-11-22 07:00Z');
+
+insert into raw_bronze.support_tickets
+    (ticket_id, account_id, created_at, resolved_at, category, status, last_updated, loaded_at)
+values
+    ('t-open', 'acc-nobody', '2026-10-13 09:00Z', null, 'Error', 'open', '2026-10-13 09:00Z',
+     '2026-11-22 07:00Z'),
+    ('t-late', 'acc-nobody', '2026-11-20 09:00Z', '2026-11-22 03:00Z', 'billing', 'resolved',
+     '2026-11-22 03:00Z', '2026-11-22 07:00Z');
+"""
+
+
+def load_and_date(settings: Settings, folder: Path, end: date) -> None:
+    """Load a generated folder as if it had arrived at six in the morning after `end` (UTC).
+
+    The loader stamps its own clock; the tests must give the same numbers on any day.
+    """
+    load(folder, None, "demo", settings=settings)
+    connection = connect(settings)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select distinct table_name from ops.load_batches")
+        for (table,) in cursor.fetchall():
+            cursor.execute(
+                f"update raw_bronze.{table} as delivered set loaded_at = "
+                "(%s::date + 1)::timestamp at time zone 'UTC' + interval '6 hours' "
+                "+ batch_id * interval '1 second'",
+                (end,),
+            )
+    connection.close()
+
+
+def execute(settings: Settings, statements: str) -> None:
+    """Run SQL statements in one transaction."""
+    connection = connect(settings)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(statements)
+    connection.close()
+
+
+def frame(settings: Settings, statement: str, parameters: object = None) -> pd.DataFrame:
+    """Rows of a query; numeric columns arrive as Decimal objects."""
+    connection = connect(settings, read_only=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            names = [column.name for column in cursor.description]
+            return pd.DataFrame(cursor.fetchall(), columns=names)
+    finally:
+        connection.close()
+
+
+def run_models(settings: Settings, *arguments: str, target: str = "prod") -> None:
+    """Build seeds and models, without their data tests (which `make test` runs elsewhere)."""
+    code = dbt(
+        settings,
+        [
+            *("--quiet", "build", "--exclude-resource-type", "test", "unit_test"),
+            *arguments,
+        ],
+        target,
+    )
+    assert code == 0, "dbt failed: see the captured output"
+
+
+def clone(settings: Settings, name: str) -> Settings:
+    """A copy of a whole database, tables and all."""
+    connection = connect(settings, database="postgres", autocommit=True)
+    with connection.cursor() as cursor:
+        cursor.execute(f"create database {name} template {settings.database}")
+    connection.close()
+    return settings.model_copy(update={"database": name})
+
+
+@functools.cache
+def small_gold(new_database: NewDatabase) -> Settings:
+    """The database of SMALL with DIRT, built for target prod. Read only, please."""
+    settings = new_database()
+    folder = settings.home / "small"
+    generate(SMALL, folder)
+    load_and_date(settings, folder, END)
+    execute(settings, DIRT)
+    run_models(settings)
+    return settings
+
+
+@functools.cache
+def chapter12_gold(new_database: NewDatabase) -> Settings:
+    """The database of the book's chapter 12, built for target prod. Read only, please."""
+    settings = new_database()
+    load_dataset("chapter12", settings)
+    run_models(settings)
+    return settings
