@@ -1,7 +1,6 @@
 """The embedded server, setup, and the commands around them."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import psycopg2
 import pytest
 
@@ -72,7 +72,9 @@ def test_settings_of_the_server(home):
 def test_killed_server_starts_again_with_its_data(home):
     server = embedded.up(home)
     setup(home)
-    os.kill(server.pid, signal.SIGKILL)
+    killed = psutil.Process(server.pid)
+    killed.kill()
+    killed.wait(10)
     again = embedded.up(home)
     assert again.pid != server.pid
     assert setup(home)
@@ -246,6 +248,6 @@ def test_sql_error_is_one_line(warehouse, o2r):
 def test_password_is_in_no_argument_list(home):
     server = embedded.up(home)
     secret = embedded.password(home)
-    for process in embedded.psutil.process_iter(["cmdline"]):
+    for process in psutil.process_iter(["cmdline"]):
         assert secret not in " ".join(process.info["cmdline"] or ())
     assert server

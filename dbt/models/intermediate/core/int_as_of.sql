@@ -1,4 +1,4 @@
--- Grain: one row, the day up to which the warehouse is built.
+-- Grain: one row, the day up to which the warehouse is built; none while bronze is empty.
 {#
   A day is complete when something delivered after its end speaks of it: an event row loaded on a
   later day, or a revenue snapshot, which covers the days before its snapshot date. A row dated
@@ -80,3 +80,4 @@ select
     -- First instant after the as-of day: everything before it is known.
     cast(as_of_date + interval '1 day' as timestamp) as as_of_end_at
 from final
+where as_of_date is not null

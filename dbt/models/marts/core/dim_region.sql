@@ -1,15 +1,7 @@
 -- Grain: one row per region in which accounts live or requests are served.
-with regions as (
-
-    select region from {{ ref('country_regions') }}
-
-    union
+with serving_regions as (
 
     select source_region as region from {{ ref('int_requests') }}
-
-    union
-
-    select region from {{ ref('stg_revenue_daily') }}
 
     union
 
@@ -19,6 +11,20 @@ with regions as (
 
     select region from {{ ref('stg_incidents') }}
     where region is not null
+
+),
+
+regions as (
+
+    select region from {{ ref('country_regions') }}
+
+    union
+
+    select region from {{ ref('stg_revenue_daily') }}
+
+    union
+
+    select coalesce(region, 'Unknown') as region from serving_regions
 
     union
 
@@ -40,8 +46,11 @@ final as (
 
     select
         regions.region,
-        cast(coalesce(countries.country_count, 0) as integer) as country_count
+        cast(coalesce(countries.country_count, 0) as integer) as country_count,
+        serving_regions.region is not null and regions.region <> 'Unknown' as is_serving
     from regions
+    left join serving_regions
+        on regions.region = serving_regions.region
     left join countries
         on regions.region = countries.region
 

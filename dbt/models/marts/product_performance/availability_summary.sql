@@ -9,6 +9,9 @@ with periods as (
 downtime as (
 
     select * from {{ ref('fct_downtime_period') }}
+    where
+        region = 'all'
+        or region in (select regions.region from {{ ref('dim_region') }} as regions where regions.is_serving)
 
 ),
 

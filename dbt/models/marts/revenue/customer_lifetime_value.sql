@@ -79,7 +79,10 @@ churn as (
         grain = 'month'
         and dimension = 'all'
         and period_start = (
-            select cast(date_trunc('month', as_of_date) as date) from as_of
+            select max(period_start) from {{ ref('int_period') }}
+            where
+                grain = 'month'
+                and is_complete
         )
 
 ),

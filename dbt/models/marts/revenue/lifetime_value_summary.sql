@@ -17,6 +17,23 @@ retention as (
 
 ),
 
+-- Churn is known up to the newest month that had ended by the end of the period.
+churn_months as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        max(months.period_start) as month_start
+    from {{ ref('int_period') }} as periods
+    inner join {{ ref('int_period') }} as months
+        on
+            months.grain = 'month'
+            and months.is_complete
+            and periods.observed_end >= months.period_end
+    group by periods.grain, periods.period_start
+
+),
+
 monthly as (
 
     select
@@ -33,9 +50,13 @@ monthly as (
         end as monthly_arpa,
         retention.monthly_logo_churn_pct
     from revenue
+    left join churn_months
+        on
+            revenue.grain = churn_months.grain
+            and revenue.period_start = churn_months.period_start
     left join retention
         on
-            cast(date_trunc('month', revenue.period_start) as date) = retention.period_start
+            churn_months.month_start = retention.period_start
             and revenue.dimension = retention.dimension
             and revenue.dimension_value = retention.dimension_value
 

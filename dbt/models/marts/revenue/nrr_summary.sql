@@ -82,7 +82,9 @@ churn_windows as (
         sum(churned_accounts) over window_of_a_year as churned_accounts,
         sum(opening_accounts) over window_of_a_year as opening_accounts
     from waterfall
-    where grain = 'month'
+    where
+        grain = 'month'
+        and is_complete
     window
         window_of_a_year as (
             partition by grain, dimension, dimension_value
