@@ -23,7 +23,10 @@ final as (
         definitions.metric_name,
         definitions.layer,
         definitions.formula,
-        definitions.unit,
+        case
+            when definitions.unit = 'currency' then '{{ var("reporting_currency") }}'
+            else definitions.unit
+        end as unit,
         definitions.direction,
         definitions.owner,
         definitions.additivity,

@@ -115,11 +115,17 @@ final as (
         movement,
         is_favourable,
         concat_ws(
-            ' ',
-            metric_name, 'was', movement || ':', cast(cast(value as numeric(24, 2)) as varchar(40)), unit,
+            '',
+            metric_name, ': ', cast(cast(value as numeric(24, 2)) as varchar(40)), ' ', unit, ', ',
+            movement,
             case
                 when previous_value is not null
-                    then concat_ws('', '(', cast(cast(previous_value as numeric(24, 2)) as varchar(40)), ' the week before)')
+                    then
+                        concat_ws(
+                            '',
+                            ' (', cast(cast(previous_value as numeric(24, 2)) as varchar(40)),
+                            ' the week before)'
+                        )
             end
         ) as sentence
     from judged
