@@ -30,6 +30,7 @@ book: up ## The book's chapter 12 dataset, in a database of its own
 	@$(RUN) o2r load --dataset chapter12
 	@$(RUN) o2r build
 	@$(RUN) o2r headline
+	@echo "They are in the database $(BOOK_DATABASE): set POSTGRES_DB=$(BOOK_DATABASE) to query it."
 
 test: install ## Run every test (PYTEST_ARGS="-k name" for some)
 	@$(RUN) pytest $(PYTEST_ARGS)
@@ -58,7 +59,7 @@ clean: ## Delete all that these targets made, the embedded warehouse included
 	@if [ -x .venv/bin/o2r ]; then .venv/bin/o2r down; fi
 	rm -rf .o2r .venv dbt/target dbt/logs dbt/dbt_packages dbt/package-lock.yml
 	rm -rf .pytest_cache .ruff_cache .hypothesis
-	find src tests tools benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What the commands need to run, without the tools for development (which stay when installed).
 core: uv

@@ -20,7 +20,8 @@ create table if not exists ops.load_batches (
 comment on table ops.load_batches is
     'One row per file loaded, written in the transaction of its rows.';
 comment on column ops.load_batches.batch_id is 'Number of the batch, as in the bronze rows.';
-comment on column ops.load_batches.dataset is 'Where the data is from: files, chapter12 or demo.';
+comment on column ops.load_batches.dataset is
+    'Where the data is from: files, chapter12, or demo-<hash> of a generated company.';
 comment on column ops.load_batches.source_file is 'File, relative to the folder that was loaded.';
 comment on column ops.load_batches.table_name is 'Bronze table.';
 comment on column ops.load_batches.checksum is 'SHA-256 of the file and of the mapping applied.';

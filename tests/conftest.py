@@ -52,9 +52,15 @@ def new_home() -> Iterator[Callable[[str], Path]]:
 
 @pytest.fixture(scope="session")
 def server(new_home: Callable[[str], Path]) -> Settings:
-    """Settings of the running server of this session; its database is the template."""
+    """Settings of the running server of this session; its database is the template.
+
+    It does not wait for the disk: what it holds need not outlive a power cut.
+    """
     settings = load_settings(project=ROOT, home=new_home("session"), database=TEMPLATE)
     embedded.up(settings)
+    with connect(settings, database="postgres", autocommit=True).cursor() as cursor:
+        cursor.execute("alter system set fsync = off")
+        cursor.execute("select pg_reload_conf()")
     setup(settings)
     return settings
 
@@ -96,7 +102,7 @@ def query() -> Callable[..., list[tuple]]:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(statement, parameters)
-                return cursor.fetchall() if cursor.description else []
+                return cursor.fetchall() if cursor.description is not None else []
         finally:
             connection.close()
 

@@ -1,10 +1,11 @@
 """Write docs/metrics.md, the metric catalogue for readers, from the seeds.
 
-    python tools/metric_docs.py
+python tools/metric_docs.py
 """
 
 import csv
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -52,9 +53,8 @@ def render() -> str:
         "|---|---|---|---|",
     ]  # fmt: skip
     computed = {row["metric"] for row in metrics if row["layer"] != "driver"}
-    for (success, factor_id, factor, driver), rows in groupby(
-        _rows("driver_map"), lambda r: (r["success_metric"], r["factor_id"], r["factor"], r["driver"])
-    ):
+    factors = itemgetter("success_metric", "factor_id", "factor", "driver")
+    for (success, factor_id, factor, driver), rows in groupby(_rows("driver_map"), factors):
         actions = ", ".join(
             names[row["actionable_metric"]]
             if row["actionable_metric"] in computed

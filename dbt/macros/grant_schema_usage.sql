@@ -3,7 +3,7 @@
   personal, dev and ci targets itself. Runs at the end of every build on Postgres.
 -#}
 {% macro grant_schema_usage() %}
-    {%- if execute and target.type == 'postgres' %}
+    {%- if execute and target.type == 'postgres' and flags.WHICH != 'compile' %}
         {%- set readers = {
             'seeds': 'data_engineer, analytics_engineer, data_scientist',
             'staging_silver': 'data_engineer, analytics_engineer, data_scientist',

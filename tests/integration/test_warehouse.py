@@ -167,7 +167,7 @@ def test_failing_script_is_named_and_leaves_nothing(server, query, tmp_path):
     (folder / "020_bad.sql").write_text("select 1 / 0;")
     with pytest.raises(UserError, match=r"script 020_bad\.sql: division by zero"):
         setup(settings)
-    assert query(settings, "select from pg_namespace where nspname = 'good'") == []
+    assert query(settings, "select 1 from pg_namespace where nspname = 'good'") == []
 
 
 def test_environment_serves_libpq_and_a_named_server(server, query):
@@ -233,7 +233,7 @@ def test_sql_writes_only_when_told(warehouse, o2r, query, statement):
     assert result.returncode == 1
     assert "read-only" in result.stderr
     assert "--write" in result.stderr
-    assert query(warehouse, "select from pg_namespace where nspname = 's'") == []
+    assert query(warehouse, "select 1 from pg_namespace where nspname = 's'") == []
     result = o2r(warehouse, "sql", "create schema s", "--write")
     assert (result.returncode, result.stdout.strip()) == (0, "CREATE SCHEMA")
 

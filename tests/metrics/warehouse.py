@@ -181,3 +181,49 @@ def chapter12_gold(new_database: NewDatabase) -> Settings:
     load_dataset("chapter12", settings)
     run_models(settings)
     return settings
+
+
+@functools.cache
+def signal_gold(new_database: NewDatabase) -> Settings:
+    """The default demo with fewer requests, built as far as the signal chain. Read only, please."""
+    settings = new_database()
+    folder = settings.home / "signals"
+    generate(SimulationConfig(end_date=END, events=150_000), folder)
+    for name in ("product_usage_events", "resource_model_utilization"):  # not part of the chain
+        (folder / f"{name}.parquet").unlink()
+    load_and_date(settings, folder, END)
+    run_models(settings, "--select", "+o2r_signal_chain")
+    return settings
+
+
+def gold_hashes(settings: Settings, schema: str = "mart_gold") -> dict[str, str]:
+    """MD5 over all cells of every gold table, whatever the order of its rows."""
+    tables = frame(
+        settings,
+        "select table_name from information_schema.tables "
+        "where table_schema = %s order by table_name",
+        [schema],
+    )["table_name"]
+    return {
+        table: frame(
+            settings,
+            f"select md5(string_agg(t::text, chr(10) order by t::text)) from {schema}.{table} as t",
+        ).iloc[0, 0]
+        for table in tables
+    }
+
+
+@functools.cache
+def dev_gold(new_database: NewDatabase) -> Settings:
+    """A copy of the small company, delivered a year later, built for target dev beside prod."""
+    settings = clone(small_gold(new_database), "small_in_dev")
+    connection = connect(settings)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select distinct table_name from ops.load_batches")
+        for (table,) in cursor.fetchall():
+            cursor.execute(
+                f"update raw_bronze.{table} set loaded_at = loaded_at + interval '1 year'"
+            )
+    connection.close()
+    run_models(settings, "--vars", f"as_of_date: {END}", target="dev")
+    return settings

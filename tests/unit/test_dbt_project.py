@@ -157,6 +157,16 @@ def description_problems(models: dict[str, Model]) -> list[str]:
     return problems
 
 
+def unit_test_name_problems(unit_tests: list[dict]) -> list[str]:
+    """Names say model and behaviour, and fit in the 63 characters of a Postgres identifier."""
+    return [
+        test["name"]
+        for test in unit_tests
+        if not re.fullmatch(rf"test_{test['model']}__[a-z0-9_]+", test["name"])
+        or len(test["name"]) > 63
+    ]
+
+
 def has_tests(entry: dict) -> bool:
     return bool(entry.get("data_tests")) or any(
         column.get("data_tests") for column in entry.get("columns", [])
@@ -193,6 +203,13 @@ def test_names(models: dict[str, Model]) -> None:
 
 def test_descriptions(models: dict[str, Model]) -> None:
     assert description_problems(models) == []
+
+
+def test_unit_test_names() -> None:
+    files = (DBT_DIR / "models").rglob("*.yml")
+    contents = [yaml.safe_load(path.read_text()) or {} for path in files]
+    unit_tests = [test for content in contents for test in content.get("unit_tests", [])]
+    assert unit_test_name_problems(unit_tests) == []
 
 
 def test_no_schema_is_named_in_a_model(models: dict[str, Model]) -> None:
@@ -288,6 +305,20 @@ def test_a_missing_description_is_red() -> None:
     elsewhere = {"dim_a": Model(Path(path), sql, entry, Path("marts/core/_models.yml"))}
     assert len(description_problems(elsewhere)) == 1
     assert len(description_problems(a_model(path, "", entry))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "is_red"),
+    [
+        ("test_fct_a__counts_a_late_ticket_once", False),
+        ("test_fct_a_counts_a_late_ticket_once", True),
+        ("test_fct_b__counts_a_late_ticket_once", True),
+        ("test_fct_a__" + "x" * 51, False),
+        ("test_fct_a__" + "x" * 52, True),
+    ],
+)
+def test_a_wrong_unit_test_name_is_red(name: str, is_red: bool) -> None:
+    assert bool(unit_test_name_problems([{"name": name, "model": "fct_a"}])) is is_red
 
 
 def test_named_schema_is_red() -> None:

@@ -43,7 +43,7 @@ sources:
     tables:
       - name: t
         config:
-          freshness: {warn_after: {count: 1, period: day}}
+          freshness: {warn_after: {count: 1, period: day}, error_after: null}
           meta: {owner: engineering, business_key: [a], checks: [a > 0]}
         columns:
           - {name: a, data_type: text, config: {meta: {required: true, aliases: [b], pii: email}}}

@@ -1,5 +1,6 @@
 """The datasets that come with the project: the book's chapter 12, and the synthetic demo."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -28,8 +29,11 @@ def load_dataset(
     truth = settings.demo_dir / "synthetic_truth.json"
     if not truth.is_file():
         raise UserError(f"no demo data in {settings.demo_dir}: run `o2r generate`")
-    results = load(settings.demo_dir, None, name, mix=mix, settings=settings, progress=progress)
-    _load_truth(settings, name, json.loads(truth.read_text("utf-8")))
+    # Every generated company is a dataset of its own: two of them share identifiers, not facts.
+    manifest = (settings.demo_dir / "manifest.json").read_bytes()
+    company = f"demo-{hashlib.sha256(manifest).hexdigest()[:8]}"
+    results = load(settings.demo_dir, None, company, mix=mix, settings=settings, progress=progress)
+    _load_truth(settings, company, json.loads(truth.read_text("utf-8")))
     return results
 
 

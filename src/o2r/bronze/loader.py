@@ -130,7 +130,7 @@ def _load_in(cursor: Cursor, job: _Job, dataset: str, mix: bool, progress: Progr
     )
     _claim_warehouse(cursor, dataset, mix)
     cursor.execute(
-        "select from ops.load_batches where table_name = %s and checksum = %s",
+        "select 1 from ops.load_batches where table_name = %s and checksum = %s",
         (contract.table, job.checksum),
     )
     if cursor.rowcount:
@@ -182,7 +182,7 @@ def _load_in(cursor: Cursor, job: _Job, dataset: str, mix: bool, progress: Progr
 
 def _claim_warehouse(cursor: Cursor, dataset: str, mix: bool) -> None:
     """Raise UserError when the ledger holds another dataset, also one being loaded right now."""
-    cursor.execute("select exists (select from ops.load_batches where dataset = %s)", (dataset,))
+    cursor.execute("select exists (select 1 from ops.load_batches where dataset = %s)", (dataset,))
     if mix or cursor.fetchone()[0]:
         return
     cursor.execute("select pg_advisory_xact_lock(hashtext('o2r dataset'))")

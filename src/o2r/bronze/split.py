@@ -131,7 +131,7 @@ class Splitter:
             near = sql.SQL("known.{} between {} and {}").format(
                 sql.Identifier(column), sql.Literal(first), sql.Literal(last)
             )
-        self._run("select exists (select from {table} as known where {near})", near=near)
+        self._run("select exists (select 1 from {table} as known where {near})", near=near)
         if not self._cursor.fetchone()[0]:
             return 0
         self._run("analyze typed")

@@ -193,6 +193,8 @@ def unknown_keys(data: Any, shape: Any, place: str = "") -> Iterator[str]:
     Text or a list where the shape wants a mapping is reported too, not passed over.
     """
     match shape:
+        case _ if shape is ANY or data is None:  # an explicit null switches a default off
+            return
         case OrText(shape=inner):
             if not isinstance(data, str):
                 yield from unknown_keys(data, inner, place)
@@ -203,8 +205,6 @@ def unknown_keys(data: Any, shape: Any, place: str = "") -> Iterator[str]:
             for number, entry in enumerate(data, start=1):
                 name = entry.get("name", number) if isinstance(entry, dict) else number
                 yield from unknown_keys(entry, inner, f"{place}[{name}]")
-        case None:
-            return
         case _ if not isinstance(data, dict):
             yield f"{place}: expected a mapping"
         case MapOf(value=inner):

@@ -1,4 +1,5 @@
--- Grain: one row per account, grain (week, month) and period from its first paid period to the as-of day.
+-- Grain: one row per account, grain (week, month) and period from its first paid period to the as-
+-- of day.
 {#
   MRR is the recurring contract value in force at the end of the period, converted at the rate of
   the contract's start so that a moving currency is never expansion. See docs/decisions/0003.
@@ -101,7 +102,7 @@ spine as (
     inner join periods
         on
             first_paid.grain = periods.grain
-            and periods.period_start >= first_paid.first_paid_period_start
+            and first_paid.first_paid_period_start <= periods.period_start
 
 ),
 

@@ -1,4 +1,5 @@
--- Grain: one row per account: the current version of every known account, and one row for every account that only facts speak of.
+-- Grain: one row per account: the current version of every known account, and one row for every
+-- account that only facts speak of.
 with as_of as (
 
     select * from {{ ref('int_as_of') }}

@@ -29,7 +29,7 @@ known as (
 versioned as (
 
     select
-        known.*,
+        *,
         row_number() over (
             partition by account_id order by changed_at nulls last
         ) as version_number,

@@ -4,6 +4,7 @@
   later day, or a revenue snapshot, which covers the days before its snapshot date. A row dated
   later than its own load cannot move the date.
 #}
+{%- set requested_date = "'" ~ var('as_of_date') ~ "'" if var('as_of_date') else 'null' %}
 with observed_days as (
 
     select
@@ -66,11 +67,7 @@ newest_complete_day as (
 final as (
 
     select
-        {%- if var('as_of_date') %}
-        cast('{{ var("as_of_date") }}' as date) as as_of_date
-        {%- else %}
-        observed_date as as_of_date
-        {%- endif %}
+        coalesce(cast({{ requested_date }} as date), observed_date) as as_of_date
     from newest_complete_day
 
 )

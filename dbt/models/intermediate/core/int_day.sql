@@ -1,4 +1,5 @@
--- Grain: one row per calendar day from the year of the first observation to the end of the year after the as-of day.
+-- Grain: one row per calendar day from the year of the first observation to the end of the year
+-- after the as-of day.
 with as_of as (
 
     select * from {{ ref('int_as_of') }}
@@ -9,14 +10,16 @@ bounds as (
 
     select
         cast(
-            date_trunc('year', coalesce(min(first_observed.first_date), min(as_of.as_of_date))) as date
+            date_trunc(
+                'year', coalesce(min(first_observed.first_date), min(as_of.as_of_date))
+            ) as date
         ) as first_day,
         cast(
             date_trunc('year', min(as_of.as_of_date)) + interval '24 month' as date
         ) as end_day
     from as_of
     left join {{ ref('int_first_observed') }} as first_observed
-        on first_observed.first_date <= as_of.as_of_date
+        on as_of.as_of_date >= first_observed.first_date
 
 ),
 
@@ -34,8 +37,7 @@ digits as (
 -- 100,000 days: 273 years are enough for any first observation after 1753.
 numbers as (
 
-    select
-        a.digit + 10 * b.digit + 100 * c.digit + 1000 * d.digit + 10000 * e.digit as day_number
+    select a.digit + 10 * b.digit + 100 * c.digit + 1000 * d.digit + 10000 * e.digit as day_number
     from digits as a
     cross join digits as b
     cross join digits as c

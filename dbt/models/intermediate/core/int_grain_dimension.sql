@@ -1,13 +1,5 @@
 -- Grain: one row per reporting grain (week, month) and reporting dimension.
-select
-    grains.grain,
-    dimensions.dimension
-from (
-    select 'week' as grain
-    union all
-    select 'month' as grain
-) as grains
-cross join (
+with dimensions as (
     select 'all' as dimension
     union all
     select 'plan_tier' as dimension
@@ -17,4 +9,14 @@ cross join (
     select 'region' as dimension
     union all
     select 'product' as dimension
-) as dimensions
+)
+
+select
+    grains.grain,
+    dimensions.dimension
+from (
+    select 'week' as grain
+    union all
+    select 'month' as grain
+) as grains
+cross join dimensions

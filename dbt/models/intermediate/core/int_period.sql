@@ -79,7 +79,9 @@ final as (
         case
             when observed.grain = 'month'
                 then cast(date_trunc('month', int_day.fiscal_year_start) as date)
-            when cast(date_trunc('week', int_day.fiscal_year_start) as date) = int_day.fiscal_year_start
+            when
+                cast(date_trunc('week', int_day.fiscal_year_start) as date)
+                = int_day.fiscal_year_start
                 then int_day.fiscal_year_start
             else cast(date_trunc('week', int_day.fiscal_year_start) + interval '7 day' as date)
         end as fiscal_first_period_start

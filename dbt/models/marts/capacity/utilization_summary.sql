@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), period and member of the dimensions all, region and product with samples.
+-- Grain: one row per grain (week, month), period and member of the dimensions all, region and
+-- product with samples.
 with periods as (
 
     select * from {{ ref('int_period') }}

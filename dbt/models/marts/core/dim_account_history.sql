@@ -8,7 +8,8 @@ with history as (
 final as (
 
     select
-        {{ dbt_utils.generate_surrogate_key(['account_id', 'version_number']) }} as account_version_key,
+        {{ dbt_utils.generate_surrogate_key(['account_id', 'version_number']) }}
+            as account_version_key,
         account_id,
         version_number,
         valid_from_at,

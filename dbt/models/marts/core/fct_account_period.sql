@@ -54,7 +54,11 @@ grouped as (
             daily.activity_date >= periods.period_start
             and daily.activity_date <= periods.period_end
     group by
-        periods.grain, periods.period_start, periods.observed_end_at, daily.account_id, daily.product_sku
+        periods.grain,
+        periods.period_start,
+        periods.observed_end_at,
+        daily.account_id,
+        daily.product_sku
 
 ),
 

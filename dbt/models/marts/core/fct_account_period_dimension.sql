@@ -1,4 +1,5 @@
--- Grain: one row per account, grain, period and member of each reporting dimension with revenue or usage.
+-- Grain: one row per account, grain, period and member of each reporting dimension with revenue or
+-- usage.
 {# Region is the home region of the account, product the product of the revenue or usage. #}
 with account_periods as (
 

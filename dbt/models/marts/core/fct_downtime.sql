@@ -56,7 +56,9 @@ numbered as (
         started_at,
         ended_at,
         sum(
-            case when latest_end_before_at is null or started_at > latest_end_before_at then 1 else 0 end
+            case
+                when latest_end_before_at is null or started_at > latest_end_before_at then 1 else 0
+            end
         ) over (
             partition by region
             order by started_at nulls last, ended_at nulls last

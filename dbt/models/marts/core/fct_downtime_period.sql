@@ -1,4 +1,5 @@
--- Grain: one row per region ('all' for any region), grain (week, month) and period since incidents or requests are observed.
+-- Grain: one row per region ('all' for any region), grain (week, month) and period since incidents
+-- or requests are observed.
 with periods as (
 
     select * from {{ ref('int_period') }}
@@ -31,14 +32,15 @@ downtime as (
 final as (
 
     select
-        {{ dbt_utils.generate_surrogate_key(['regions.region', 'periods.grain', 'periods.period_start']) }}
-            as downtime_period_key,
+        {{ dbt_utils.generate_surrogate_key([
+            'regions.region', 'periods.grain', 'periods.period_start'
+        ]) }} as downtime_period_key,
         regions.region,
         periods.grain,
         periods.period_start,
         periods.is_complete,
-        {{ seconds_between('cast(periods.period_start as timestamp)', 'periods.observed_end_at') }} / 60
-            as period_minutes,
+        {{ seconds_between('cast(periods.period_start as timestamp)', 'periods.observed_end_at') }}
+        / 60 as period_minutes,
         -- A stretch that crosses the boundary of a period is split there. The filter matters:
         -- greatest and least skip nulls, so a period without downtime would count whole.
         coalesce(
@@ -57,7 +59,7 @@ final as (
     left join downtime
         on
             regions.region = downtime.region
-            and downtime.started_at < periods.observed_end_at
+            and periods.observed_end_at > downtime.started_at
             and downtime.ended_at > cast(periods.period_start as timestamp)
     group by
         regions.region, periods.grain, periods.period_start, periods.is_complete,

@@ -61,7 +61,8 @@ flows as (
         starts.started_at,
         finishes.finished_at,
         coalesce(
-            finishes.finished_at < starts.started_at + interval '{{ var("flow_window_days") }} day', false
+            finishes.finished_at < starts.started_at + interval '{{ var("flow_window_days") }} day',
+            false
         ) as is_finished,
         starts.started_at + interval '{{ var("flow_window_days") }} day' <= as_of.as_of_end_at
             as is_window_closed
@@ -78,7 +79,8 @@ flows as (
 final as (
 
     select
-        {{ dbt_utils.generate_surrogate_key(['account_id', 'product_user_id', 'journey']) }} as flow_key,
+        {{ dbt_utils.generate_surrogate_key(['account_id', 'product_user_id', 'journey']) }}
+            as flow_key,
         account_id,
         product_user_id,
         journey,

@@ -1,4 +1,5 @@
--- Grain: one row per platform incident started by the as-of day, in its state at the end of that day.
+-- Grain: one row per platform incident started by the as-of day, in its state at the end of that
+-- day.
 with as_of as (
 
     select * from {{ ref('int_as_of') }}

@@ -1,4 +1,5 @@
--- Grain: one row per account, product, model variant, scope, region, billing type, currency and day.
+-- Grain: one row per account, product, model variant, scope, region, billing type, currency and
+-- day.
 with as_of as (
 
     select * from {{ ref('int_as_of') }}

@@ -9,7 +9,8 @@ with account_periods as (
 final as (
 
     select
-        {{ dbt_utils.generate_surrogate_key(['account_id', 'period_start']) }} as subscription_month_key,
+        {{ dbt_utils.generate_surrogate_key(['account_id', 'period_start']) }}
+            as subscription_month_key,
         account_id,
         period_start as month_start,
         cast(date_trunc('month', first_paid_period_start) as date) as cohort_month,

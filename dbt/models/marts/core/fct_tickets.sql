@@ -56,7 +56,8 @@ final as (
         coalesce(history.plan_tier, 'Unknown') as plan_tier_as_of_event,
         coalesce(history.segment, 'Unknown') as segment_as_of_event,
         cast(
-            {{ seconds_between('tickets.created_at', 'tickets.resolved_at') }} / 3600 as numeric(18, 6)
+            {{ seconds_between('tickets.created_at', 'tickets.resolved_at') }}
+            / 3600 as numeric(18, 6)
         ) as resolution_hours,
         cast(
             {{ seconds_between('tickets.created_at', 'tickets.first_response_at') }} / 3600

@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), complete period, comparison and member of each reporting dimension.
+-- Grain: one row per grain (week, month), complete period, comparison and member of each reporting
+-- dimension.
 {#
   comparison: previous_period, or fiscal_year_start (the first whole period of the fiscal year).
   Accounts: active and paying in the base period, and still so in this one.
@@ -143,7 +144,8 @@ final as (
         dimension_value,
         true as is_complete,
         cast(count(*) filter (where is_base_account) as bigint) as base_accounts,
-        cast(count(*) filter (where is_base_account and is_still_active) as bigint) as retained_accounts,
+        cast(count(*) filter (where is_base_account and is_still_active) as bigint)
+            as retained_accounts,
         {{ pct(
             'count(*) filter (where is_base_account and is_still_active)',
             'count(*) filter (where is_base_account)'

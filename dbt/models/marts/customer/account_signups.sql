@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension since the first sign-up.
+-- Grain: one row per grain (week, month), period and member of each account dimension since the
+-- first sign-up.
 with periods as (
 
     select * from {{ ref('int_period') }}

@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), sign-up period and member of each account dimension with at least one sign-up.
+-- Grain: one row per grain (week, month), sign-up period and member of each account dimension with
+-- at least one sign-up.
 {#
   An account has adopted when its tokens reach the threshold within the window from its sign-up.
   A cohort is final once its youngest possible member is older than the window, provisional before.
@@ -40,12 +41,14 @@ tokens as (
         on
             accounts.account_id = usage.account_id
             and usage.usage_date
-            < cast(accounts.signed_up_date + interval '{{ var("adoption_window_days") }} day' as date)
+            < cast(
+                accounts.signed_up_date + interval '{{ var("adoption_window_days") }} day' as date
+            )
     group by accounts.account_id
 
 ),
 
-final as (
+members as (
 
     select
         periods.grain,
@@ -59,14 +62,7 @@ final as (
         periods.is_complete,
         cast(periods.period_end + interval '{{ var("adoption_window_days") }} day' as date)
         <= as_of.as_of_date as is_final,
-        cast(count(*) as bigint) as cohort_accounts,
-        cast(
-            count(*) filter (where tokens.window_tokens >= {{ var('adoption_token_threshold') }}) as bigint
-        ) as adopted_accounts,
-        {{ pct(
-            'count(*) filter (where tokens.window_tokens >= ' ~ var('adoption_token_threshold') ~ ')',
-            'count(*)'
-        ) }} as adoption_rate_pct
+        tokens.window_tokens >= {{ var('adoption_token_threshold') }} as is_adopted
     from accounts
     inner join tokens
         on accounts.account_id = tokens.account_id
@@ -81,7 +77,23 @@ final as (
             periods.grain = grain_dimensions.grain
             and grain_dimensions.dimension <> 'product'
     cross join as_of
-    group by 1, 2, 3, 4, 5, 6
+
+),
+
+final as (
+
+    select
+        grain,
+        period_start,
+        dimension,
+        dimension_value,
+        is_complete,
+        is_final,
+        cast(count(*) as bigint) as cohort_accounts,
+        cast(count(*) filter (where is_adopted) as bigint) as adopted_accounts,
+        {{ pct('count(*) filter (where is_adopted)', 'count(*)') }} as adoption_rate_pct
+    from members
+    group by grain, period_start, dimension, dimension_value, is_complete, is_final
 
 )
 

@@ -91,8 +91,8 @@ errors as (
     inner join usage_daily
         on
             spine.account_id = usage_daily.account_id
-            and usage_daily.usage_date >= spine.window_start_date
-            and usage_daily.usage_date <= spine.observed_end
+            and spine.window_start_date <= usage_daily.usage_date
+            and spine.observed_end >= usage_daily.usage_date
     group by spine.account_id, spine.week_start
 
 ),
@@ -109,8 +109,8 @@ resolutions as (
     inner join tickets
         on
             spine.account_id = tickets.account_id
-            and tickets.created_date >= spine.window_start_date
-            and tickets.created_date <= spine.observed_end
+            and spine.window_start_date <= tickets.created_date
+            and spine.observed_end >= tickets.created_date
     group by spine.account_id, spine.week_start
 
 ),
@@ -164,7 +164,8 @@ components as (
             'coalesce(downtimes.week_downtime_minutes, 0)',
             seconds_between('cast(spine.week_start as timestamp)', 'spine.observed_end_at') ~ ' / 60'
         ) }} as week_downtime_pct,
-        {{ pct('coalesce(downtimes.window_downtime_minutes, 0)', '30 * 24 * 60') }} as window_downtime_pct,
+        {{ pct('coalesce(downtimes.window_downtime_minutes, 0)', '30 * 24 * 60') }}
+            as window_downtime_pct,
         coalesce(resolutions.week_resolution_hours, 0) as week_resolution_hours,
         coalesce(resolutions.window_resolution_hours, 0) as window_resolution_hours,
         coalesce({{ pct('errors.week_errors', 'errors.week_requests') }}, 0) as week_error_pct,

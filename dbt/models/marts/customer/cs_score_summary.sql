@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension since requests are observed.
+-- Grain: one row per grain (week, month), period and member of each account dimension since
+-- requests are observed.
 {#
   cs_score = 0.4 uptime score + 0.3 ticket score + 0.3 error score, each 0 to 100:
   uptime 100 - 10 x downtime %, tickets 100 - mean hours to resolution, errors 100 - 5 x error %.
@@ -151,10 +152,14 @@ scored as (
         ) as uptime_score,
         greatest(
             0,
-            100 - coalesce({{ ratio('components.resolution_hours', 'components.resolved_ticket_count') }}, 0)
+            100
+            - coalesce(
+                {{ ratio('components.resolution_hours', 'components.resolved_ticket_count') }}, 0
+            )
         ) as ticket_score,
         greatest(
-            0, 100 - 5 * coalesce({{ pct('components.error_count', 'components.request_count') }}, 0)
+            0,
+            100 - 5 * coalesce({{ pct('components.error_count', 'components.request_count') }}, 0)
         ) as error_score,
         components.survey_count,
         {{ ratio('components.survey_score', 'components.survey_count') }} as csat_response_score
@@ -184,7 +189,8 @@ final as (
         cast(uptime_score as numeric(18, 6)) as uptime_score,
         cast(ticket_score as numeric(18, 6)) as ticket_score,
         cast(error_score as numeric(18, 6)) as error_score,
-        cast(0.4 * uptime_score + 0.3 * ticket_score + 0.3 * error_score as numeric(18, 6)) as cs_score,
+        cast(0.4 * uptime_score + 0.3 * ticket_score + 0.3 * error_score as numeric(18, 6))
+            as cs_score,
         cast(coalesce(survey_count, 0) as bigint) as survey_count,
         csat_response_score
     from scored

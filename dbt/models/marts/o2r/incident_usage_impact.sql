@@ -1,4 +1,5 @@
--- Grain: one row per complete ISO week with platform tickets and group of accounts (affected, unaffected).
+-- Grain: one row per complete ISO week with platform tickets and group of accounts (affected,
+-- unaffected).
 {#
   Did the accounts that raised an error or latency ticket in the week use less afterwards? Mean tokens
   of the week before against the week after, over the accounts with usage in both (book, chapter 14).
@@ -53,7 +54,8 @@ compared as (
 
     select
         incident_weeks.week_start,
-        case when affected.account_id is not null then 'affected' else 'unaffected' end as account_group,
+        case when affected.account_id is not null then 'affected' else 'unaffected' end
+            as account_group,
         usage_before.total_tokens as tokens_before,
         usage_after.total_tokens as tokens_after
     from incident_weeks
@@ -73,13 +75,15 @@ compared as (
 final as (
 
     select
-        {{ dbt_utils.generate_surrogate_key(['week_start', 'account_group']) }} as incident_impact_key,
+        {{ dbt_utils.generate_surrogate_key(['week_start', 'account_group']) }}
+            as incident_impact_key,
         week_start,
         account_group,
         cast(count(*) as bigint) as account_count,
         cast(avg(tokens_before) as numeric(18, 6)) as mean_tokens_before,
         cast(avg(tokens_after) as numeric(18, 6)) as mean_tokens_after,
-        {{ pct('sum(tokens_after) - sum(tokens_before)', 'sum(tokens_before)') }} as usage_change_pct
+        {{ pct('sum(tokens_after) - sum(tokens_before)', 'sum(tokens_before)') }}
+            as usage_change_pct
     from compared
     group by week_start, account_group
 

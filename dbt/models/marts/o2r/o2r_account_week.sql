@@ -1,4 +1,5 @@
--- Grain: one row per account and complete ISO week in which requests are observed and the account was active, or ended its last contract.
+-- Grain: one row per account and complete ISO week in which requests are observed and the account
+-- was active, or ended its last contract.
 with weeks as (
 
     select weeks.*

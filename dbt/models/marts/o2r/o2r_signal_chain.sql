@@ -125,7 +125,7 @@ correlations as (
 judged as (
 
     select
-        correlations.*,
+        *,
         case when pair_count >= {{ minimum_pairs }} then correlation end as judged_correlation
     from correlations
 
@@ -134,7 +134,7 @@ judged as (
 ranked as (
 
     select
-        judged.*,
+        *,
         row_number() over (
             partition by cause, outcome
             order by expected_sign * judged_correlation desc nulls last, lag_weeks nulls last
@@ -146,7 +146,7 @@ ranked as (
 tested as (
 
     select
-        ranked.*,
+        *,
         case
             when abs(judged_correlation) < 1
                 then
@@ -160,7 +160,8 @@ tested as (
 final as (
 
     select
-        {{ dbt_utils.generate_surrogate_key(['cause', 'outcome', 'lag_weeks']) }} as signal_chain_key,
+        {{ dbt_utils.generate_surrogate_key(['cause', 'outcome', 'lag_weeks']) }}
+            as signal_chain_key,
         cause_layer,
         cause,
         outcome_layer,

@@ -28,11 +28,15 @@ compared as (
 
     select
         weekly.*,
-        lag(value) over (partition by metric order by week_start nulls last) as value_before,
-        lag(week_start) over (partition by metric order by week_start nulls last) as week_before,
+        lag(weekly.value)
+            over (partition by weekly.metric order by weekly.week_start nulls last)
+            as value_before,
+        lag(weekly.week_start)
+            over (partition by weekly.metric order by weekly.week_start nulls last)
+            as week_before,
         count(*) over history as history_weeks,
-        avg(value) over history as history_mean,
-        stddev_samp(value) over history as history_stddev
+        avg(weekly.value) over history as history_mean,
+        stddev_samp(weekly.value) over history as history_stddev
     from weekly
     window
         history as (
@@ -73,21 +77,21 @@ scored as (
 judged as (
 
     select
-        scored.*,
-        scored.value - scored.previous_value as change,
+        *,
+        value - previous_value as change,
         case
-            when scored.z_score >= 2 then 'unusually high'
-            when scored.z_score <= -2 then 'unusually low'
-            when scored.z_score is null then 'too little history'
+            when z_score >= 2 then 'unusually high'
+            when z_score <= -2 then 'unusually low'
+            when z_score is null then 'too little history'
             else 'within its usual range'
         end as movement,
         case
-            when scored.direction = 'up' then scored.z_score > 0
-            when scored.direction = 'down' then scored.z_score < 0
+            when direction = 'up' then z_score > 0
+            when direction = 'down' then z_score < 0
         end as is_favourable,
         row_number() over (
-            partition by scored.week_start, scored.layer
-            order by abs(scored.z_score) desc nulls last, scored.metric nulls last
+            partition by week_start, layer
+            order by abs(z_score) desc nulls last, metric nulls last
         ) as rank_in_layer
     from scored
 

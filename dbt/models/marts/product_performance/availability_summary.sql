@@ -1,5 +1,8 @@
 -- Grain: one row per grain (week, month), period and member of the dimensions all and region.
-{# MTTR counts the incidents that started in the period and are resolved; an open one has no recovery time yet. #}
+{#
+  MTTR counts the incidents that started in the period and are resolved; an open one has no recovery
+  time yet.
+#}
 with periods as (
 
     select * from {{ ref('int_period') }}
@@ -11,7 +14,10 @@ downtime as (
     select * from {{ ref('fct_downtime_period') }}
     where
         region = 'all'
-        or region in (select regions.region from {{ ref('dim_region') }} as regions where regions.is_serving)
+        or region in (
+            select regions.region from {{ ref('dim_region') }} as regions
+            where regions.is_serving
+        )
 
 ),
 
@@ -37,8 +43,8 @@ recoveries as (
             and downtime.period_start = periods.period_start
     inner join incidents
         on
-            incidents.started_date >= periods.period_start
-            and incidents.started_date <= periods.period_end
+            periods.period_start <= incidents.started_date
+            and periods.period_end >= incidents.started_date
             and (
                 downtime.region = 'all'
                 or incidents.region is null
@@ -63,7 +69,8 @@ final as (
         cast(coalesce(recoveries.incident_count, 0) as bigint) as incident_count,
         cast(coalesce(recoveries.resolved_incident_count, 0) as bigint) as resolved_incident_count,
         cast(recoveries.recovery_minutes as numeric(18, 6)) as recovery_minutes,
-        {{ ratio('recoveries.recovery_minutes', 'recoveries.resolved_incident_count') }} as mttr_minutes
+        {{ ratio('recoveries.recovery_minutes', 'recoveries.resolved_incident_count') }}
+            as mttr_minutes
     from downtime
     left join recoveries
         on

@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension with feature use.
+-- Grain: one row per grain (week, month), period and member of each account dimension with feature
+-- use.
 {# A feature counts as available from its release; use of a feature never released is left out. #}
 with periods as (
 
@@ -27,7 +28,7 @@ available as (
 
 used as (
 
-    select
+    select distinct
         periods.grain,
         periods.period_start,
         periods.is_complete,
@@ -54,7 +55,6 @@ used as (
         on
             periods.grain = grain_dimensions.grain
             and grain_dimensions.dimension <> 'product'
-    group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 
@@ -86,8 +86,9 @@ final as (
         cast(counted.features_used_sum as bigint) as features_used_sum,
         cast(counted.used_features as bigint) as used_features,
         cast(available.available_features as bigint) as available_features,
-        {{ pct('counted.features_used_sum', 'counted.active_accounts * available.available_features') }}
-            as adoption_depth_pct,
+        {{ pct(
+            'counted.features_used_sum', 'counted.active_accounts * available.available_features'
+        ) }} as adoption_depth_pct,
         {{ pct('counted.used_features', 'available.available_features') }} as feature_breadth_pct
     from counted
     inner join available

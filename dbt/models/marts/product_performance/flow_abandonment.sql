@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension with a started flow.
+-- Grain: one row per grain (week, month), period and member of each account dimension with a
+-- started flow.
 with periods as (
 
     select * from {{ ref('int_period') }}
@@ -20,8 +21,9 @@ final as (
         cast(count(*) as bigint) as started_flows,
         cast(count(*) filter (where flows.is_judged) as bigint) as judged_flows,
         cast(count(*) filter (where flows.is_abandoned) as bigint) as abandoned_flows,
-        {{ pct('count(*) filter (where flows.is_abandoned)', 'count(*) filter (where flows.is_judged)') }}
-            as abandonment_rate_pct
+        {{ pct(
+            'count(*) filter (where flows.is_abandoned)', 'count(*) filter (where flows.is_judged)'
+        ) }} as abandonment_rate_pct
     from {{ ref('fct_flows') }} as flows
     inner join {{ ref('dim_account') }} as accounts
         on flows.account_id = accounts.account_id

@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each reporting dimension with at least one request.
+-- Grain: one row per grain (week, month), period and member of each reporting dimension with at
+-- least one request.
 {#
   Region is the region that received the request. Percentiles are taken over the requests of the
   period, never over other percentiles.
@@ -112,7 +113,7 @@ slice_members as (
 numbered_members as (
 
     select
-        slice_members.*,
+        *,
         dense_rank() over (
             order by
                 grain nulls last, period_start nulls last, dimension nulls last,

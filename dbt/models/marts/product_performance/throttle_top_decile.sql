@@ -1,5 +1,8 @@
 -- Grain: one row per grain (week, month) and period with usage.
-{# The tenth of the accounts that used most tokens in the period (at least one account), against the rest. #}
+{#
+  The tenth of the accounts that used most tokens in the period (at least one account), against the
+  rest.
+#}
 with periods as (
 
     select * from {{ ref('int_period') }}
@@ -28,10 +31,10 @@ account_periods as (
 ranked as (
 
     select
-        account_periods.*,
+        *,
         row_number() over (
             partition by grain, period_start
-            order by total_tokens desc nulls last, account_id nulls last
+            order by total_tokens desc nulls last, account_id asc nulls last
         ) as usage_rank,
         count(*) over (partition by grain, period_start) as account_count
     from account_periods

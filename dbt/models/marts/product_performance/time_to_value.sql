@@ -41,7 +41,10 @@ final as (
         -- A sign-up recorded after the first use counts as value on the first day.
         case
             when first_use.first_value_at is not null
-                then greatest(0, {{ days_between('accounts.signed_up_date', 'first_use.first_value_at') }})
+                then
+                    greatest(
+                        0, {{ days_between('accounts.signed_up_date', 'first_use.first_value_at') }}
+                    )
         end as days_to_value,
         accounts.signed_up_date < coverage.first_date as is_left_censored
     from accounts

@@ -1,5 +1,7 @@
 -- Grain: one row per account with recurring revenue at the as-of day.
-{# Lifetime value = MRR x lifetime in months: assumed (a var) beside observed (1 / monthly churn). #}
+{#
+  Lifetime value = MRR x lifetime in months: assumed (a var) beside observed (1 / monthly churn).
+#}
 with as_of as (
 
     select * from {{ ref('int_as_of') }}
@@ -15,15 +17,14 @@ accounts as (
 contracts as (
 
     select
-        account_id,
-        mrr
-    from {{ ref('int_mrr_account_period') }}
+        account_periods.account_id,
+        account_periods.mrr
+    from {{ ref('int_mrr_account_period') }} as account_periods
+    inner join as_of
+        on account_periods.period_start = cast(date_trunc('month', as_of.as_of_date) as date)
     where
-        grain = 'month'
-        and period_start = (
-            select cast(date_trunc('month', as_of_date) as date) from as_of
-        )
-        and mrr > 0
+        account_periods.grain = 'month'
+        and account_periods.mrr > 0
 
 ),
 
@@ -71,19 +72,25 @@ recurring as (
 
 ),
 
-churn as (
+last_month as (
 
-    select monthly_logo_churn_pct
-    from {{ ref('nrr_summary') }}
+    select max(period_start) as period_start
+    from {{ ref('int_period') }}
     where
         grain = 'month'
-        and dimension = 'all'
-        and period_start = (
-            select max(period_start) from {{ ref('int_period') }}
-            where
-                grain = 'month'
-                and is_complete
-        )
+        and is_complete
+
+),
+
+churn as (
+
+    select retention.monthly_logo_churn_pct
+    from {{ ref('nrr_summary') }} as retention
+    inner join last_month
+        on retention.period_start = last_month.period_start
+    where
+        retention.grain = 'month'
+        and retention.dimension = 'all'
 
 ),
 
@@ -97,7 +104,8 @@ final as (
         recurring.basis,
         cast(recurring.mrr as numeric(18, 6)) as mrr,
         cast({{ var('assumed_lifetime_months') }} as numeric(18, 6)) as assumed_lifetime_months,
-        cast(recurring.mrr * {{ var('assumed_lifetime_months') }} as numeric(18, 6)) as cltv_assumed,
+        cast(recurring.mrr * {{ var('assumed_lifetime_months') }} as numeric(18, 6))
+            as cltv_assumed,
         {{ ratio('100', 'churn.monthly_logo_churn_pct') }} as observed_lifetime_months,
         {{ ratio('100 * recurring.mrr', 'churn.monthly_logo_churn_pct') }} as cltv_observed
     from recurring

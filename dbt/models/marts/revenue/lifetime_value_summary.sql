@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension since revenue is observed.
+-- Grain: one row per grain (week, month), period and member of each account dimension since
+-- revenue is observed.
 {#
   CLTV = monthly ARPA x lifetime in months. cltv assumes the lifetime (var assumed_lifetime_months);
   cltv_observed divides by the monthly share of paying accounts lost over the last 12 months.

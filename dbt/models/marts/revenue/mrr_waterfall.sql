@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension since the first paid contract.
+-- Grain: one row per grain (week, month), period and member of each account dimension since the
+-- first paid contract.
 {# opening + new + reactivation + expansion - contraction - churn = closing, in every row. #}
 with periods as (
 

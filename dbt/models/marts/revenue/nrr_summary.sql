@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension since the first paid contract.
+-- Grain: one row per grain (week, month), period and member of each account dimension since the
+-- first paid contract.
 {#
   The headline rates follow the accounts that paid 12 months (52 weeks) before; new and reactivated
   accounts never enter the numerator, and an account that left and returned inside the window counts

@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each reporting dimension since revenue is observed.
+-- Grain: one row per grain (week, month), period and member of each reporting dimension since
+-- revenue is observed.
 with periods as (
 
     select * from {{ ref('int_period') }}
@@ -99,7 +100,7 @@ first_weeks as (
 
 ),
 
-daily as (
+revenue_by_member as (
 
     select
         grain_dimensions.dimension,
@@ -110,13 +111,24 @@ daily as (
             'product': 'revenue.product_sku',
         }) }} as dimension_value,
         revenue.revenue_date,
-        sum(revenue.net_revenue) as net_revenue
+        revenue.net_revenue
     from {{ ref('fct_revenue_daily') }} as revenue
     inner join {{ ref('dim_account') }} as accounts
         on revenue.account_id = accounts.account_id
     inner join {{ ref('int_grain_dimension') }} as grain_dimensions
         on grain_dimensions.grain = 'week'
-    group by 1, 2, 3
+
+),
+
+daily as (
+
+    select
+        dimension,
+        dimension_value,
+        revenue_date,
+        sum(net_revenue) as net_revenue
+    from revenue_by_member
+    group by dimension, dimension_value, revenue_date
 
 ),
 
@@ -171,8 +183,13 @@ final as (
                     then
                         100 * (
                             power(
-                                cast(filled.net_revenue / first_week.net_revenue as {{ type_double() }}),
-                                7.0 / {{ days_between('first_weeks.first_week_start', 'filled.period_start') }}
+                                cast(
+                                    filled.net_revenue
+                                    / first_week.net_revenue as {{ type_double() }}
+                                ),
+                                7.0 / {{ days_between(
+                                    'first_weeks.first_week_start', 'filled.period_start'
+                                ) }}
                             ) - 1
                         )
             end as numeric(18, 6)

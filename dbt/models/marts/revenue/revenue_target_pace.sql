@@ -33,7 +33,8 @@ searches as (
     select
         period_start,
         remaining_weeks,
-        cast((annual_target - ytd_revenue) / weekly_revenue as {{ type_double() }}) as multiple_needed
+        cast((annual_target - ytd_revenue) / weekly_revenue as {{ type_double() }})
+            as multiple_needed
     from weeks
     where
         weekly_revenue > 0
@@ -65,17 +66,19 @@ halvings as (
         step + 1 as step
     from (
         select
-            halvings.*,
-            (halvings.low + halvings.high) / 2 as middle,
+            *,
+            (low + high) / 2 as middle,
             case
-                when abs((halvings.low + halvings.high) / 2 - 1) < 1e-9 then halvings.remaining_weeks
+                when
+                    abs((low + high) / 2 - 1) < 1e-9
+                    then remaining_weeks
                 else
-                    (halvings.low + halvings.high) / 2 * (
-                        power((halvings.low + halvings.high) / 2, halvings.remaining_weeks) - 1
-                    ) / ((halvings.low + halvings.high) / 2 - 1)
+                    (low + high) / 2 * (
+                        power((low + high) / 2, remaining_weeks) - 1
+                    ) / ((low + high) / 2 - 1)
             end as geometric_sum
         from halvings
-        where halvings.step < 60
+        where step < 60
     ) as halved
 
 ),
@@ -110,7 +113,9 @@ final as (
                     then
                         100 * (
                             power(
-                                cast(weeks.annual_target / weeks.ytd_revenue as {{ type_double() }}),
+                                cast(
+                                    weeks.annual_target / weeks.ytd_revenue as {{ type_double() }}
+                                ),
                                 1.0 / weeks.remaining_weeks
                             ) - 1
                         )

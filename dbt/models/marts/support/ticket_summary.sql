@@ -1,4 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension since tickets or requests are observed.
+-- Grain: one row per grain (week, month), period and member of each account dimension since
+-- tickets or requests are observed.
 with periods as (
 
     select * from {{ ref('int_period') }}
@@ -59,13 +60,16 @@ final as (
             as platform_ticket_count,
         cast(count(expanded.ticket_id) filter (where not expanded.is_platform_ticket) as bigint)
             as other_ticket_count,
-        cast(count(expanded.ticket_id) filter (where expanded.is_open) as bigint) as open_ticket_count,
+        cast(count(expanded.ticket_id) filter (where expanded.is_open) as bigint)
+            as open_ticket_count,
         cast(count(expanded.resolution_hours) as bigint) as resolved_ticket_count,
         cast(sum(expanded.resolution_hours) as numeric(18, 6)) as resolution_hours_sum,
         {{ ratio('sum(expanded.resolution_hours)', 'count(expanded.resolution_hours)') }}
             as mean_resolution_hours,
         cast(
-            percentile_cont(0.50) within group (order by expanded.resolution_hours) as numeric(18, 6)
+            percentile_cont(0.50) within group (order by expanded.resolution_hours) as numeric(
+                18, 6
+            )
         ) as median_resolution_hours,
         cast(avg(expanded.csat) as numeric(18, 6)) as mean_csat
     from periods

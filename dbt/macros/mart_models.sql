@@ -1,0 +1,20 @@
+{#-
+  Sorted names of the mart models, for tests that must cover every mart, also those still to come.
+  column: only marts whose YAML has this column; none gives all.
+-#}
+{% macro mart_models(column=none) -%}
+    {%- set names = [] -%}
+    {%- if execute -%}
+        {%- for node in graph.nodes.values() -%}
+            {%- if
+                node.resource_type == 'model'
+                and node.package_name == 'o2r'
+                and node.fqn[1] == 'marts'
+                and (column is none or column in node.columns)
+            -%}
+                {%- do names.append(node.name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(names | sort) }}
+{%- endmacro %}

@@ -1,0 +1,150 @@
+"""Every relation that dbt builds is read by the roles meant to read it, in every target."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from psycopg2 import errors
+
+from o2r.settings import Settings
+from o2r.warehouse import connect
+from tests.metrics.warehouse import dev_gold, frame
+
+ROLES = (
+    *("data_engineer", "analytics_engineer", "data_scientist"),
+    *("business_user", "partner_dw_engineer", "metabase_reader"),
+)
+SCHEMAS = ("seeds", "staging_silver", "intermediate_silver", "mart_gold")
+TARGETS = {"prod": "", "dev": "dbt_dev_"}
+SEES_SILVER = {"data_engineer", "analytics_engineer", "data_scientist"}
+SEES_OPS = {"data_engineer", "analytics_engineer"}
+
+RELATIONS = """
+select c.oid::regclass::text, n.nspname, c.relkind
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+where n.nspname = any(%s) and c.relkind in ('r', 'v', 'm', 'p')
+order by 1
+"""
+
+
+@pytest.fixture(scope="module")
+def gold(new_database: Callable[[], Settings]) -> Settings:
+    return dev_gold(new_database)
+
+
+@pytest.fixture
+def as_role(gold: Settings) -> Iterator[Callable[[str, str], bool]]:
+    """Try a statement as a role, undone afterwards; True when it is allowed."""
+    connection = connect(gold)
+
+    def attempt(role: str, statement: str) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(f"set role {role}")
+            try:
+                cursor.execute(statement)
+            except errors.InsufficientPrivilege:
+                return False
+            finally:
+                connection.rollback()
+        return True
+
+    yield attempt
+    connection.close()
+
+
+def relations(settings: Settings, *schemas: str) -> list[str]:
+    return frame(settings, RELATIONS, [list(schemas)]).iloc[:, 0].tolist()
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("target", TARGETS)
+def test_reads(
+    gold: Settings, as_role: Callable[[str, str], bool], target: str, schema: str
+) -> None:
+    names = relations(gold, TARGETS[target] + schema)
+    least = {"seeds": 5, "staging_silver": 20, "intermediate_silver": 10, "mart_gold": 38}
+    assert len(names) >= least[schema]
+    for role in ROLES:
+        allowed = schema == "mart_gold" or role in SEES_SILVER
+        wrong = [
+            name
+            for name in names
+            if as_role(role, f"select * from {name} limit 0") is not allowed
+        ]
+        assert wrong == [], f"{role} may{' not' if allowed else ''} read {wrong}"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_only_the_builder_of_prod_writes(
+    gold: Settings, as_role: Callable[[str, str], bool], target: str
+) -> None:
+    schema = TARGETS[target] + "mart_gold"
+    statements = (
+        f"delete from {schema}.metric_values",
+        f"update {schema}.metric_values set value = 0",
+        f"insert into {schema}.metric_values select * from {schema}.metric_values",
+        f"create table {schema}.mine (x int)",
+    )
+    for role in ROLES:
+        allowed = target == "prod" and role == "analytics_engineer"
+        assert [as_role(role, text) for text in statements] == [allowed] * 4, role
+        assert not as_role(role, f"drop table {schema}.metric_values")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_ops(gold: Settings, as_role: Callable[[str, str], bool], role: str) -> None:
+    assert as_role(role, "select * from ops.load_batches") is (role in SEES_OPS)
+    assert as_role(role, "select * from ops.synthetic_truth") is (role in SEES_OPS)
+
+
+def test_the_hidden_text_is_there_to_be_found(gold: Settings) -> None:
+    counts = frame(
+        gold,
+        "select (select count(*) from raw_bronze.customer_details where email like '%@%'), "
+        "(select count(*) from raw_bronze.csat_responses where contact is not null)",
+    ).iloc[0]
+    assert (counts > 50).all()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_address_outside_bronze(gold: Settings, target: str) -> None:
+    """Not in any cell of any relation: neither an at sign nor a value of a personal column."""
+    names = relations(gold, *(TARGETS[target] + schema for schema in SCHEMAS))
+    assert len(names) >= 75
+    found = [
+        name
+        for name in names
+        if frame(gold, f"select exists (select from {name} as t where t::text like '%@%')").iloc[
+            0, 0
+        ]
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_personal_column_outside_bronze(gold: Settings, target: str) -> None:
+    columns = frame(
+        gold,
+        "select table_schema || '.' || table_name as name, column_name "
+        "from information_schema.columns where table_schema = any(%s) "
+        "and column_name ~* '(e_?mail|phone|contact|first_name|last_name)'",
+        [[TARGETS[target] + schema for schema in SCHEMAS]],
+    )
+    # a hash, and the CRM's own key of a person
+    left = columns[~columns["column_name"].isin(["email_sha256", "contact_id"])]
+    assert left.empty, left
+    assert not columns["name"].str.contains("mart_gold").any()
+    assert len(columns) > 0
+
+
+def test_the_hash_is_that_of_the_normalised_address(gold: Settings) -> None:
+    wrong = frame(
+        gold,
+        "select count(*), count(*) filter (where silver.email_sha256 is distinct from "
+        "encode(sha256(convert_to(lower(trim(bronze.email)), 'UTF8')), 'hex')) "
+        "from staging_silver.stg_account_changes as silver "
+        "join raw_bronze.customer_details as bronze on bronze.account_id = silver.account_id "
+        "and bronze.date_updated = silver.changed_at at time zone 'UTC'",
+    ).iloc[0]
+    assert wrong.iloc[0] > 60
+    assert wrong.iloc[1] == 0

@@ -1,0 +1,41 @@
+"""Running dbt through `o2r.transform`: what it reports, and what it records."""
+
+import pytest
+
+from o2r.errors import UserError
+from o2r.transform import build
+
+
+def test_an_unknown_target_is_named(warehouse):
+    with pytest.raises(UserError, match="unknown target 'staging'"):
+        build(warehouse, "staging")
+
+
+def test_a_failing_build_is_an_error_and_is_not_recorded(warehouse, query, capfd):
+    with pytest.raises(UserError, match="dbt build of target dev failed"):
+        build(warehouse, "dev", ["--select", "int_as_of", "--vars", "as_of_date: not-a-date"])
+    assert "int_as_of" in capfd.readouterr().out
+    assert query(warehouse, "select * from ops.builds") == []
+
+
+def test_a_build_is_repeated_only_when_something_changed(warehouse, query):
+    arguments = ["--select", "resource_type:seed"]
+    assert build(warehouse, "dev", arguments, quiet=True, only_if_changed=True)
+    assert not build(warehouse, "dev", arguments, quiet=True, only_if_changed=True)
+    assert build(warehouse, "ci", arguments, quiet=True, only_if_changed=True)
+    query(
+        warehouse,
+        "insert into ops.load_batches (dataset, source_file, table_name, checksum, received, "
+        "inserted, duplicate, quarantined, loaded_at, started_at, finished_at) "
+        "values ('files', 'f', 't', 'c', 0, 0, 0, 0, now(), now(), now())",
+    )
+    assert build(warehouse, "dev", arguments, quiet=True, only_if_changed=True)
+    assert len(query(warehouse, "select * from ops.builds")) == 3
+
+
+def test_every_target_but_prod_puts_its_own_schema_in_front(warehouse, query):
+    build(warehouse, "dev", ["--select", "journey_steps"], quiet=True)
+    assert query(
+        warehouse,
+        "select table_schema from information_schema.tables where table_name = 'journey_steps'",
+    ) == [("dbt_dev_seeds",)]
