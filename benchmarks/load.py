@@ -15,9 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 from psycopg2 import sql
@@ -101,12 +103,14 @@ def o2r_load(settings: Settings, path: Path) -> tuple[float, float]:
         env={**os.environ, **variables},
         stdout=subprocess.DEVNULL,
     )
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
+    process, peak = psutil.Process(child.pid), 0
+    while child.poll() is None:
+        with suppress(psutil.Error):
+            peak = max(peak, process.memory_info().rss)
+        time.sleep(0.02)
     if child.returncode:
         raise SystemExit("o2r load failed")
-    unit = 1024**2 if sys.platform == "darwin" else 1024  # ru_maxrss is bytes on macOS, else KB
-    return time.perf_counter() - begin, usage.ru_maxrss / unit
+    return time.perf_counter() - begin, peak / 1024**2
 
 
 def measure(settings: Settings, folder: Path, rows: int, repeats: int, *, quoted: bool) -> float:

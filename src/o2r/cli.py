@@ -221,6 +221,21 @@ def build(
     run_build(load_settings(), target, context.args)
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def dbt(
+    context: typer.Context,
+    target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "personal",
+) -> None:
+    """Run any dbt command on this warehouse, such as `o2r dbt source freshness`."""
+    from o2r.settings import load_settings
+    from o2r.transform import dbt as run_dbt
+
+    raise typer.Exit(run_dbt(load_settings(), context.args, target))
+
+
 @app.command()
 def demo() -> None:
     """Start, simulate, load, build, and print the headline numbers."""
@@ -239,8 +254,6 @@ def headline() -> None:
     from o2r.warehouse.query import Answer
 
     rows = read_headline(load_settings())
-    if not rows:
-        raise UserError("no metric values yet: run `o2r build`")
     typer.echo(f"\nHeadline metrics, week of {rows[0][-1]}")
     _print_answer(Answer(["metric", "value", "unit", "week before"], [r[:4] for r in rows], ""))
     typer.echo(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
+from psycopg2.errors import UndefinedTable
+
+from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect
 
@@ -56,6 +59,7 @@ def headline(settings: Settings) -> list[tuple]:
     """The newest complete week of the headline metrics.
 
     Returns rows (metric, value, unit, week before, week), values as Decimal, None when missing.
+    Raises UserError when gold is not built, or holds no complete week.
     """
     connection = connect(settings)
     try:
@@ -83,6 +87,11 @@ def headline(settings: Settings) -> list[tuple]:
                 """,
                 (list(HEADLINE),),
             )
-            return cursor.fetchall()
+            rows = cursor.fetchall()
+    except UndefinedTable:
+        raise UserError("gold is not built yet: run `o2r build`") from None
     finally:
         connection.close()
+    if not rows or rows[0][-1] is None:
+        raise UserError("gold holds no complete week of revenue yet: load data, then `o2r build`")
+    return rows

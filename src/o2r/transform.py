@@ -1,4 +1,4 @@
-"""Run dbt on the warehouse: the one way in which the CLI, the DAGs and the tests build silver and gold."""
+"""Run dbt on the warehouse: the one way in which CLI, DAGs and tests build silver and gold."""
 
 from __future__ import annotations
 
@@ -40,7 +40,12 @@ def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> i
         "DBT_PROJECT_DIR": str(settings.dbt_dir),
         "DBT_PROFILES_DIR": str(settings.dbt_dir),
     }
-    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments]
+    command = [
+        sys.executable,
+        "-c",
+        "from dbt.cli.main import cli; cli(prog_name='dbt')",
+        *arguments,
+    ]
     return subprocess.run(command, cwd=settings.dbt_dir, env=variables, check=False).returncode
 
 
@@ -52,7 +57,7 @@ def build(
     quiet: bool = False,
     only_if_changed: bool = False,
 ) -> bool:
-    """Build and test seeds, silver and gold (`dbt build`); return False when there was nothing to do.
+    """Build and test seeds, silver and gold; return False when there was nothing to do.
 
     arguments: further arguments of `dbt build`, such as `--select` or `--vars`.
     quiet: print nothing but errors.

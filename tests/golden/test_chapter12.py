@@ -7,9 +7,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
+from tests.metrics.warehouse import chapter12_gold
 
 from o2r.settings import Settings
-from tests.metrics.warehouse import chapter12_gold
 
 EXPECTED = Path(__file__).parent / "chapter12" / "expected.csv"
 

@@ -4,8 +4,6 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-
-from o2r.settings import Settings
 from tests.metrics.warehouse import (
     clone,
     dev_gold,
@@ -15,6 +13,8 @@ from tests.metrics.warehouse import (
     run_models,
     small_gold,
 )
+
+from o2r.settings import Settings
 
 CLOCKS = re.compile(
     r"\b(now\s*\(|current_date|current_time|current_timestamp|localtime|clock_timestamp|"
@@ -55,9 +55,7 @@ def test_built_again_in_another_time_zone(
     assert gold_hashes(copy) == reference
 
 
-def test_full_refresh_over_rows_in_another_order(
-    copy: Settings, reference: dict[str, str]
-) -> None:
+def test_full_refresh_over_rows_in_another_order(copy: Settings, reference: dict[str, str]) -> None:
     tables = frame(
         copy,
         "select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "

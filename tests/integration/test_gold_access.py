@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from psycopg2 import errors
+from tests.metrics.warehouse import dev_gold, frame
 
 from o2r.settings import Settings
 from o2r.warehouse import connect
-from tests.metrics.warehouse import dev_gold, frame
 
 ROLES = (
     *("data_engineer", "analytics_engineer", "data_scientist"),
@@ -67,9 +67,7 @@ def test_reads(
     for role in ROLES:
         allowed = schema == "mart_gold" or role in SEES_SILVER
         wrong = [
-            name
-            for name in names
-            if as_role(role, f"select * from {name} limit 0") is not allowed
+            name for name in names if as_role(role, f"select * from {name} limit 0") is not allowed
         ]
         assert wrong == [], f"{role} may{' not' if allowed else ''} read {wrong}"
 

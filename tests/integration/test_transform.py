@@ -2,6 +2,7 @@
 
 import pytest
 
+from o2r.demo import headline
 from o2r.errors import UserError
 from o2r.transform import build
 
@@ -39,3 +40,8 @@ def test_every_target_but_prod_puts_its_own_schema_in_front(warehouse, query):
         warehouse,
         "select table_schema from information_schema.tables where table_name = 'journey_steps'",
     ) == [("dbt_dev_seeds",)]
+
+
+def test_headline_says_what_is_missing(warehouse):
+    with pytest.raises(UserError, match="gold is not built yet: run `o2r build`"):
+        headline(warehouse)

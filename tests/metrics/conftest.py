@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-
-from o2r.settings import Settings
 from tests.metrics.recompute import Company, recompute
 from tests.metrics.warehouse import frame, small_gold
+
+from o2r.settings import Settings
 
 
 @pytest.fixture(scope="session")

@@ -244,7 +244,7 @@ class Company:
             [
                 table,
                 pd.DataFrame(
-                    {name: "Unknown" for name in ACCOUNT_DIMENSIONS} | {"signed_up": pd.NaT},
+                    dict.fromkeys(ACCOUNT_DIMENSIONS, "Unknown") | {"signed_up": pd.NaT},
                     index=strangers,
                 ),
             ]
@@ -442,7 +442,7 @@ class Company:
 
     @cached_property
     def monthly_churn(self) -> pd.DataFrame:
-        """Accounts lost and account-months at risk over twelve whole months, per month and member."""
+        """Accounts lost, and account-months at risk, over twelve whole months."""
         months = self.periods.loc[
             (self.periods["grain"] == "month") & self.periods["complete"], PERIOD
         ]
@@ -619,14 +619,12 @@ def recurring(company: Company) -> Metrics:
     yield plain("arr", yearly, "mrr")
     for name in ("opening", "new", "reactivation", "expansion", "contraction", "churn"):
         yield plain(f"arr_{name}", yearly, name)
-    yield share(
-        "logo_churn_rate_pct", company.monthly_churn, "lost_accounts", "opening_accounts"
-    )
+    yield share("logo_churn_rate_pct", company.monthly_churn, "lost_accounts", "opening_accounts")
     then = company.contract_values[["grain", "period_start", "account_id", "mrr"]]
     then = then[then["mrr"] > 0].rename(columns={"period_start": "year_ago", "mrr": "then"})
-    now = company.contract_values.merge(
-        company.periods[[*PERIOD, "year_ago"]], on=PERIOD
-    ).merge(then, on=["grain", "year_ago", "account_id"])
+    now = company.contract_values.merge(company.periods[[*PERIOD, "year_ago"]], on=PERIOD).merge(
+        then, on=["grain", "year_ago", "account_id"]
+    )
     now = by_member(now, ACCOUNT_DIMENSIONS)
     now["kept"] = now[["mrr", "then"]].min(axis=1)
     now["logos_then"] = 1
@@ -690,8 +688,7 @@ def retention(company: Company) -> Metrics:
     )
     now, then = (
         side[
-            (side["signed_up"] < side["before"])
-            & (side["before"] >= company.first_day["requests"])
+            (side["signed_up"] < side["before"]) & (side["before"] >= company.first_day["requests"])
         ]
         .groupby(PERIOD + MEMBER)["tokens"]
         .sum()
@@ -763,9 +760,7 @@ def time_to_value(company: Company) -> Metrics:
                 }
             ).reset_index()
             parts.append(
-                part.assign(
-                    grain=period.grain, period_start=period.period_start, observed=observed
-                )
+                part.assign(grain=period.grain, period_start=period.period_start, observed=observed)
             )
     table = pd.concat(parts, ignore_index=True)
     everyone, seen = table[~table["observed"]], table[table["observed"]]

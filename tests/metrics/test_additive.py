@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.metrics.warehouse import frame
 
 from o2r.settings import Settings
-from tests.metrics.warehouse import frame
 
 GROUP = ["metric", "grain", "period_start"]
 

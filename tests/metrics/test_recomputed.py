@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
-from o2r.settings import Settings
 from tests.metrics.recompute import KEYS
 from tests.metrics.warehouse import frame
+
+from o2r.settings import Settings
 
 DBT = Path(__file__).resolve().parents[2] / "dbt"
 MARTS = {path.stem for path in (DBT / "models" / "marts").rglob("*.sql")}
@@ -22,16 +22,18 @@ NO_MART = "not computed"
 POWERS = {"cwgr_pct", "catch_up_cwgr_pct", "required_weekly_growth_pct"}
 # mean components of the score are each rounded to six decimals and multiplied by up to 10
 COARSER = {"cs_score": 6e-6}
-WITHOUT_REGION_OR_PRODUCT = {
+TOTAL_ONLY = {
     *("target_attainment_pct", "catch_up_cwgr_pct", "required_weekly_growth_pct"),
     "throttle_rate_top_decile_pct",
 }
-BY_ACCOUNT = {"all", "plan_tier", "segment", "region"}
+TOTAL = frozenset({"all"})
+BY_ACCOUNT = TOTAL | {"plan_tier", "segment", "region"}
 EVERYWHERE = BY_ACCOUNT | {"product"}
-PLATFORM = {"all", "region"}
+PLATFORM = TOTAL | {"region"}
+WEEK, MONTH = frozenset({"week"}), frozenset({"month"})
 DIMENSIONS = {
     **dict.fromkeys(COMPUTED, BY_ACCOUNT),
-    **dict.fromkeys(WITHOUT_REGION_OR_PRODUCT, {"all"}),
+    **dict.fromkeys(TOTAL_ONLY, TOTAL),
     **dict.fromkeys(
         [
             *("weekly_revenue", "monthly_revenue", "weekly_growth_rate_pct", "cwgr_pct"),
@@ -49,11 +51,11 @@ DIMENSIONS = {
     ),
 }
 ONE_GRAIN = {
-    **dict.fromkeys(["weekly_revenue", "weekly_growth_rate_pct", "weekly_signups"], {"week"}),
-    **dict.fromkeys(POWERS | {"target_attainment_pct"}, {"week"}),
+    **dict.fromkeys(["weekly_revenue", "weekly_growth_rate_pct", "weekly_signups"], WEEK),
+    **dict.fromkeys(POWERS | {"target_attainment_pct"}, WEEK),
     **dict.fromkeys(
         ["monthly_revenue", "monthly_growth_rate_pct", "monthly_signups", "logo_churn_rate_pct"],
-        {"month"},
+        MONTH,
     ),
 }
 
@@ -105,7 +107,7 @@ def test_metrics_of_seed_catalogue_gold_and_recomputation_agree(
 def test_dimensions_and_grains(metric_values: pd.DataFrame, metric: str) -> None:
     rows = metric_values[metric_values["metric"] == metric]
     assert set(rows["dimension"]) == DIMENSIONS[metric]
-    assert set(rows["grain"]) == ONE_GRAIN.get(metric, {"week", "month"})
+    assert set(rows["grain"]) == ONE_GRAIN.get(metric, WEEK | MONTH)
 
 
 @pytest.mark.parametrize("unit_factor", [100, 1])

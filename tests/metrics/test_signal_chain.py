@@ -5,13 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-
-from o2r.settings import Settings
-from o2r.synthetic.truth import effects
 from tests.metrics.recompute import Company, period_starts
 from tests.metrics.warehouse import frame, signal_gold
 
-WEEK = pd.Timedelta(days=7)
+from o2r.settings import Settings
+from o2r.synthetic.truth import effects
+
 TRUTH = {(effect["cause"], effect["outcome"]): effect for effect in effects()}
 PLANTED = sorted(pair for pair, effect in TRUTH.items() if effect["elasticity"])
 ABSENT = sorted(pair for pair, effect in TRUTH.items() if not effect["elasticity"])
@@ -91,9 +90,7 @@ def panels(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def test_correlations_follow_from_the_account_weeks(
-    signals: Settings, chain: pd.DataFrame
-) -> None:
+def test_correlations_follow_from_the_account_weeks(signals: Settings, chain: pd.DataFrame) -> None:
     rows = frame(signals, "select * from mart_gold.o2r_account_week")
     rows["week_start"] = pd.to_datetime(rows["week_start"])
     table = panels(rows)

@@ -1,4 +1,4 @@
-"""Warehouses that the tests of numbers share: filled once per session, built once, then only read."""
+"""Warehouses that the tests of numbers share: filled and built once per session, then only read."""
 
 import functools
 from collections.abc import Callable
@@ -58,7 +58,8 @@ select
     gross_revenue_output_tokens, null, gross_revenue_cache_write_tokens, savings_plan_amount,
     1 + 2 * discount_amount, loaded_at + interval '1 hour', null, null
 from raw_bronze.revenue_account_daily
-where hashtext(account_id || revenue_date || model_variant) % 25 = 0 and snapshot_date < '2026-11-20';
+where hashtext(account_id || revenue_date || model_variant) % 25 = 0
+    and snapshot_date < '2026-11-20';
 
 insert into raw_bronze.revenue_account_daily
     (account_id, product_sku, model_variant, inference_scope, region, billing_type, currency_code,
@@ -98,6 +99,33 @@ values
      '2026-11-22 07:00Z'),
     ('t-late', 'acc-nobody', '2026-11-20 09:00Z', '2026-11-22 03:00Z', 'billing', 'resolved',
      '2026-11-22 03:00Z', '2026-11-22 07:00Z');
+
+-- adopted in the last minute of the 91 days, and not quite: the rest comes on day 92
+insert into raw_bronze.customer_details
+    (account_id, plan_tier, segment, country, is_active, date_created, date_updated, loaded_at)
+values
+    ('acc-just', 'Starter', 'Commercial', 'FR', true, '2026-08-05', '2026-08-05', '2026-11-22Z'),
+    ('acc-slow', 'Growth', 'Strategic', 'FR', true, '2026-08-05', '2026-08-05', '2026-11-22Z');
+insert into raw_bronze.inference_user_token_usage_open_source
+    (request_id, account_id, model_variant, output_tokens, event_timestamp, loaded_at)
+values
+    ('just-1', 'acc-just', 'no-such-model', 999, '2026-09-01', '2026-11-22 07:00Z'),
+    ('just-2', 'acc-just', 'no-such-model', 1, '2026-11-03 23:59Z', '2026-11-22 07:00Z'),
+    ('slow-1', 'acc-slow', 'no-such-model', 999, '2026-09-01', '2026-11-22 07:00Z'),
+    ('slow-2', 'acc-slow', 'no-such-model', 900, '2026-11-04 00:00Z', '2026-11-22 07:00Z');
+
+-- a flow finished after its window, one whose window closes in time, one still open
+insert into raw_bronze.onboarding_step_events
+    (event_id, account_id, product_user_id, journey, step, action, event_timestamp, loaded_at)
+values
+    ('f1', 'acc-slow', 'late', 'onboarding', 'create_workspace', 'started', '2026-10-01Z',
+     '2026-11-22 07:00Z'),
+    ('f2', 'acc-slow', 'late', 'onboarding', 'first_request', 'completed', '2026-10-08Z',
+     '2026-11-22 07:00Z'),
+    ('f3', 'acc-slow', null, 'onboarding', 'create_workspace', 'started', '2026-11-14 23:59Z',
+     '2026-11-22 07:00Z'),
+    ('f4', 'acc-slow', 'open', 'onboarding', 'create_workspace', 'started', '2026-11-15 00:01Z',
+     '2026-11-22 07:00Z');
 """
 
 
