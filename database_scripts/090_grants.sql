@@ -57,6 +57,9 @@ alter default privileges in schema seeds, staging_silver, intermediate_silver,
     staging_silver_ds, mart_gold, snapshots
     grant select, insert, update, delete, truncate on tables to analytics_engineer;
 
+-- partner_dw_engineer: the configuration, capacity and quota tables of bronze, and gold below
+grant usage on schema raw_bronze to partner_dw_engineer;
+
 do $$
 declare
     granted record;
@@ -69,9 +72,16 @@ begin
             ('crm_contacts', 'phone'),
             ('crm_contacts', 'first_name'),
             ('crm_contacts', 'last_name'),
-            ('csat_responses', 'contact')
+            ('csat_responses', 'contact'),
+            ('quota_customer_rate_limit_requests', 'created_by')
         )
         select c.oid::regclass as table_name,
+            c.relname in (
+                'config_model_dimensions', 'config_model_region_availability',
+                'resource_accelerator_inventory', 'resource_model_utilization',
+                'resource_model_instance_allocation', 'quota_default_rate_limits',
+                'quota_customer_rate_limit_adjustments', 'quota_customer_rate_limit_requests'
+            ) as for_partner,
             string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns
         from pg_class c
         join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -83,6 +93,12 @@ begin
         execute format(
             'grant select (%s) on %s to analytics_engineer', granted.columns, granted.table_name
         );
+        if granted.for_partner then
+            execute format(
+                'grant select (%s) on %s to partner_dw_engineer',
+                granted.columns, granted.table_name
+            );
+        end if;
     end loop;
 end
 $$;
@@ -101,16 +117,3 @@ grant select on all tables in schema mart_gold
     to business_user, metabase_reader, partner_dw_engineer;
 alter default privileges in schema mart_gold
     grant select on tables to business_user, metabase_reader, partner_dw_engineer;
-
--- partner_dw_engineer: also the configuration, capacity and quota tables of bronze
-grant usage on schema raw_bronze to partner_dw_engineer;
-grant select on
-    raw_bronze.config_model_dimensions,
-    raw_bronze.config_model_region_availability,
-    raw_bronze.resource_accelerator_inventory,
-    raw_bronze.resource_model_utilization,
-    raw_bronze.resource_model_instance_allocation,
-    raw_bronze.quota_default_rate_limits,
-    raw_bronze.quota_customer_rate_limit_adjustments,
-    raw_bronze.quota_customer_rate_limit_requests
-    to partner_dw_engineer;

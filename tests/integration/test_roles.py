@@ -128,7 +128,7 @@ def test_bronze_table_by_table(as_role, role, table):
 
 
 def test_personal_columns_are_known():
-    assert len(PERSONAL) == 6
+    assert len(PERSONAL) == 7
 
 
 @pytest.mark.parametrize(("table", "column"), PERSONAL)

@@ -164,9 +164,11 @@ final as (
         cast(
             case when filled.is_comparable then filled.previous_net_revenue end as numeric(18, 6)
         ) as previous_net_revenue,
+        -- Growth from nothing, or from a net credit, has no meaning.
         {{ pct(
-            'case when filled.is_comparable then filled.net_revenue - filled.previous_net_revenue end',
-            'filled.previous_net_revenue'
+            'filled.net_revenue - filled.previous_net_revenue',
+            'case when filled.is_comparable and filled.previous_net_revenue > 0 '
+            ~ 'then filled.previous_net_revenue end'
         ) }} as growth_rate_pct,
         cast(coalesce(year_to_date.ytd_revenue, 0) as numeric(18, 6)) as ytd_revenue,
         greatest(filled.fiscal_year_start, filled.revenue_first_date) as ytd_from_date,

@@ -18,7 +18,7 @@ cleaned as (
         cast(tokens_per_minute as bigint) as tokens_per_minute,
         cast(tokens_per_day as bigint) as tokens_per_day,
         lower(trim(status)) as status,
-        nullif(trim(created_by), '') as created_by,
+        {{ email_sha256('created_by') }} as created_by_sha256,
         {{ to_utc('last_updated') }} as updated_at,
         {{ to_utc('loaded_at') }} as loaded_at
     from source
@@ -35,7 +35,7 @@ ranked as (
             newest=['updated_at', 'loaded_at'],
             tie_breakers=[
                 'limit_type', 'requests_per_minute', 'tokens_per_minute', 'tokens_per_day',
-                'status', 'created_by',
+                'status', 'created_by_sha256',
             ]
         ) }} as version_rank
     from cleaned
@@ -53,7 +53,7 @@ final as (
         tokens_per_minute,
         tokens_per_day,
         status,
-        created_by,
+        created_by_sha256,
         updated_at,
         loaded_at
     from ranked
