@@ -256,15 +256,24 @@ def headline() -> None:
     rows = read_headline(load_settings())
     typer.echo(f"\nHeadline metrics, week of {rows[0][-1]}")
     _print_answer(Answer(["metric", "value", "unit", "week before"], [r[:4] for r in rows], ""))
+    o2r = _own_command()
     typer.echo(
         "Where to look next:\n"
-        '  every number      o2r sql "select * from mart_gold.metric_values limit 20"\n'
-        '  what it means     o2r sql "select metric, formula, unit from mart_gold.metric_catalog"\n'
-        '  what moved        o2r sql "select sentence from mart_gold.o2r_weekly_story '
+        f'  every number      {o2r} sql "select * from mart_gold.metric_values limit 20"\n'
+        f'  what it means     {o2r} sql "select metric, formula, unit '
+        'from mart_gold.metric_catalog"\n'
+        f'  what moved        {o2r} sql "select sentence from mart_gold.o2r_weekly_story '
         "where movement like 'unusually%' order by week_start desc limit 10\"\n"
-        '  what came first   o2r sql "select cause, outcome, lag_weeks, correlation, pair_count '
+        f'  what came first   {o2r} sql "select cause, outcome, lag_weeks, correlation, pair_count '
         'from mart_gold.o2r_signal_chain where is_best_lag and is_significant"'
     )
+
+
+def _own_command() -> str:
+    """How to call this command from the folder one is in, activated environment or not."""
+    command = Path(sys.executable).with_name("o2r")
+    here = Path.cwd()
+    return str(command.relative_to(here) if command.is_relative_to(here) else command)
 
 
 def _print_results(results: list[BatchResult]) -> None:
