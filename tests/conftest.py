@@ -7,10 +7,12 @@ variable of the caller's environment and no `.env` can turn a test towards anoth
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from o2r.settings import Settings, load_settings
@@ -36,7 +38,7 @@ def _own_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def new_home() -> Iterator[Callable[[str], Path]]:
-    """Give folders for O2R_HOME by name; servers in them are stopped in the end."""
+    """Give folders for O2R_HOME by name; servers in them are stopped at once in the end."""
     base = Path(tempfile.mkdtemp(prefix="o2r-test-"))
     homes: list[Path] = []
 
@@ -46,7 +48,10 @@ def new_home() -> Iterator[Callable[[str], Path]]:
 
     yield make
     for home in homes:
-        embedded.down(load_settings(project=ROOT, home=home))
+        if running := embedded.running(load_settings(project=ROOT, home=home)):
+            process = psutil.Process(running.pid)
+            process.send_signal(signal.SIGQUIT)
+            process.wait(30)
     shutil.rmtree(base)
 
 

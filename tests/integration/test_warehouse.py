@@ -1,6 +1,5 @@
 """The embedded server, setup, and the commands around them."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -80,14 +79,15 @@ def test_killed_server_starts_again_with_its_data(home):
     assert setup(home)
 
 
-def test_pid_file_of_a_stranger_is_not_believed(home):
+def test_pid_file_of_a_stranger_is_not_believed(home, server):
     embedded.up(home)
     embedded.down(home)
-    # a live process that is no server of this folder, as after a reboot
-    lines = [os.getpid(), home.server_dir, 0, 5432, "/tmp", "", "0 0", "ready"]
+    # after a reboot the number may be that of another live process, even of another server
+    stranger = embedded.running(server).pid
+    lines = [stranger, home.server_dir, 0, 5432, "/tmp", "", "0 0", "ready"]
     (home.server_dir / "postmaster.pid").write_text("\n".join(map(str, lines)))
     assert embedded.running(home) is None
-    assert embedded.up(home).pid != os.getpid()
+    assert embedded.up(home).pid != stranger
 
 
 def test_half_made_data_folder_is_made_again(home):
@@ -105,7 +105,8 @@ def test_very_long_path(new_home):
 
 def test_socket_and_data_are_private(home):
     server = embedded.up(home)
-    for path in (home.server_dir, server.socket_dir):
+    socket_file = Path(server.socket_dir, f".s.PGSQL.{server.port}")
+    for path in (home.server_dir, server.socket_dir, socket_file):
         assert Path(path).stat().st_mode & 0o077 == 0
     assert embedded.password_file(home).stat().st_mode & 0o077 == 0
 

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from o2r.bronze.records import json_names
 from o2r.errors import UserError
@@ -234,27 +232,14 @@ def column_names(file: DataFile) -> list[str]:
     if file.format == "csv":
         return csv_header(file)[0]
     if file.format == "parquet":
-        return _parquet_names(file)
+        from o2r.bronze.parquet import parquet_names  # only here: it takes a while to import
+
+        return _checked_names(file, parquet_names(file))
     with open_text(file) as lines:
         names = json_names(lines)
     if not names:
         raise UserError(f"{file.name}: no line is a JSON object: deliver one object per line")
     return _checked_names(file, names)
-
-
-def _parquet_names(file: DataFile) -> list[str]:
-    try:
-        schema = pq.read_schema(file.path)
-    except (pa.ArrowException, OSError):
-        raise UserError(f"{file.name}: not a readable Parquet file: deliver it again") from None
-    for field in schema:
-        if pa.types.is_nested(field.type) or pa.types.is_binary(field.type):
-            raise UserError(
-                f"{file.name}: column '{field.name}' is of type {field.type}: write it as text"
-            )
-    if not schema.names:
-        raise UserError(f"{file.name}: no columns: deliver it again")
-    return _checked_names(file, schema.names)
 
 
 def _checked_names(file: DataFile, names: list[str]) -> list[str]:

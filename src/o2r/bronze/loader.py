@@ -1,6 +1,7 @@
 """`o2r load`: files into bronze, with a ledger, a quarantine, and one transaction per file."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from o2r.bronze.staging import stage
 from o2r.errors import UserError
 from o2r.settings import Settings, load_settings
 from o2r.warehouse.connection import connect
+
+GROWTH = 0.1  # share of a table's rows that makes its statistics stale, as for autovacuum
 
 Progress = Callable[[str, int, int], None]
 """Called with the file's name, the bytes read so far, and the bytes in all."""
@@ -98,7 +101,7 @@ def load(
     connection = connect(settings)
     try:
         results = [_load(connection, job, dataset, mix, progress or _silent) for job in jobs]
-        _analyze(connection, {result.table for result in results if result.inserted})
+        _analyze(connection, results)
     finally:
         connection.close()
     return results
@@ -194,11 +197,23 @@ def _claim_warehouse(cursor: Cursor, dataset: str, mix: bool) -> None:
         )
 
 
-def _analyze(connection: Connection, tables: set[str]) -> None:
-    """Refresh the planner's statistics, which a caller who does not own a table leaves alone."""
+def _analyze(connection: Connection, results: list[BatchResult]) -> None:
+    """Refresh the planner's statistics of the tables that grew by a tenth or more.
+
+    A caller who does not own a table leaves its statistics as they are.
+    """
+    grown = Counter()
+    for result in results:
+        grown[result.table] += result.inserted
     with connection, connection.cursor() as cursor:
-        for table in sorted(tables):
-            cursor.execute(sql.SQL("analyze {}").format(sql.Identifier(SCHEMA, table)))
+        for table, inserted in sorted(grown.items()):
+            cursor.execute(
+                "select coalesce(sum(greatest(reltuples, 0)), 0) "
+                "from pg_partition_tree(%s) join pg_class on oid = relid where isleaf",
+                (f"{SCHEMA}.{table}",),
+            )
+            if inserted and inserted >= GROWTH * cursor.fetchone()[0]:
+                cursor.execute(sql.SQL("analyze {}").format(sql.Identifier(SCHEMA, table)))
 
 
 def _silent(_name: str, _done: int, _total: int) -> None:

@@ -9,17 +9,11 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 from psycopg2 import DataError, sql
 from psycopg2.extensions import cursor as Cursor
 
 from o2r.bronze.files import BLOCK, DataFile, csv_header, open_bytes, open_text
 from o2r.bronze.records import Record, csv_records, json_records
-from o2r.errors import UserError
-
-PARQUET_ROWS = 50_000
 
 Report = Callable[[int], None]
 """Called with the bytes read so far."""
@@ -34,7 +28,10 @@ def stage(
     it, and for NDJSON, Python reads record by record. Raises UserError for a broken file.
     """
     if file.format == "parquet":
-        _stage_parquet(cursor, file, names, report)
+        from o2r.bronze.parquet import parquet_blocks  # only here: it takes a while to import
+
+        _create_incoming(cursor, names)
+        _copy(cursor, names, parquet_blocks(file, report))
     elif file.format == "ndjson":
         with open_text(file, report) as lines:
             _stage_records(cursor, names, json_records(lines, names))
@@ -72,28 +69,6 @@ def _record_blocks(records: Iterable[Record], width: int) -> Iterator[bytes]:
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue().encode()
-
-
-def _stage_parquet(cursor: Cursor, file: DataFile, names: Sequence[str], report: Report) -> None:
-    _create_incoming(cursor, names)
-    try:
-        with file.path.open("rb") as stream:
-            batches = pq.ParquetFile(stream).iter_batches(PARQUET_ROWS)
-            _copy(cursor, names, _parquet_blocks(batches, lambda: report(stream.tell())))
-    except pa.ArrowException as error:
-        raise UserError(f"{file.name}: not a readable Parquet file: {error}") from None
-
-
-def _parquet_blocks(
-    batches: Iterable[pa.RecordBatch], report: Callable[[], None]
-) -> Iterator[bytes]:
-    options = pa_csv.WriteOptions(include_header=False)
-    for batch in batches:
-        texts = [column.cast(pa.string()) for column in batch.columns]
-        buffer = io.BytesIO()
-        pa_csv.write_csv(pa.RecordBatch.from_arrays(texts, batch.schema.names), buffer, options)
-        report()
-        yield buffer.getvalue()
 
 
 def _create_incoming(cursor: Cursor, names: Sequence[str]) -> None:

@@ -1,0 +1,52 @@
+"""Reading Parquet: column names, and rows as blocks of CSV text."""
+
+import io
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from o2r.errors import UserError
+
+if TYPE_CHECKING:
+    from o2r.bronze.files import DataFile
+
+ROWS = 50_000  # per block
+
+
+def parquet_names(file: "DataFile") -> list[str]:
+    """Return the column names. Raises UserError for a broken file, a nested or a binary column."""
+    try:
+        schema = pq.read_schema(file.path)
+    except (pa.ArrowException, OSError):
+        raise UserError(f"{file.name}: not a readable Parquet file: deliver it again") from None
+    for field in schema:
+        if pa.types.is_nested(field.type) or pa.types.is_binary(field.type):
+            raise UserError(
+                f"{file.name}: column '{field.name}' is of type {field.type}: write it as text"
+            )
+    if not schema.names:
+        raise UserError(f"{file.name}: no columns: deliver it again")
+    return schema.names
+
+
+def parquet_blocks(file: "DataFile", report: Callable[[int], None]) -> Iterator[bytes]:
+    """Yield the rows as CSV without a header; null is an empty field, instants keep their zone.
+
+    `report` gets the number of bytes read so far. Raises UserError for content without a text form.
+    """
+    options = pa_csv.WriteOptions(include_header=False)
+    try:
+        with file.path.open("rb") as stream:
+            for batch in pq.ParquetFile(stream).iter_batches(ROWS):
+                texts = [column.cast(pa.string()) for column in batch.columns]
+                buffer = io.BytesIO()
+                pa_csv.write_csv(
+                    pa.RecordBatch.from_arrays(texts, batch.schema.names), buffer, options
+                )
+                report(stream.tell())
+                yield buffer.getvalue()
+    except pa.ArrowException as error:
+        raise UserError(f"{file.name}: not a readable Parquet file: {error}") from None
