@@ -536,8 +536,9 @@ def revenue(company: Company) -> Metrics:
     weeks, months = table[table["grain"] == "week"], table[table["grain"] == "month"]
     yield plain("weekly_revenue", weeks, "net")
     yield plain("monthly_revenue", months, "net")
-    yield share("weekly_growth_rate_pct", weeks, "growth", "net_before")
-    yield share("monthly_growth_rate_pct", months, "growth", "net_before")
+    # growth from nothing, or from a net credit, has no meaning
+    yield share("weekly_growth_rate_pct", weeks[weeks["net_before"] > 0], "growth", "net_before")
+    yield share("monthly_growth_rate_pct", months[months["net_before"] > 0], "growth", "net_before")
     yield plain("ytd_revenue", table, "to_date")
     yield plain("active_accounts", table, "active_accounts")
     yield share("arpa", table, "net", "active_accounts", factor=1)
