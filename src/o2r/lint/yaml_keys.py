@@ -250,7 +250,7 @@ def unknown_config_arguments(sql: str) -> Iterator[str]:
 def missing_folders(project: dict[str, Any], dbt_dir: Path) -> Iterator[str]:
     """Yield one message for each folder of `dbt_project.yml` that selects nothing."""
     for kind, path_key in (("models", "model-paths"), ("seeds", "seed-paths")):
-        for root in project[path_key]:
+        for root in project.get(path_key, [kind]):
             settings = project.get(kind, {}).get(project["name"], {})
             yield from _missing(settings, dbt_dir / root, f"{kind}.{project['name']}")
 

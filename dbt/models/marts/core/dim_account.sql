@@ -1,19 +1,133 @@
 -- Grain: one row per account, with its attributes as of the as-of day.
-select
-    account_id,
-    account_name,
-    company_name,
-    account_size,
-    segment,
-    plan_tier,
-    vertical,
-    owner_name,
-    city,
-    country_code,
-    home_region,
-    is_active,
-    crm_cs_score,
-    is_fraud,
-    signed_up_date,
-    is_inferred
-from {{ ref('int_account') }}
+{#
+  Accounts that only facts speak of have a row too, with Unknown attributes: their money and usage
+  stay visible and totals tie.
+#}
+with as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+current_versions as (
+
+    select * from {{ ref('int_account_history') }}
+    where is_current
+
+),
+
+seen_in_facts as (
+
+    select int_requests.account_id
+    from {{ ref('int_requests') }} as int_requests
+    inner join as_of
+        on int_requests.requested_date <= as_of.as_of_date
+
+    union
+
+    select revenue.account_id
+    from {{ ref('stg_revenue_daily') }} as revenue
+    inner join as_of
+        on revenue.revenue_date <= as_of.as_of_date
+
+    union
+
+    select subscriptions.account_id
+    from {{ ref('stg_subscription_events') }} as subscriptions
+    inner join as_of
+        on subscriptions.event_at < as_of.as_of_end_at
+
+    union
+
+    select tickets.account_id
+    from {{ ref('stg_tickets') }} as tickets
+    inner join as_of
+        on tickets.created_date <= as_of.as_of_date
+
+    union
+
+    select surveys.account_id
+    from {{ ref('stg_survey_responses') }} as surveys
+    inner join as_of
+        on surveys.answered_date <= as_of.as_of_date
+
+    union
+
+    select events.account_id
+    from {{ ref('stg_product_events') }} as events
+    inner join as_of
+        on events.occurred_date <= as_of.as_of_date
+
+    union
+
+    select steps.account_id
+    from {{ ref('stg_onboarding_steps') }} as steps
+    inner join as_of
+        on steps.occurred_date <= as_of.as_of_date
+
+    union
+
+    select 'Unknown' as account_id
+
+),
+
+known as (
+
+    select
+        account_id,
+        account_name,
+        company_name,
+        account_size,
+        segment,
+        plan_tier,
+        vertical,
+        owner_name,
+        city,
+        country_code,
+        home_region,
+        is_active,
+        crm_cs_score,
+        is_fraud,
+        signed_up_date,
+        false as is_inferred
+    from current_versions
+
+),
+
+inferred as (
+
+    select distinct
+        coalesce(seen_in_facts.account_id, 'Unknown') as account_id,
+        'Unknown' as account_name,
+        'Unknown' as company_name,
+        'Unknown' as account_size,
+        'Unknown' as segment,
+        'Unknown' as plan_tier,
+        'Unknown' as vertical,
+        'Unknown' as owner_name,
+        'Unknown' as city,
+        'Unknown' as country_code,
+        'Unknown' as home_region,
+        true as is_active,
+        cast(null as numeric(18, 6)) as crm_cs_score,
+        false as is_fraud,
+        cast(null as date) as signed_up_date,
+        true as is_inferred
+    from seen_in_facts
+    left join known
+        on seen_in_facts.account_id = known.account_id
+    where known.account_id is null
+
+),
+
+final as (
+
+    select * from known
+
+    union all
+
+    select * from inferred
+
+)
+
+select * from final
