@@ -177,26 +177,19 @@ def generate(
     ] = "",
 ) -> None:
     """Simulate a company for `o2r load --dataset demo`."""
-    from datetime import date
-
-    from o2r.demo import yesterday
+    from o2r.demo import simulate
     from o2r.settings import load_settings
-    from o2r.synthetic import SimulationConfig
-    from o2r.synthetic import generate as simulate
 
-    try:
-        config = SimulationConfig(
-            end_date=date.fromisoformat(end_date) if end_date else yesterday(),
-            accounts=accounts,
-            weeks=weeks,
-            events=events,
-            seed=seed,
-            faults=tuple(name.strip() for name in faults.split(",") if name.strip()),
-        )
-    except ValueError as error:
-        raise UserError(f"o2r generate: {error}") from None
     settings = load_settings()
-    simulate(config, settings.demo_dir)
+    simulate(
+        settings,
+        end_date,
+        accounts=accounts,
+        weeks=weeks,
+        events=events,
+        seed=seed,
+        faults=tuple(name.strip() for name in faults.split(",") if name.strip()),
+    )
     typer.echo(f"written to {settings.demo_dir}; load it with `o2r load --dataset demo`")
 
 

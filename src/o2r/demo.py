@@ -25,6 +25,28 @@ def yesterday() -> date:
     return datetime.now(UTC).date() - timedelta(days=1)
 
 
+def simulate(settings: Settings, end_date: str | None = None, **choices: object) -> None:
+    """Write a simulated company to `settings.demo_dir`; nothing to do if it is there already.
+
+    end_date: last day as YYYY-MM-DD, None for yesterday; choices: see SimulationConfig.
+    Raises UserError for a choice out of range, or a folder that cannot be written.
+    """
+    from o2r.synthetic import SimulationConfig, generate
+
+    try:
+        last_day = date.fromisoformat(end_date) if end_date else yesterday()
+        config = SimulationConfig(end_date=last_day, **choices)
+    except ValueError as error:
+        raise UserError(f"cannot simulate: {error}") from None
+    try:
+        generate(config, settings.demo_dir)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {settings.demo_dir} ({error.strerror or error}): "
+            "make room, or set O2R_HOME to another folder"
+        ) from None
+
+
 def run_demo(settings: Settings, say: Callable[[str], None]) -> None:
     """Start the warehouse, simulate the demo, load it and build it; each step only if needed.
 
@@ -32,7 +54,6 @@ def run_demo(settings: Settings, say: Callable[[str], None]) -> None:
     Raises UserError when a step fails.
     """
     from o2r.bronze.datasets import load_dataset
-    from o2r.synthetic import SimulationConfig, generate
     from o2r.transform import build
     from o2r.warehouse import embedded, setup
 
@@ -46,7 +67,7 @@ def run_demo(settings: Settings, say: Callable[[str], None]) -> None:
         say(f"2/4 keeping the demo data in {settings.demo_dir}")
     else:
         say(f"2/4 simulating a company into {settings.demo_dir}")
-        generate(SimulationConfig(end_date=yesterday()), settings.demo_dir)
+        simulate(settings)
     results = load_dataset("demo", settings)
     inserted = sum(result.inserted for result in results)
     say(f"3/4 bronze: {inserted:,} new rows from {len(results)} files")

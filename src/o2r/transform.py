@@ -25,13 +25,18 @@ def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> i
 
     Compiled files and logs go to `<home>/dbt/<target>`, so that builds of several warehouses and
     the `target/` of someone at work in the project never meet.
-    Raises UserError for an unknown target.
+    Raises UserError for an unknown target, or a folder that cannot be written.
     """
     if target not in TARGETS:
         raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
     install_packages(settings.dbt_dir)
     work = settings.home / "dbt" / f"{settings.database}_{target}"
-    work.mkdir(parents=True, exist_ok=True)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
+        ) from None
     variables = os.environ | environment(settings)
     variables |= {
         "DBT_TARGET": target,

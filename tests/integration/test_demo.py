@@ -100,3 +100,27 @@ def test_a_demo_of_another_company_is_not_mixed_in(demo, query):
     assert load.stderr.count("\n") == 1
     assert "POSTGRES_DB" in load.stderr
     assert query(settings, "select count(*) from ops.load_batches") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--accounts", "0"], "accounts must be"),
+        (["--end-date", "2026-13-01"], "cannot simulate"),
+        (["--faults", "late,flood"], "unknown faults"),
+    ],
+)
+def test_a_choice_out_of_range_is_named(tmp_path, arguments, problem):
+    run = o2r(tmp_path, "generate", *arguments)
+    assert run.returncode == 1
+    assert problem in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    run = o2r(tmp_path / "file", "generate", "--accounts", "2", "--weeks", "1", "--events", "5")
+    assert run.returncode == 1
+    assert "cannot write to" in run.stderr
+    assert run.stderr.count("\n") == 1
