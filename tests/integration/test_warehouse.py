@@ -252,3 +252,11 @@ def test_password_is_in_no_argument_list(home):
     for process in psutil.process_iter(["cmdline"]):
         assert secret not in " ".join(process.info["cmdline"] or ())
     assert server
+
+
+def test_a_home_that_is_no_folder_has_no_server(tmp_path):
+    (tmp_path / "file").touch()
+    settings = load_settings(home=tmp_path / "file")
+    assert embedded.running(settings) is None
+    with pytest.raises(UserError, match="cannot write to"):
+        embedded.up(settings)

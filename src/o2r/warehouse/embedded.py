@@ -70,7 +70,7 @@ def running(settings: Settings) -> Server | None:
         raise UserError(
             f"{settings.server_dir} belongs to another user: set O2R_HOME to a folder of your own"
         ) from None
-    except (FileNotFoundError, IndexError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, IndexError, ValueError):
         return None
     alive = _serves(pid, settings.server_dir)
     return Server(pid, port, socket_dir, bool(listen.strip())) if alive else None
