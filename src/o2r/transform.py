@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from o2r.errors import UserError
@@ -68,18 +69,35 @@ def build(
     quiet: print nothing but errors.
     only_if_changed: do nothing when the last complete build of this target succeeded on the same
         batches with the same project; bronze rows without a batch are not seen by this check.
+    Builds of one target wait for each other.
     Raises UserError when a model or a test fails; what failed has been printed by then.
     """
-    fingerprint = _fingerprint(settings, arguments)
-    if only_if_changed and fingerprint == _last_fingerprint(settings, target):
-        return False
-    code = dbt(settings, [*(["--quiet"] if quiet else []), "build", *arguments], target)
-    if code != 0:
-        raise UserError(
-            f"dbt build of target {target} failed: correct what is printed above, then run it again"
-        )
-    _record(settings, target, fingerprint)
-    return True
+    with _alone(settings, target):
+        fingerprint = _fingerprint(settings, arguments)
+        if only_if_changed and fingerprint == _last_fingerprint(settings, target):
+            return False
+        code = dbt(settings, [*(["--quiet"] if quiet else []), "build", *arguments], target)
+        if code != 0:
+            raise UserError(
+                f"dbt build of target {target} failed: "
+                "correct what is printed above, then run it again"
+            )
+        _record(settings, target, fingerprint)
+        return True
+
+
+@contextmanager
+def _alone(settings: Settings, target: str) -> Iterator[None]:
+    """Hold the lock of a target; it goes with the connection, so a killed build leaves none."""
+    connection = connect(settings, autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select pg_advisory_lock(hashtext('o2r build'), hashtext(%s))", (target,)
+            )
+        yield
+    finally:
+        connection.close()
 
 
 def _fingerprint(settings: Settings, arguments: Sequence[str]) -> str:

@@ -1,5 +1,7 @@
 """Running dbt through `o2r.transform`: what it reports, and what it records."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from o2r.demo import headline
@@ -32,6 +34,19 @@ def test_a_build_is_repeated_only_when_something_changed(warehouse, query):
     )
     assert build(warehouse, "dev", arguments, quiet=True, only_if_changed=True)
     assert len(query(warehouse, "select * from ops.builds")) == 3
+
+
+def test_two_builds_at_once_follow_one_another(warehouse, query):
+    arguments = ["--select", "resource_type:seed"]
+    with ThreadPoolExecutor() as pool:
+        built = list(
+            pool.map(
+                lambda _: build(warehouse, "dev", arguments, quiet=True, only_if_changed=True),
+                range(2),
+            )
+        )
+    assert sorted(built) == [False, True]
+    assert len(query(warehouse, "select * from ops.builds")) == 1
 
 
 def test_every_target_but_prod_puts_its_own_schema_in_front(warehouse, query):
