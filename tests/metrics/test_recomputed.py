@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.metrics.recompute import KEYS
+from tests.metrics.recompute.tables import KEYS
 from tests.metrics.warehouse import frame
 
 from o2r.settings import Settings

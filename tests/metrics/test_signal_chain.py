@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from tests.metrics.recompute import Company, period_starts
+from tests.metrics.recompute import Company
+from tests.metrics.recompute.tables import period_starts
 from tests.metrics.warehouse import frame, signal_gold
 
 from o2r.settings import Settings

@@ -1,0 +1,49 @@
+"""Every O2R metric once more, in pandas, from the bronze rows and the text of the definitions.
+
+Independent of the dbt project: nothing here reads silver or gold, and the shape of the computation
+is another one (account tables and interval lists in memory instead of SQL joins). The result of
+`recompute` has the columns KEYS, value, numerator and denominator (NaN where a metric has none).
+Amounts are floats here; gold keeps six decimals.
+"""
+
+from collections.abc import Callable
+
+import pandas as pd
+from tests.metrics.recompute.company import Company
+from tests.metrics.recompute.customer import adoption, retention, satisfaction, signups
+from tests.metrics.recompute.product import (
+    abandonment,
+    availability,
+    engagement,
+    requests,
+    throttling_of_the_busiest,
+    tickets,
+    time_to_value,
+    utilisation,
+)
+from tests.metrics.recompute.revenue import recurring, revenue
+from tests.metrics.recompute.tables import Metrics
+
+METRICS: tuple[Callable[[Company], Metrics], ...] = (
+    revenue,
+    recurring,
+    signups,
+    adoption,
+    retention,
+    satisfaction,
+    time_to_value,
+    requests,
+    throttling_of_the_busiest,
+    availability,
+    utilisation,
+    tickets,
+    engagement,
+    abandonment,
+)
+
+
+def recompute(company: "Company") -> pd.DataFrame:
+    """All metrics of a company, with the project's default variables."""
+    parts = [part for compute in METRICS for part in compute(company)]
+    result = pd.concat(parts, ignore_index=True)
+    return result[result["value"].notna()].reset_index(drop=True)
