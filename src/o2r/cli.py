@@ -290,8 +290,8 @@ def _print_results(results: list[BatchResult]) -> None:
     batches = [str(result.batch_id) for result in results if result.quarantined]
     if batches:
         typer.echo(
-            f'rows kept out: {_own_command()} sql "select batch_id, row_number, reason, original from '
-            f'ops.quarantined_rows where batch_id in ({", ".join(batches)})"'
+            f'rows kept out: {_own_command()} sql "select batch_id, row_number, reason, original '
+            f'from ops.quarantined_rows where batch_id in ({", ".join(batches)})"'
         )
 
 
