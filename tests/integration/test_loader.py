@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from o2r.bronze.datasets import load_dataset
 from o2r.bronze.files import find_files, survey
 from o2r.bronze.loader import load
 from o2r.bronze.records import csv_records
@@ -533,57 +532,3 @@ def test_a_corrected_mapping_loads_the_same_file_again(deliver, tmp_path, bronze
         (tmp_path / "m.yml").write_text(MAPPING.replace("stars::numeric / 2", formula))
         assert not deliver(text, "export.csv", mapping=tmp_path / "m.yml").already_loaded
     assert bronze(f"select csat from raw_bronze.{TICKETS} order by loaded_at") == [(4.5,), (3,)]
-
-
-# ---- datasets
-
-
-def test_chapter12(warehouse, query):
-    results = load_dataset("chapter12", warehouse)
-    assert [counts(result) for result in results] == [
-        (10, 10, 0, 0),
-        (3, 3, 0, 0),
-        (7, 7, 0, 0),
-        (35, 35, 0, 0),
-        (35, 35, 0, 0),
-    ]
-    assert all(result.already_loaded for result in load_dataset("chapter12", warehouse))
-    assert query(
-        warehouse,
-        "select revenue_date::text, snapshot_date::text, sum(gross_revenue_input_tokens) "
-        "from raw_bronze.revenue_account_daily group by 1, 2 order by 1 limit 1",
-    ) == [("2026-01-05", "2026-01-12", 49250)]
-    assert query(
-        warehouse, f"select count(*) from raw_bronze.{USAGE} where error_code = 'E500'"
-    ) == [(2,)]
-
-
-def test_datasets_do_not_mix_unless_told(deliver, warehouse, bronze):
-    deliver(HEADER + GOOD)
-    with pytest.raises(UserError, match=r"holds the dataset 'files', not 'chapter12'.*--mix"):
-        load_dataset("chapter12", warehouse)
-    assert bronze("select distinct dataset from ops.load_batches") == [("files",)]
-    load_dataset("chapter12", warehouse, mix=True)
-    assert bronze("select count(distinct dataset) from ops.load_batches") == [(2,)]
-
-
-def test_demo_needs_generated_files(warehouse, tmp_path):
-    settings = warehouse.model_copy(update={"project": tmp_path, "home": tmp_path})
-    with pytest.raises(UserError, match="run `o2r generate`"):
-        load_dataset("demo", settings)
-
-
-def test_demo_brings_its_truth_and_is_a_dataset_by_its_manifest(
-    warehouse, query, monkeypatch, tmp_path
-):
-    monkeypatch.setattr(type(warehouse), "demo_dir", tmp_path)
-    effect = {"effect": "e", "cause": "c", "outcome": "o", "elasticity": -0.5, "description": "d"}
-    (tmp_path / f"{TICKETS}.csv").write_text(HEADER + GOOD)
-    (tmp_path / "manifest.json").write_text("{}")
-    for lag in (3, None):
-        (tmp_path / "synthetic_truth.json").write_text(json.dumps([{**effect, "lag_weeks": lag}]))
-        load_dataset("demo", warehouse)
-        assert query(warehouse, "select effect, lag_weeks from ops.synthetic_truth") == [("e", lag)]
-    (tmp_path / "manifest.json").write_text('{"seed": 8}')
-    with pytest.raises(UserError, match="holds the dataset 'demo-"):
-        load_dataset("demo", warehouse)
