@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from psycopg2.errors import UndefinedTable
+
 from o2r.errors import UserError
 from o2r.packages import install_packages
 from o2r.settings import Settings
@@ -19,6 +21,8 @@ from o2r.warehouse import connect, environment
 TARGETS = ("personal", "dev", "ci", "prod")
 PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
 GENERATED = ("target", "dbt_packages", "logs")
+WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
+"""dbt commands that may change a table."""
 
 
 def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> int:
@@ -26,7 +30,9 @@ def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> i
 
     Compiled files and logs go to `<home>/dbt/<target>`, so that builds of several warehouses and
     the `target/` of someone at work in the project never meet.
-    Raises UserError for an unknown target, or a folder that cannot be written.
+    Whatever may change a table takes the mark of being up to date from the target first, so that a
+    failed, killed or partial run never passes for a complete one.
+    Raises UserError for an unknown target, a folder that cannot be written, or no `o2r setup`.
     """
     if target not in TARGETS:
         raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
@@ -52,6 +58,8 @@ def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> i
         "from dbt.cli.main import cli; cli(prog_name='dbt')",
         *arguments,
     ]
+    if WRITING & set(arguments):
+        _query(settings, "update ops.builds set is_current = false where target = %s", target)
     return subprocess.run(command, cwd=settings.dbt_dir, env=variables, check=False).returncode
 
 
@@ -106,13 +114,8 @@ def _fingerprint(settings: Settings, arguments: Sequence[str]) -> str:
     for path in _project_files(settings.dbt_dir):
         digest.update(path.relative_to(settings.dbt_dir).as_posix().encode())
         digest.update(path.read_bytes())
-    connection = connect(settings)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select batch_id, checksum from ops.load_batches order by batch_id")
-            digest.update(json.dumps(cursor.fetchall()).encode())
-    finally:
-        connection.close()
+    batches = _query(settings, "select batch_id, checksum from ops.load_batches order by batch_id")
+    digest.update(json.dumps(batches).encode())
     return digest.hexdigest()
 
 
@@ -124,29 +127,34 @@ def _project_files(dbt_dir: Path) -> Iterator[Path]:
 
 
 def _last_fingerprint(settings: Settings, target: str) -> str | None:
-    """Fingerprint of the newest successful build of the target, None when there is none."""
-    connection = connect(settings)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select fingerprint from ops.builds where target = %s "
-                "order by build_id desc limit 1",
-                (target,),
-            )
-            row = cursor.fetchone()
-    finally:
-        connection.close()
-    return row[0] if row else None
+    """Fingerprint of the build that the target still shows unchanged, None when there is none."""
+    rows = _query(
+        settings,
+        "select fingerprint from ops.builds where target = %s and is_current "
+        "order by build_id desc limit 1",
+        target,
+    )
+    return rows[0][0] if rows else None
 
 
 def _record(settings: Settings, target: str, fingerprint: str) -> None:
     """Note a successful build in ops.builds."""
-    connection = connect(settings)
+    _query(
+        settings,
+        "insert into ops.builds (target, fingerprint) values (%s, %s)",
+        target,
+        fingerprint,
+    )
+
+
+def _query(settings: Settings, statement: str, *parameters: str) -> list[tuple]:
+    """Run one statement on the tables of ops; UserError when they are not there."""
+    connection = connect(settings, autocommit=True)
     try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(
-                "insert into ops.builds (target, fingerprint) values (%s, %s)",
-                (target, fingerprint),
-            )
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+    except UndefinedTable:
+        raise UserError(f"database {settings.database} is not set up: run `o2r setup`") from None
     finally:
         connection.close()

@@ -6,7 +6,7 @@ import pytest
 
 from o2r.demo import headline
 from o2r.errors import UserError
-from o2r.transform import build
+from o2r.transform import build, dbt
 
 
 def test_an_unknown_target_is_named(warehouse):
@@ -34,6 +34,22 @@ def test_a_build_is_repeated_only_when_something_changed(warehouse, query):
     )
     assert build(warehouse, "dev", arguments, quiet=True, only_if_changed=True)
     assert len(query(warehouse, "select * from ops.builds")) == 3
+
+
+def test_a_run_that_failed_or_was_partial_takes_the_mark_of_being_up_to_date(warehouse):
+    seeds = ["--select", "resource_type:seed"]
+    assert build(warehouse, "dev", seeds, quiet=True)
+    assert dbt(warehouse, ["--quiet", "ls", "--select", "journey_steps"], "dev") == 0
+    assert not build(warehouse, "dev", seeds, quiet=True, only_if_changed=True)
+    assert dbt(warehouse, ["--quiet", "seed", "--select", "no_such_seed"], "ci") == 0
+    assert not build(warehouse, "dev", seeds, quiet=True, only_if_changed=True)
+    assert dbt(warehouse, ["--quiet", "seed", "--no-such-option"], "dev") != 0
+    assert build(warehouse, "dev", seeds, quiet=True, only_if_changed=True)
+
+
+def test_a_database_that_is_not_set_up_is_named(warehouse):
+    with pytest.raises(UserError, match="database postgres is not set up: run `o2r setup`"):
+        build(warehouse.model_copy(update={"database": "postgres"}), "dev")
 
 
 def test_two_builds_at_once_follow_one_another(warehouse, query):
