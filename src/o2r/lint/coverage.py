@@ -3,12 +3,14 @@
 * key: a column of the primary key, or one named `*_id` or `*_key`. Covered by `unique`,
   `not_null`, `columns_not_null` or `relationships`.
 * enum: a text column whose name is tested by `accepted_values` anywhere in the project, or ends in
-  a word such as grain, band, status or tier. Covered by `accepted_values` or `relationships`, by an
-  expression that says `column in (...)`, or where the source decides the values: by the warning of
-  `accepted_values` on the staging column of that name.
+  a word such as grain, band, status or tier. Covered by `accepted_values` or `relationships`, or by
+  an expression that says `column in (...)`.
 * range: an integer, or a number named for a unit that has a bound (`*_pct`, `*_hours`, `*_score`),
   unless it is a change. Covered by `columns_within`, `accepted_range` or an expression. Amounts of
   money have none: a credit makes any of them negative.
+
+Where the source decides the values of an enum or a range, a warning on the column of that name in
+the staging model covers it, as a build must not stop for them.
 """
 
 import re
@@ -23,8 +25,8 @@ from o2r.lint.manifest import (
     arguments,
     exceptions,
     find,
-    layer,
     test_name,
+    watches_source,
 )
 
 MAX_GAPS_PCT = 2.0
@@ -34,7 +36,7 @@ ENUM_ENDING = re.compile(
     r"(^|_)(grain|dimension|band|status|tier|segment|type|layer|direction|severity|priority|level)$"
 )
 BOUNDED = {
-    *("pct", "score", "csat", "count", "share"),
+    *("pct", "score", "csat", "count", "share", "correlation"),
     *("ms", "seconds", "minutes", "hours", "days", "weeks", "months"),
 }
 CHANGES = {"change", "growth", "cwgr", "delta", "difference", "gap", "z"}
@@ -142,10 +144,10 @@ def covered_columns(project: Project, model: Node) -> dict[str, set[str]]:
         for kind, columns in _covers(test, model).items():
             covered[kind] |= columns
     for parent in project.ancestors(model):
-        if layer(parent) == "staging":
-            for test in project.generic_tests[parent["unique_id"]]:
-                if test_name(test) == "accepted_values" and test["config"]["severity"] == "warn":
-                    covered["enum"].add(arguments(test)["column_name"])
+        for test in project.generic_tests[parent["unique_id"]]:
+            if watches_source(project, test):
+                for kind, columns in _covers(test, parent).items():
+                    covered[kind] |= columns
     return covered
 
 

@@ -14,6 +14,15 @@ from typing import Any
 
 Node = dict[str, Any]
 
+RULES = frozenset(
+    {
+        *("layer", "root-model", "many-parents", "named-schema", "staging-in-mart"),
+        *("source-fanout", "unread-source", "unread-model", "freshness"),
+        *("prefix", "folder", "yaml-file", "test-name", "column-name", "grain", "description"),
+        *("no-test", "primary-key", "severity", "disabled", "contract", "materialized"),
+        *("key", "enum", "range", "exception"),
+    }
+)
 LAYERS = ("staging", "intermediate", "marts/core", "marts/<domain>", "marts/o2r")
 
 
@@ -42,9 +51,11 @@ def exceptions(subject: Node) -> dict[str, str]:
 
 def find(node: Node, rule: str, remedy: str, column: Node | None = None) -> Finding:
     """A finding at a node, or at one of its columns."""
+    if rule not in RULES:
+        raise ValueError(f"{rule} is not among RULES")
     path = node["original_file_path"]
     if column:
-        return Finding(column, f"{path}: {node['name']}.{column['name']}", rule, remedy)
+        return Finding(column, f"{path}: {column['name']}", rule, remedy)
     # A YAML file holds many things, a model's SQL file only itself.
     where = path if Path(path).stem == node["name"] else f"{path}: {node['name']}"
     return Finding(node, where, rule, remedy)
@@ -144,6 +155,17 @@ def parents(node: Node) -> list[str]:
 def kind(unique_id: str) -> str:
     """Resource type in a unique id: "model" for model.o2r.dim_date."""
     return unique_id.split(".", 1)[0]
+
+
+def watches_source(project: Project, test: Node) -> bool:
+    """Whether a test warns of values, in staging, that only the source can decide on."""
+    model = project.models.get(test.get("attached_node") or "")
+    return (
+        test["config"]["severity"].lower() == "warn"
+        and model is not None
+        and layer(model) == "staging"
+        and test_name(test) in ("accepted_values", "accepted_range")
+    )
 
 
 def test_name(test: Node) -> str:

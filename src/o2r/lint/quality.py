@@ -3,7 +3,16 @@
 import re
 from collections.abc import Iterator
 
-from o2r.lint.manifest import Finding, Node, Project, arguments, find, layer, test_name
+from o2r.lint.manifest import (
+    Finding,
+    Node,
+    Project,
+    arguments,
+    find,
+    layer,
+    test_name,
+    watches_source,
+)
 
 GRAIN = re.compile(r"-- Grain: one row\b")
 TABLES = ("table", "incremental")
@@ -19,7 +28,7 @@ def test_findings(project: Project) -> Iterator[Finding]:
             remedy = "test its grain: unique and not_null, or unique_combination_of_columns"
             yield find(model, "primary-key", remedy)
     for test in project.tests.values():
-        if test["config"]["severity"].lower() != "error":
+        if test["config"]["severity"].lower() != "error" and not watches_source(project, test):
             yield find(test, "severity", "make it an error, or say in meta why it only warns")
     for node in project.disabled:
         yield find(node, "disabled", "delete it, or enable it")
