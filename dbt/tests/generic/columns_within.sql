@@ -6,7 +6,7 @@
 {% test columns_within(model, ranges) %}
     {%- set within = [] %}
     {%- for column, bounds in ranges.items() %}
-        {%- if bounds is string or bounds | length != 2 or bounds == [none, none] %}
+        {%- if bounds | length != 2 or bounds == [none, none] %}
             {{ exceptions.raise_compiler_error(
                 "columns_within: " ~ column ~ " needs [lowest, highest], one of them not null"
             ) }}

@@ -122,6 +122,7 @@ def needed_tests(project: Project, model: Node) -> dict[str, set[str]]:
         for test in project.generic_tests[model["unique_id"]]
         for column in _unique_columns(test)
     }
+    listed = _listed(project)
     found: dict[str, set[str]] = {}
     for name, column in model["columns"].items():
         data_type = (column.get("data_type") or "").lower()
@@ -129,7 +130,8 @@ def needed_tests(project: Project, model: Node) -> dict[str, set[str]]:
         found[name] = set()
         if name in primary or name.endswith(("_id", "_key")):
             found[name].add("key")
-        if data_type == "text" and (ENUM_ENDING.search(name) or name in _listed(project)):
+        base = name.removesuffix(AS_OF_EVENT)
+        if data_type == "text" and (ENUM_ENDING.search(base) or base in listed):
             found[name].add("enum")
         is_measured = data_type.startswith("numeric") and words & BOUNDED
         if data_type in INTEGERS or (is_measured and not words & CHANGES):

@@ -91,7 +91,9 @@ def name_findings(project: Project) -> Iterator[Finding]:
     source_names = {source["source_name"] for source in project.sources.values()}
     for model in project.models.values():
         own, name, path = layer(model), model["name"], PurePath(model["original_file_path"])
-        allowed = PREFIXES.get(own or "", ())
+        if own is None:
+            continue  # reported once, as a layer
+        allowed = PREFIXES.get(own, ())
         if allowed and not name.startswith(allowed):
             yield find(model, "prefix", f"begin the name with {' or '.join(allowed)}")
         if not allowed and name.startswith(("stg_", "int_", "dim_", "fct_")):
@@ -99,7 +101,7 @@ def name_findings(project: Project) -> Iterator[Finding]:
         top, *below = folders(model)
         read = {x.split(".")[2] for x in parents(model) if kind(x) == "source"}
         known = {"staging": read or source_names, "marts": DOMAINS}
-        if own and (not below or below[0] not in known.get(top, DOMAINS | source_names)):
+        if not below or below[0] not in known.get(top, DOMAINS | source_names):
             yield find(model, "folder", f"file it by {'source' if top == 'staging' else 'domain'}")
         yaml_file = path.with_suffix(".yml") if top == "marts" else path.with_name("_models.yml")
         described = (model.get("patch_path") or "").partition("://")[2]
@@ -127,7 +129,7 @@ def column_name_findings(project: Project) -> Iterator[Finding]:
     for model in project.marts:
         for column in model["columns"].values():
             name, kind_of = column["name"], (column.get("data_type") or "").lower()
-            if remedy := _column_name_remedy(name, kind_of):
+            if kind_of and (remedy := _column_name_remedy(name, kind_of)):
                 yield find(model, "column-name", remedy, column)
 
 
@@ -138,7 +140,7 @@ def _column_name_remedy(name: str, data_type: str) -> str | None:
         (data_type == "boolean", name.startswith(("is_", "has_")), "a boolean", "is_ or has_"),
     )
     for is_type, is_named, what, affix in pairs:
-        if data_type and is_type != is_named:
+        if is_type != is_named:
             return f"{what} is named {affix}, and nothing else is; this is {data_type}"
     if data_type == "date" and not DATE_ENDING.search(name):
         return "end the name of a date with _date, _start, _end or its unit, such as _month"
