@@ -110,7 +110,7 @@ class Broken:
         values = {"column_name": "plan_tier", "values": ["free", "paid"]}
         self.tests.append(generic_test(self.dim, "accepted_values", **values))
         self.unit_tests = [unit_test(self.fct, "test_fct_sales__counts_once")]
-        self.exposures = [exposure("dashboard", ["model.o2r.story"])]
+        self.exposures = [exposure("dashboard", ["model.o2r.story", "metric.o2r.arr"])]
         self.disabled: list[Node] = []
 
     def manifest(self) -> dict[str, Any]:
