@@ -88,7 +88,7 @@ _TEST_CONFIG = _keys(
 ) | {"meta": _META}
 # Keys of `meta` are ours: exceptions from rules of o2r.lint, and the contract of a bronze table,
 # which the loader reads.
-_SOURCE_TABLE_META = _keys("owner business_key partition_by_month checks") | _META
+_SOURCE_TABLE_META = _keys("owner business_key partition_by_month event_column checks") | _META
 _SOURCE_COLUMN_META = _keys("required aliases pii")
 _SOURCE_CONFIG = _keys("enabled tags event_time loaded_at_field loaded_at_query") | {
     "freshness": _FRESHNESS
