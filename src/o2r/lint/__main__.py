@@ -16,7 +16,6 @@ from o2r.lint.manifest import Project
 from o2r.lint.rules import check
 from o2r.packages import install_packages
 
-
 # dbt asks the server whether an incremental model has a table. Here none has, so that it compiles
 # as in a first build.
 DBT_WITHOUT_SERVER = """

@@ -73,6 +73,8 @@ _MODEL_CONFIG = (
         " on_configuration_change sql_header unlogged"
     )
     | {
+        # What an incremental model follows: dbt/macros/incremental.sql.
+        "meta": _META | _keys("follows follows_tables"),
         "contract": _keys("enforced alias_types"),
         "indexes": ListOf(_keys("columns unique type")),
     }
