@@ -10,10 +10,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from psycopg2.errors import UndefinedTable
 
 from o2r.errors import UserError
+from o2r.manifests import provenance, save_manifest
 from o2r.packages import install_packages
 from o2r.settings import Settings
 from o2r.warehouse import connect, environment
@@ -25,11 +27,20 @@ WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"
 """dbt commands that may change a table."""
 
 
-def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> int:
+def dbt(
+    settings: Settings,
+    arguments: Sequence[str],
+    target: str = "prod",
+    *,
+    prefix: str | None = None,
+    output: IO[str] | None = None,
+) -> int:
     """Run one dbt command against the warehouse and return its exit code.
 
-    Compiled files and logs go to `<home>/dbt/<target>`, so that builds of several warehouses and
-    the `target/` of someone at work in the project never meet.
+    prefix: what target ci puts in front of its schemas, instead of dbt_ci.
+    output: file that takes what dbt prints, instead of the terminal.
+    Compiled files and logs go to `work_dir`, so that builds of several warehouses and the `target/`
+    of someone at work in the project never meet.
     Whatever may change a table takes the mark of being up to date from the target first, so that a
     failed, killed or partial run never passes for a complete one.
     Raises UserError for an unknown target, a folder that cannot be written, or no `o2r setup`.
@@ -37,7 +48,7 @@ def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> i
     if target not in TARGETS:
         raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
     install_packages(settings.dbt_dir)
-    work = settings.home / "dbt" / f"{settings.database}_{target}"
+    work = work_dir(settings, prefix or target)
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -52,15 +63,24 @@ def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> i
         "DBT_PROJECT_DIR": str(settings.dbt_dir),
         "DBT_PROFILES_DIR": str(settings.dbt_dir),
     }
+    if prefix:
+        variables["DBT_CI_SCHEMA"] = prefix
     command = [
         sys.executable,
         "-c",
         "from dbt.cli.main import cli; cli(prog_name='dbt')",
         *arguments,
     ]
-    if WRITING & set(arguments):
+    if WRITING & set(arguments) and not prefix:
         _query(settings, "update ops.builds set is_current = false where target = %s", target)
-    return subprocess.run(command, cwd=settings.dbt_dir, env=variables, check=False).returncode
+    return subprocess.run(
+        command, cwd=settings.dbt_dir, env=variables, stdout=output, check=False
+    ).returncode
+
+
+def work_dir(settings: Settings, name: str) -> Path:
+    """Folder of compiled files and logs; name: the target, or the prefix of a CI run."""
+    return settings.home / "dbt" / f"{settings.database}_{name}"
 
 
 def build(
@@ -70,6 +90,7 @@ def build(
     *,
     quiet: bool = False,
     only_if_changed: bool = False,
+    manifest_dir: Path | None = None,
 ) -> bool:
     """Build and test seeds, silver and gold; return False when there was nothing to do.
 
@@ -77,13 +98,17 @@ def build(
     quiet: print nothing but errors.
     only_if_changed: do nothing when the last complete build of this target succeeded on the same
         batches with the same project; bronze rows without a batch are not seen by this check.
+    manifest_dir: after a complete build of prod, put its manifest there for `o2r ci`.
     Builds of one target wait for each other.
     Raises UserError when a model or a test fails; what failed has been printed by then.
     """
-    with _alone(settings, target):
+    if manifest_dir and target != "prod":
+        raise UserError(f"only target prod has a manifest to save, not {target}")
+    with alone(settings, target):
         fingerprint = _fingerprint(settings, arguments)
         if only_if_changed and fingerprint == _last_fingerprint(settings, target):
             return False
+        origin = provenance(settings.dbt_dir)
         code = dbt(settings, [*(["--quiet"] if quiet else []), "build", *arguments], target)
         if code != 0:
             raise UserError(
@@ -91,18 +116,21 @@ def build(
                 "correct what is printed above, then run it again"
             )
         _record(settings, target, fingerprint)
+        if manifest_dir:
+            save_manifest(work_dir(settings, target) / "target", manifest_dir, origin)
         return True
 
 
 @contextmanager
-def _alone(settings: Settings, target: str) -> Iterator[None]:
-    """Hold the lock of a target; it goes with the connection, so a killed build leaves none."""
+def alone(settings: Settings, name: str) -> Iterator[None]:
+    """Hold the lock of a target, or of the prefix of a CI run.
+
+    It goes with the connection, so a killed build leaves none.
+    """
     connection = connect(settings, autocommit=True)
     try:
         with connection.cursor() as cursor:
-            cursor.execute(
-                "select pg_advisory_lock(hashtext('o2r build'), hashtext(%s))", (target,)
-            )
+            cursor.execute("select pg_advisory_lock(hashtext('o2r build'), hashtext(%s))", (name,))
         yield
     finally:
         connection.close()
