@@ -189,7 +189,7 @@ def _require_parents(
     seen = set(waiting)
     kept = relations(production)
     while waiting:
-        for parent in set(everything[waiting.pop()]["depends_on"]["nodes"]) - seen:
+        for parent in set(everything[waiting.pop()]["depends_on"].get("nodes", [])) - seen:
             seen.add(parent)
             if parent in kept:
                 needed.add(kept[parent]["relation_name"])
