@@ -45,13 +45,14 @@ def run(
     state: folder of the production manifest; None builds everything, as a first run has none.
     name: schemas are called dbt_ci_<name>_...; default pr<number> in a pull request on GitHub,
         else a random one. Runs of one name wait for each other.
-    keep: leave the schemas; the next run of this name begins with dropping them.
+    keep: leave the schemas; the next run of this name drops them first.
     Nothing is written outside these schemas. Raises UserError when the manifest cannot be used,
     when production lacks what it promises, and when a model or a test fails.
     """
     prefix = _prefix(name or _default_name())
     production = read_production(state, settings.dbt_dir, settings.database) if state else None
     with _terminated_as_interrupted(), alone(settings, prefix):
+        drop(settings, prefix)
         current = _parse(settings, prefix)
         schemas = _schemas(current, prefix)
         if production is None:
@@ -61,7 +62,6 @@ def run(
             arguments = _select(settings, prefix, production, current, say)
             if arguments is None:
                 return
-        drop(settings, prefix)
         try:
             _create(settings, prefix, schemas)
             code = dbt(settings, ["build", *arguments], "ci", prefix=prefix)
@@ -95,13 +95,20 @@ def drop(settings: Settings, prefix: str) -> list[str]:
     """Drop the schemas that one CI run made, whatever still writes there; return their names."""
     names = sorted(schema for schema, made_for, _ in _made(settings) if made_for == prefix)
     with _cursor(settings) as cursor:
-        # Whoever creates something holds a lock on its schema; a killed dbt leaves sessions behind.
+        # A killed dbt leaves sessions at work. They hold locks on what they read and, while they
+        # create something, on its schema.
         cursor.execute(
             """
+            with schemas as (select oid from pg_namespace where nspname = any(%s))
             select pg_terminate_backend(pid) from pg_locks
-            where classid = 'pg_namespace'::regclass and pid <> pg_backend_pid()
-                and database = (select oid from pg_database where datname = current_database())
-                and objid in (select oid from pg_namespace where nspname = any(%s))
+            where database = (select oid from pg_database where datname = current_database())
+                and pid <> pg_backend_pid()
+                and (
+                    (classid = 'pg_namespace'::regclass and objid in (select oid from schemas))
+                    or relation in (
+                        select oid from pg_class where relnamespace in (select oid from schemas)
+                    )
+                )
             """,
             (names,),
         )

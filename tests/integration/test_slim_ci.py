@@ -1,7 +1,6 @@
 """`o2r ci` builds what a change touches, in schemas of its own, and never writes production."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -18,7 +17,9 @@ from o2r import slim_ci
 from o2r.bronze.datasets import load_dataset
 from o2r.cli import app
 from o2r.errors import UserError
+from o2r.manifests import save_manifest
 from o2r.settings import Settings
+from o2r.state import align, everything_because, same_but_for_space
 from o2r.transform import build, work_dir
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -236,8 +237,10 @@ def test_what_changes_no_result_is_not_built(production, only_select):
     production.change("dbt/macros/engine.sql", lambda text: text.replace("\n    ", "\n      "))
     production.change(
         "dbt/models/marts/exposures.yml",
-        lambda _: "exposures: [{name: report, type: dashboard, owner: {email: a@b.example}, "
-        "depends_on: [ref('metric_values')]}]",
+        lambda _: (
+            "exposures: [{name: report, type: dashboard, owner: {email: a@b.example}, "
+            "depends_on: [ref('metric_values')]}]"
+        ),
     )
     production.ci(name="one")
     assert production.said == ["nothing to build: only exposure.o2r.report changed"]
@@ -264,8 +267,7 @@ def test_changes_outside_of_models_select_what_they_touch(production, only_selec
         ),
         "dbt/tests/fixtures/revenue_summary__145_active_accounts.csv": (
             lambda text: text.replace("1", "2"),
-            "unit_test.o2r.revenue_summary."
-            "test_revenue_summary__arpa_of_the_worked_example",
+            "unit_test.o2r.revenue_summary.test_revenue_summary__arpa_of_the_worked_example",
         ),
         "dbt/tests/singular/assert_new.sql": (
             lambda _: "select * from {{ ref('dim_product') }} where 1 = 2",
@@ -282,6 +284,148 @@ def test_changes_outside_of_models_select_what_they_touch(production, only_selec
     production.ci(name="one")
     assert selected(production.said) == expected
     assert [arguments[-2:] for arguments in only_select] == [["--defer", "--favor-state"]]
+
+
+def test_a_macro_that_dbt_calls_by_itself_touches_everything(production):
+    old = production.manifest
+    assert everything_because(old, old) == []
+    new = production.manifest
+    new["macros"]["macro.o2r.grant_schema_usage"]["macro_sql"] += "{# other #}"
+    new["nodes"]["operation.o2r.o2r-on-run-end-0"]["raw_code"] += ";"
+    new["metadata"]["env"]["O2R_PROJECT"] += "quoting: {schema: true}\n"
+    assert everything_because(old, new) == [
+        "macro grant_schema_usage",
+        "hooks of dbt_project.yml",
+        "quoting of dbt_project.yml",
+    ]
+    del new["macros"]["macro.o2r.generate_schema_name"]
+    assert "macro generate_schema_name" in everything_because(old, new)
+
+
+def test_a_macro_that_is_gone_touches_what_called_it(production):
+    old, new = production.manifest, production.manifest
+    del new["macros"]["macro.o2r.default__iso_week"]
+    aligned = align(old, new)
+    assert everything_because(old, new) == []
+    changed = {key for key, node in aligned["nodes"].items() if node != old["nodes"][key]}
+    assert changed == {"model.o2r.dim_date"}
+
+
+def test_a_run_that_would_write_elsewhere_is_refused(production, only_select):
+    production.change(
+        "dbt/macros/generate_schema_name.sql",
+        lambda text: text.replace("target.name == 'prod'", "true"),
+    )
+    with pytest.raises(UserError, match=r"writes to .*mart_gold.*, which is not dbt_ci_one_"):
+        production.ci(name="one")
+    assert only_select == []
+
+
+def test_a_schema_of_somebody_else_is_left_alone(production, only_select):
+    production.sql("create schema dbt_ci_one_mart_gold")
+    try:
+        with pytest.raises(UserError, match="dbt_ci_one_mart_gold exists and is not of `o2r ci`"):
+            production.ci(name="one", state=None)
+        assert production.schemas() == ["dbt_ci_one_mart_gold"]
+    finally:
+        production.sql("drop schema dbt_ci_one_mart_gold")
+    assert only_select == []
+
+
+def test_a_relation_that_production_lacks_is_named(production, only_select):
+    production.change(MODEL, lambda text: text.rstrip() + "\nwhere true\n")
+    rename = "alter table {}.fct_tickets{} rename to fct_tickets{}"
+    production.sql(rename.format("mart_gold", "", "_gone"))
+    try:
+        with pytest.raises(UserError, match=r"production lacks 1 .* mart_gold\.fct_tickets: build"):
+            production.ci(name="one")
+    finally:
+        production.sql(rename.format("mart_gold", "_gone", ""))
+    assert only_select == []
+
+
+def test_a_first_run_without_a_manifest_builds_everything(production):
+    for folder in ("models/intermediate", "models/marts", "tests/singular"):
+        shutil.rmtree(production.settings.dbt_dir / folder)
+    production.ci(name="first", state=None)
+    assert production.said[0] == "no --state, so this is a first run: everything is built"
+    path = work_dir(production.settings, "dbt_ci_first") / "target" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    everything = {k for k in manifest["nodes"] | manifest["unit_tests"] if "operation" not in k}
+    assert len(everything) > 100
+    assert everything <= set(production.results("first"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"cannot read .*manifest\.json \(No such file or directory\)"),
+        (lambda text: "", "is not JSON, or only a part of it"),
+        (lambda text: text[:-1000], "is not JSON, or only a part of it"),
+        (lambda text: "[]", "was not written by dbt"),
+        (lambda text: '{"metadata": {}}', "is not a manifest of dbt"),
+        (lambda text: edit(text, dbt_version="1.2.0"), r"was written by dbt 1\.2\.0, this is 1\."),
+        (lambda text: edit(text, project_name="shop"), "is of dbt project 'shop', not o2r"),
+        (lambda text: edit(text, env={}), "was not saved by `o2r build --save-manifest`"),
+        (lambda text: text.replace('"database": "', '"database": "x'), "is of database x"),
+    ],
+    ids=["missing", "empty", "cut", "list", "other", "dbt", "project", "unsaved", "database"],
+)
+def test_a_manifest_that_cannot_be_used_fails_the_run(
+    production, environ, tmp_path, content, message
+):
+    if content:
+        text = (production.state / "manifest.json").read_text()
+        (tmp_path / "manifest.json").write_text(content(text))
+    runner = CliRunner(env=environ(production.settings))
+    done = runner.invoke(app, ["ci", "--state", str(tmp_path), "--schema", "one"])
+    assert done.exit_code == 1
+    assert re.fullmatch(rf"error: .*{message}.*\n", done.output)
+
+
+def edit(text: str, **metadata: object) -> str:
+    manifest = json.loads(text)
+    manifest["metadata"] |= metadata
+    return json.dumps(manifest)
+
+
+def test_only_a_complete_build_of_production_leaves_a_manifest(production, tmp_path):
+    with pytest.raises(UserError, match="only target prod has a manifest to save, not dev"):
+        build(production.settings, "dev", manifest_dir=tmp_path)
+    target = tmp_path / "target"
+    copy(work_dir(production.settings, "prod") / "target", target)
+    (tmp_path / "manifest.json").write_text("the one before")
+    results = json.loads((target / "run_results.json").read_text())
+    results["results"] = [
+        result for result in results["results"] if "cs_score_account" not in result["unique_id"]
+    ]
+    (target / "run_results.json").write_text(json.dumps(results))
+    with pytest.raises(UserError, match=r"manifest not saved: the build was partial \(1 "):
+        save_manifest(target, tmp_path, {})
+    assert (tmp_path / "manifest.json").read_text() == "the one before"
+    assert [path.name for path in production.state.iterdir()] == ["manifest.json"]
+    assert production.manifest["metadata"]["env"].keys() == {"O2R_COMMIT", "O2R_PROJECT"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("select  a\n\n from b ", "select a\nfrom b", True),
+        ("select a -- it's\n  , b", "select a -- it's\n, b", True),
+        ("select 'a  b'", "select 'a b'", False),
+        ("select 'it''s  b'", "select 'it''s b'", False),
+        ("select 'a'\n'b'", "select 'a' 'b'", False),
+        ("select a -- b\n, c", "select a -- b , c", False),
+        ("select {{ var(  'a') }}", "select {{ var( 'a') }}", True),
+        ("select {{ var('a  b') }}", "select {{ var('a b') }}", False),
+        ("select {# it's #} 'a  b'", "select {# it's #} 'a b'", False),
+        ("select $$a  b$$", "select $$a b$$", False),
+        (r"select e'\'  ' ", r"select e'\' '", False),
+        ("select a", "selecta", False),
+    ],
+)
+def test_white_space_counts_only_in_literals(one, other, same):
+    assert same_but_for_space(one, other) is same
 
 
 def command(production: Production, environ: Callable, *arguments: str, **variables: str):
