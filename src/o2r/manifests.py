@@ -83,7 +83,7 @@ def read_production(folder: Path, dbt_dir: Path, database: str) -> Manifest:
     project = yaml.safe_load((dbt_dir / "dbt_project.yml").read_text(encoding="utf-8"))["name"]
     if metadata.get("project_name") != project:
         raise UserError(f"{path} is of dbt project '{metadata.get('project_name')}', not {project}")
-    if not metadata.get("env", {}).get("O2R_PROJECT"):
+    if not (metadata.get("env") or {}).get("O2R_PROJECT"):
         raise UserError(f"{path} was not saved by `o2r build --save-manifest`")
     databases = {node["database"] for node in relations(found).values()}
     if databases != {database}:
