@@ -95,22 +95,11 @@ def drop(settings: Settings, prefix: str) -> list[str]:
     """Drop the schemas that one CI run made, whatever still writes there; return their names."""
     names = sorted(schema for schema, made_for, _ in _made(settings) if made_for == prefix)
     with _cursor(settings) as cursor:
-        # A killed dbt leaves sessions at work. They hold locks on what they read and, while they
-        # create something, on its schema.
+        # A killed dbt leaves sessions at work; dbt/profiles.yml names them after the run.
         cursor.execute(
-            """
-            with schemas as (select oid from pg_namespace where nspname = any(%s))
-            select pg_terminate_backend(pid) from pg_locks
-            where database = (select oid from pg_database where datname = current_database())
-                and pid <> pg_backend_pid()
-                and (
-                    (classid = 'pg_namespace'::regclass and objid in (select oid from schemas))
-                    or relation in (
-                        select oid from pg_class where relnamespace in (select oid from schemas)
-                    )
-                )
-            """,
-            (names,),
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name = %s and datname = current_database()",
+            (prefix,),
         )
         for name in names:
             cursor.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))

@@ -190,7 +190,7 @@ def test_a_failing_model_fails_the_run_and_leaves_nothing(production, capfd):
     with pytest.raises(UserError, match="the CI build failed"):
         production.ci(name="one")
     assert "division by zero" in capfd.readouterr().out
-    assert production.results("one")["model.o2r.cs_score_account"] == "error"
+    assert "error" in production.results("one").values()
     assert production.said[-1] == (
         "dropped: dbt_ci_one_intermediate_silver, dbt_ci_one_mart_gold, dbt_ci_one_seeds, "
         "dbt_ci_one_staging_silver"
