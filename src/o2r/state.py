@@ -23,7 +23,7 @@ OTHER_ENGINES = ("spark__",)
 """Beginnings of macros that are never called on Postgres."""
 
 TOKEN = re.compile(
-    r"""(?P<kept>'(?:[^']|'')*'(?:\s*'(?:[^']|'')*')*|"[^"]*"|--[^\n]*\n?|/\*.*?\*/|\{\#.*?\#\})
+    r"""(?P<kept>'(?:[^']|'')*'(?:\s*'(?:[^']|'')*')*|"[^"]*"|--[^\n]*\s*|/\*.*?\*/|\{\#.*?\#\})
     |(?P<space>\s+)""",
     re.DOTALL | re.VERBOSE,
 )
@@ -105,7 +105,11 @@ def same_but_for_space(one: str, other: str) -> bool:
 
 
 def _squeeze(text: str) -> str:
-    return TOKEN.sub(lambda found: found["kept"] or " ", text).strip()
+    def replacement(found: re.Match[str]) -> str:
+        kept = found["kept"] or " "
+        return f"{kept.rstrip()}\n" if kept.startswith("--") else kept
+
+    return TOKEN.sub(replacement, text).strip()
 
 
 def _nodes(manifest: Manifest) -> Iterator[dict[str, Any]]:
