@@ -1,4 +1,5 @@
--- Grain: one row per entity (model variant, account), grain (week, month, ytd) and period with usage.
+-- Grain: one row per entity (model variant or account), grain (week, month, ytd) and period with
+-- at least one request.
 {#
   All that the token usage marts show, apart from the attributes of the entity. Means and shares are
   computed from sums; percentiles and peaks come from the minutes, in int_token_usage_rates.
@@ -147,7 +148,16 @@ entity_usage as (
         'model' as entity_type,
         model_variant as entity_id,
         account_id as counterpart_id,
-        usage.*
+        usage_date,
+        request_count,
+        error_count,
+        throttled_count,
+        unavailable_count,
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_write_tokens,
+        total_tokens
     from usage
 
     union all
@@ -156,7 +166,16 @@ entity_usage as (
         'account' as entity_type,
         account_id as entity_id,
         model_variant as counterpart_id,
-        usage.*
+        usage_date,
+        request_count,
+        error_count,
+        throttled_count,
+        unavailable_count,
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_write_tokens,
+        total_tokens
     from usage
 
 ),
