@@ -4,120 +4,63 @@
   All that the token usage marts show, apart from the attributes of the entity. Means and shares are
   computed from sums; percentiles and peaks come from the minutes, in int_token_usage_rates.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
-
-first_observed as (
+with first_observed as (
 
     select first_date from {{ ref('int_first_observed') }}
     where feed = 'requests'
 
 ),
 
-current_year as (
-
-    select
-        as_of.as_of_date,
-        int_day.fiscal_year_start,
-        int_day.fiscal_year_end,
-        cast(int_day.fiscal_year_start - interval '12 month' as date) as previous_year_start,
-        -- The same span of the year before; all of it where this year is over.
-        case
-            when as_of.as_of_date = int_day.fiscal_year_end
-                then cast(int_day.fiscal_year_start - interval '1 day' as date)
-            else cast(as_of.as_of_date - interval '12 month' as date)
-        end as previous_year_to_date_end
-    from as_of
-    inner join {{ ref('int_day') }} as int_day
-        on as_of.as_of_date = int_day.date_day
-
-),
-
 periods as (
-
-    select
-        grain,
-        period_start,
-        previous_period_start,
-        observed_end,
-        is_complete,
-        is_complete as has_comparable_length
-    from {{ ref('int_period') }}
-
-    union all
-
-    select
-        'ytd' as grain,
-        fiscal_year_start as period_start,
-        previous_year_start as previous_period_start,
-        as_of_date as observed_end,
-        as_of_date = fiscal_year_end as is_complete,
-        true as has_comparable_length
-    from current_year
-
-),
-
-observed_periods as (
 
     select
         periods.grain,
         periods.period_start,
-        periods.previous_period_start,
-        greatest(periods.period_start, first_observed.first_date) as observed_from_date,
-        periods.observed_end as observed_to_date,
+        periods.observed_end,
         periods.is_complete,
-        -- Changes need both periods whole.
-        periods.has_comparable_length
-        and first_observed.first_date <= periods.previous_period_start as is_comparable
-    from periods
+        greatest(periods.period_start, first_observed.first_date) as observed_from_date,
+        first_observed.first_date,
+        case periods.grain
+            when 'week' then cast(periods.period_start - interval '7 day' as date)
+            when 'month' then cast(periods.period_start - interval '1 month' as date)
+            when 'ytd' then cast(periods.period_start - interval '12 month' as date)
+        end as previous_period_start,
+        -- A running fiscal year compares with the same span of the year before.
+        case
+            when periods.grain = 'ytd' and not periods.is_complete
+                then cast(periods.observed_end - interval '12 month' as date)
+            else cast(periods.period_start - interval '1 day' as date)
+        end as previous_period_end
+    from {{ ref('int_reporting_period') }} as periods
     inner join first_observed
         on periods.observed_end >= first_observed.first_date
 
 ),
 
--- The periods that a day counts in.
-day_periods as (
+-- The days of each period, and of the one that it compares with.
+period_days as (
 
     select
-        date_day,
-        'week' as grain,
-        week_start as period_start
-    from {{ ref('int_day') }}
-
-    union all
-
-    select
-        date_day,
-        'month' as grain,
-        month_start as period_start
-    from {{ ref('int_day') }}
-
-    union all
-
-    select
-        int_day.date_day,
-        'ytd' as grain,
-        current_year.fiscal_year_start as period_start
-    from current_year
-    inner join {{ ref('int_day') }} as int_day
+        periods.grain,
+        periods.period_start,
+        days.date_day
+    from periods
+    inner join {{ ref('int_day') }} as days
         on
-            current_year.fiscal_year_start <= int_day.date_day
-            and current_year.as_of_date >= int_day.date_day
+            periods.period_start <= days.date_day
+            and periods.observed_end >= days.date_day
 
-    union all
+    union
 
     select
-        int_day.date_day,
-        'ytd' as grain,
-        current_year.previous_year_start as period_start
-    from current_year
-    inner join {{ ref('int_day') }} as int_day
+        periods.grain,
+        periods.previous_period_start as period_start,
+        days.date_day
+    from periods
+    inner join {{ ref('int_day') }} as days
         on
-            current_year.previous_year_start <= int_day.date_day
-            and current_year.previous_year_to_date_end >= int_day.date_day
+            periods.previous_period_start <= days.date_day
+            and periods.previous_period_end >= days.date_day
 
 ),
 
@@ -185,15 +128,15 @@ counterparts as (
     select
         entity_usage.entity_type,
         entity_usage.entity_id,
-        day_periods.grain,
-        day_periods.period_start,
+        period_days.grain,
+        period_days.period_start,
         count(distinct entity_usage.counterpart_id) as counterpart_count
     from entity_usage
-    inner join day_periods
-        on entity_usage.usage_date = day_periods.date_day
+    inner join period_days
+        on entity_usage.usage_date = period_days.date_day
     group by
-        entity_usage.entity_type, entity_usage.entity_id, day_periods.grain,
-        day_periods.period_start
+        entity_usage.entity_type, entity_usage.entity_id, period_days.grain,
+        period_days.period_start
 
 ),
 
@@ -222,8 +165,8 @@ totals as (
     select
         entity_days.entity_type,
         entity_days.entity_id,
-        day_periods.grain,
-        day_periods.period_start,
+        period_days.grain,
+        period_days.period_start,
         sum(entity_days.request_count) as request_count,
         sum(entity_days.error_count) as error_count,
         sum(entity_days.throttled_count) as throttled_count,
@@ -239,44 +182,48 @@ totals as (
         max(entity_days.total_tokens) as daily_tokens_max,
         min(entity_days.total_tokens) as daily_tokens_min
     from entity_days
-    inner join day_periods
-        on entity_days.usage_date = day_periods.date_day
+    inner join period_days
+        on entity_days.usage_date = period_days.date_day
     group by
-        entity_days.entity_type, entity_days.entity_id, day_periods.grain,
-        day_periods.period_start
+        entity_days.entity_type, entity_days.entity_id, period_days.grain,
+        period_days.period_start
 
 ),
 
 compared as (
 
     select
-        observed_periods.observed_from_date,
-        observed_periods.observed_to_date,
-        observed_periods.is_complete,
-        cast(
-            {{ days_between(
-                'observed_periods.observed_from_date', 'observed_periods.observed_to_date'
-            ) }} + 1 as bigint
-        ) as observed_days,
         totals.*,
-        -- No usage in a whole period before is 0; a period that was not observed whole is null.
+        periods.observed_from_date,
+        periods.observed_end as observed_to_date,
+        cast(
+            {{ days_between('periods.observed_from_date', 'periods.observed_end') }} + 1 as bigint
+        ) as observed_days,
+        periods.is_complete,
+        -- Changes need both periods whole; no usage in a whole one is 0.
         case
-            when observed_periods.is_comparable then coalesce(previous.request_count, 0)
+            when
+                (periods.is_complete or periods.grain = 'ytd')
+                and periods.first_date <= periods.previous_period_start
+                then coalesce(previous.request_count, 0)
         end as previous_request_count,
         case
-            when observed_periods.is_comparable then coalesce(previous.total_tokens, 0)
+            when
+                (periods.is_complete or periods.grain = 'ytd')
+                and periods.first_date <= periods.previous_period_start
+                then coalesce(previous.total_tokens, 0)
         end as previous_total_tokens
     from totals
-    inner join observed_periods
+    inner join periods
         on
-            totals.grain = observed_periods.grain
-            and totals.period_start = observed_periods.period_start
+            totals.grain = periods.grain
+            and totals.period_start = periods.period_start
     left join totals as previous
         on
             totals.entity_type = previous.entity_type
             and totals.entity_id = previous.entity_id
             and totals.grain = previous.grain
-            and observed_periods.previous_period_start = previous.period_start
+            and periods.previous_period_start = previous.period_start
 
 ),
 
