@@ -10,6 +10,7 @@
 ] %}
 {%- set weeks = [
     'dim_date', 'cs_score_account', 'o2r_account_week', 'o2r_weekly_story', 'incident_usage_impact',
+    'model_capacity_weekly', 'quota_request_weekly',
 ] %}
 with starts as (
 
