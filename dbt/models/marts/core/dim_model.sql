@@ -40,11 +40,11 @@ known as (
 
 seen_in_facts as (
 
-    select model_variant from {{ ref('int_requests') }}
+    select model_variant from {{ ref('int_token_usage_daily') }}
 
     union
 
-    select model_variant from {{ ref('stg_revenue_daily') }}
+    select model_variant from {{ ref('int_revenue_daily') }}
 
     union
 
