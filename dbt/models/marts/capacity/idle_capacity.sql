@@ -116,10 +116,7 @@ priced as (
 
     select
         numbered.*,
-        cast(
-            {{ seconds_between('numbered.observed_at', 'numbered.held_until_at') }} / 3600
-            as numeric(18, 6)
-        ) as held_hours,
+        {{ seconds_between('numbered.observed_at', 'numbered.held_until_at') }} as held_seconds,
         prices.hourly_price * rates.rate as hourly_price,
         row_number() over (
             partition by numbered.odcr, numbered.episode_number
@@ -150,9 +147,9 @@ episodes as (
         count(*) as snapshot_count,
         min(idle_instances) as idle_instances_min,
         max(idle_instances) as idle_instances_max,
-        sum(idle_instances * held_hours) as idle_instance_hours,
+        sum(idle_instances * held_seconds) as idle_instance_seconds,
         count(*) = count(hourly_price) as has_price,
-        sum(idle_instances * held_hours * hourly_price) as idle_cost
+        sum(idle_instances * held_seconds * hourly_price) / 3600 as idle_cost
     from priced
     group by odcr, episode_number
 
@@ -168,10 +165,8 @@ measured as (
         newest.consumer_account,
         newest.observed_at as last_snapshot_at,
         newest.idle_instances,
-        cast(
-            {{ seconds_between('episodes.idle_since_at', 'episodes.idle_until_at') }} / 3600
-            as numeric(18, 6)
-        ) as duration_hours,
+        {{ seconds_between('episodes.idle_since_at', 'episodes.idle_until_at') }}
+            as duration_seconds,
         case
             when episodes.idle_until_at = newest.as_of_end_at then 'still idle'
             when episodes.idle_until_at = newest.next_observed_at then 'back in use'
@@ -200,14 +195,14 @@ final as (
         last_snapshot_at,
         state,
         state = 'still idle' as is_open,
-        duration_hours,
-        duration_hours >= {{ var('idle_threshold_hours') }} as is_flagged,
+        cast(duration_seconds / 3600 as numeric(18, 6)) as duration_hours,
+        duration_seconds >= 3600 * {{ var('idle_threshold_hours') }} as is_flagged,
         cast(snapshot_count as bigint) as snapshot_count,
         idle_instances,
         idle_instances_min,
         idle_instances_max,
-        {{ ratio('idle_instance_hours', 'duration_hours') }} as idle_instances_mean,
-        cast(idle_instance_hours as numeric(18, 6)) as idle_instance_hours,
+        {{ ratio('idle_instance_seconds', 'duration_seconds') }} as idle_instances_mean,
+        cast(idle_instance_seconds / 3600 as numeric(18, 6)) as idle_instance_hours,
         has_price,
         cast(case when has_price then idle_cost end as numeric(18, 6)) as idle_cost
     from measured
