@@ -10,7 +10,7 @@
 ] %}
 {%- set weeks = [
     'dim_date', 'cs_score_account', 'o2r_account_week', 'o2r_weekly_story', 'incident_usage_impact',
-    'token_usage_model_weekly', 'token_usage_customer_weekly',
+    'model_capacity_weekly', 'quota_request_weekly', 'token_usage_model_weekly', 'token_usage_customer_weekly',
 ] %}
 {%- set months = [
     'dim_date', 'fct_subscription_month', 'token_usage_model_monthly',
