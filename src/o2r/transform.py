@@ -1,14 +1,16 @@
-"""Run dbt on the warehouse: the one way in which CLI, DAGs and tests build silver and gold."""
+"""Run dbt, and MetricFlow on what it built: the one way of CLI, DAGs and tests."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from psycopg2.errors import UndefinedTable
@@ -23,6 +25,11 @@ PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
 GENERATED = ("target", "dbt_packages", "logs")
 WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 """dbt commands that may change a table."""
+MF = """
+from dbt_metricflow.cli import main
+main.UpdateChecker.check = lambda *_: None  # asks the internet for a newer version, every time
+main.cli(prog_name="mf")
+"""
 
 
 def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> int:
@@ -34,24 +41,7 @@ def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> i
     failed, killed or partial run never passes for a complete one.
     Raises UserError for an unknown target, a folder that cannot be written, or no `o2r setup`.
     """
-    if target not in TARGETS:
-        raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
-    install_packages(settings.dbt_dir)
-    work = settings.home / "dbt" / f"{settings.database}_{target}"
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
-        ) from None
-    variables = os.environ | environment(settings)
-    variables |= {
-        "DBT_TARGET": target,
-        "DBT_TARGET_PATH": str(work / "target"),
-        "DBT_LOG_PATH": str(work / "logs"),
-        "DBT_PROJECT_DIR": str(settings.dbt_dir),
-        "DBT_PROFILES_DIR": str(settings.dbt_dir),
-    }
+    variables = _variables(settings, target)
     command = [
         sys.executable,
         "-c",
@@ -61,6 +51,53 @@ def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> i
     if WRITING & set(arguments):
         _query(settings, "update ops.builds set is_current = false where target = %s", target)
     return subprocess.run(command, cwd=settings.dbt_dir, env=variables, check=False).returncode
+
+
+def mf(settings: Settings, arguments: Sequence[str], target: str = "prod") -> int:
+    """Run one MetricFlow command, such as `query`, on the gold of a target; return its exit code.
+
+    MetricFlow reads `target/semantic_manifest.json` below the folder of `dbt_project.yml` and
+    nowhere else: it is given the work folder of the target, with a copy of that file.
+    Raises UserError as `dbt` does, and when MetricFlow is not installed.
+    """
+    if find_spec("dbt_metricflow") is None:
+        raise UserError("MetricFlow is not installed: run `make install`")
+    if code := dbt(settings, ["--quiet", "parse"], target):
+        return code
+    work = _work_folder(settings, target)
+    shutil.copy(settings.dbt_dir / "dbt_project.yml", work)
+    variables = _variables(settings, target) | {"DBT_PROJECT_DIR": str(work)}
+    return subprocess.run(
+        [sys.executable, "-c", MF, *arguments], env=variables, check=False
+    ).returncode
+
+
+def _work_folder(settings: Settings, target: str) -> Path:
+    """Where dbt writes what it compiles for one target of one database."""
+    return settings.home / "dbt" / f"{settings.database}_{target}"
+
+
+def _variables(settings: Settings, target: str) -> dict[str, str]:
+    """Environment of dbt and MetricFlow; the packages and the work folder are there afterwards."""
+    if target not in TARGETS:
+        raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
+    install_packages(settings.dbt_dir)
+    work = _work_folder(settings, target)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
+        ) from None
+    return {
+        **os.environ,
+        **environment(settings),
+        "DBT_TARGET": target,
+        "DBT_TARGET_PATH": str(work / "target"),
+        "DBT_LOG_PATH": str(work / "logs"),
+        "DBT_PROJECT_DIR": str(settings.dbt_dir),
+        "DBT_PROFILES_DIR": str(settings.dbt_dir),
+    }
 
 
 def build(

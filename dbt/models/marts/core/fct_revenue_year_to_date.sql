@@ -23,28 +23,36 @@ revenue as (
 
 ),
 
--- The last day of a week and of a month may be the same.
-snapshot_days as (
+-- The first day, from each day on, that ends a week or a month. As the last day of a month is one
+-- of them, none stands for two fiscal years.
+days as (
 
-    select distinct
-        periods.observed_end as snapshot_date,
-        periods.fiscal_year_start
-    from periods
-    inner join coverage
-        on periods.observed_end >= coverage.first_date
+    select
+        int_day.date_day,
+        int_day.fiscal_year_start,
+        least(weeks.observed_end, months.observed_end) as snapshot_date
+    from {{ ref('int_day') }} as int_day
+    inner join periods as weeks
+        on
+            weeks.grain = 'week'
+            and int_day.week_start = weeks.period_start
+            and int_day.date_day <= weeks.observed_end
+    inner join periods as months
+        on
+            months.grain = 'month'
+            and int_day.month_start = months.period_start
+            and int_day.date_day <= months.observed_end
 
 ),
 
--- A fiscal year begins after the last day of a month, so no interval lies in two of them.
-intervals as (
+snapshots as (
 
-    select
-        snapshot_date,
-        fiscal_year_start,
-        coalesce(
-            lag(snapshot_date) over (order by snapshot_date nulls last), cast('1900-01-01' as date)
-        ) as previous_snapshot_date
-    from snapshot_days
+    select distinct
+        days.snapshot_date,
+        days.fiscal_year_start
+    from days
+    inner join coverage
+        on days.snapshot_date >= coverage.first_date
 
 ),
 
@@ -64,14 +72,12 @@ earned as (
     select
         revenue.account_id,
         revenue.product_sku,
-        intervals.snapshot_date,
+        days.snapshot_date,
         sum(revenue.net_revenue) as net_revenue
     from revenue
-    inner join intervals
-        on
-            revenue.revenue_date > intervals.previous_snapshot_date
-            and revenue.revenue_date <= intervals.snapshot_date
-    group by revenue.account_id, revenue.product_sku, intervals.snapshot_date
+    inner join days
+        on revenue.revenue_date = days.date_day
+    group by revenue.account_id, revenue.product_sku, days.snapshot_date
 
 ),
 
@@ -80,20 +86,20 @@ to_date as (
     select
         pairs.account_id,
         pairs.product_sku,
-        intervals.snapshot_date,
-        intervals.fiscal_year_start,
+        snapshots.snapshot_date,
+        snapshots.fiscal_year_start,
         sum(coalesce(earned.net_revenue, 0)) over (
-            partition by pairs.account_id, pairs.product_sku, intervals.fiscal_year_start
-            order by intervals.snapshot_date nulls last
+            partition by pairs.account_id, pairs.product_sku, snapshots.fiscal_year_start
+            order by snapshots.snapshot_date nulls last
             rows between unbounded preceding and current row
         ) as ytd_revenue
     from pairs
-    cross join intervals
+    cross join snapshots
     left join earned
         on
             pairs.account_id = earned.account_id
             and pairs.product_sku = earned.product_sku
-            and intervals.snapshot_date = earned.snapshot_date
+            and snapshots.snapshot_date = earned.snapshot_date
 
 ),
 
