@@ -206,12 +206,16 @@ def deps() -> None:
 def build(
     context: typer.Context,
     target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="Only when data or project have changed.")
+    ] = False,
 ) -> None:
     """Build and test silver and gold; further arguments go to `dbt build`."""
     from o2r.settings import load_settings
     from o2r.transform import build as run_build
 
-    run_build(load_settings(), target, context.args)
+    if not run_build(load_settings(), target, context.args, only_if_changed=if_changed):
+        print("nothing has changed since the last build")
 
 
 @app.command(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from psycopg2.errors import UndefinedTable
 
+from o2r.bronze.contracts import SCHEMA, load_contracts
 from o2r.errors import UserError
 from o2r.packages import install_packages
 from o2r.settings import Settings
@@ -37,20 +38,15 @@ def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> i
 
     Compiled files and logs go to `<home>/dbt/<target>`, so that builds of several warehouses and
     the `target/` of someone at work in the project never meet.
-    Whatever may change a table takes the mark of being up to date from the target first, so that a
-    failed, killed or partial run never passes for a complete one.
+    Whatever may change a table waits for others on the same target, and takes the mark of being up
+    to date from it first, so that a failed, killed or partial run never passes for a complete one.
     Raises UserError for an unknown target, a folder that cannot be written, or no `o2r setup`.
     """
-    variables = _variables(settings, target)
-    command = [
-        sys.executable,
-        "-c",
-        "from dbt.cli.main import cli; cli(prog_name='dbt')",
-        *arguments,
-    ]
-    if WRITING & set(arguments):
-        _query(settings, "update ops.builds set is_current = false where target = %s", target)
-    return subprocess.run(command, cwd=settings.dbt_dir, env=variables, check=False).returncode
+    _check(target)
+    if not WRITING & set(arguments):
+        return _run(settings, arguments, target)
+    with _alone(settings, target):
+        return _run(settings, arguments, target)
 
 
 def mf(settings: Settings, arguments: Sequence[str], target: str = "prod") -> int:
@@ -72,6 +68,58 @@ def mf(settings: Settings, arguments: Sequence[str], target: str = "prod") -> in
     ).returncode
 
 
+def build(
+    settings: Settings,
+    target: str = "prod",
+    arguments: Sequence[str] = (),
+    *,
+    quiet: bool = False,
+    only_if_changed: bool = False,
+) -> bool:
+    """Build and test seeds, silver and gold; return False when there was nothing to do.
+
+    arguments: further arguments of `dbt build`, such as `--select` or `--vars`.
+    quiet: print nothing but errors.
+    only_if_changed: do nothing when the last complete build of this target succeeded on the same
+        bronze rows with the same project.
+    Builds of one target wait for each other.
+    Raises UserError when a model or a test fails; what failed has been printed by then.
+    """
+    _check(target)
+    with _alone(settings, target):
+        fingerprint = _fingerprint(settings, arguments)
+        if only_if_changed and fingerprint == _last_fingerprint(settings, target):
+            return False
+        code = _run(settings, [*(["--quiet"] if quiet else []), "build", *arguments], target)
+        if code != 0:
+            raise UserError(
+                f"dbt build of target {target} failed: "
+                "correct what is printed above, then run it again"
+            )
+        _record(settings, target, fingerprint)
+        return True
+
+
+def _check(target: str) -> None:
+    """Raise UserError for an unknown target."""
+    if target not in TARGETS:
+        raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
+
+
+def _run(settings: Settings, arguments: Sequence[str], target: str) -> int:
+    """Run dbt as a process of its own; see `dbt`."""
+    variables = _variables(settings, target)
+    command = [
+        sys.executable,
+        "-c",
+        "from dbt.cli.main import cli; cli(prog_name='dbt')",
+        *arguments,
+    ]
+    if WRITING & set(arguments):
+        _query(settings, "update ops.builds set is_current = false where target = %s", target)
+    return subprocess.run(command, cwd=settings.dbt_dir, env=variables, check=False).returncode
+
+
 def _work_folder(settings: Settings, target: str) -> Path:
     """Where dbt writes what it compiles for one target of one database."""
     return settings.home / "dbt" / f"{settings.database}_{target}"
@@ -79,8 +127,6 @@ def _work_folder(settings: Settings, target: str) -> Path:
 
 def _variables(settings: Settings, target: str) -> dict[str, str]:
     """Environment of dbt and MetricFlow; the packages and the work folder are there afterwards."""
-    if target not in TARGETS:
-        raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
     install_packages(settings.dbt_dir)
     work = _work_folder(settings, target)
     try:
@@ -97,38 +143,8 @@ def _variables(settings: Settings, target: str) -> dict[str, str]:
         "DBT_LOG_PATH": str(work / "logs"),
         "DBT_PROJECT_DIR": str(settings.dbt_dir),
         "DBT_PROFILES_DIR": str(settings.dbt_dir),
+        "O2R_MACROS": _macros(settings.dbt_dir),
     }
-
-
-def build(
-    settings: Settings,
-    target: str = "prod",
-    arguments: Sequence[str] = (),
-    *,
-    quiet: bool = False,
-    only_if_changed: bool = False,
-) -> bool:
-    """Build and test seeds, silver and gold; return False when there was nothing to do.
-
-    arguments: further arguments of `dbt build`, such as `--select` or `--vars`.
-    quiet: print nothing but errors.
-    only_if_changed: do nothing when the last complete build of this target succeeded on the same
-        batches with the same project; bronze rows without a batch are not seen by this check.
-    Builds of one target wait for each other.
-    Raises UserError when a model or a test fails; what failed has been printed by then.
-    """
-    with _alone(settings, target):
-        fingerprint = _fingerprint(settings, arguments)
-        if only_if_changed and fingerprint == _last_fingerprint(settings, target):
-            return False
-        code = dbt(settings, [*(["--quiet"] if quiet else []), "build", *arguments], target)
-        if code != 0:
-            raise UserError(
-                f"dbt build of target {target} failed: "
-                "correct what is printed above, then run it again"
-            )
-        _record(settings, target, fingerprint)
-        return True
 
 
 @contextmanager
@@ -146,13 +162,40 @@ def _alone(settings: Settings, target: str) -> Iterator[None]:
 
 
 def _fingerprint(settings: Settings, arguments: Sequence[str]) -> str:
-    """SHA-256 over the dbt project, the arguments and the batches in the ledger."""
+    """SHA-256 over the dbt project, the arguments and everything that has happened to bronze."""
     digest = hashlib.sha256(json.dumps(list(arguments)).encode())
     for path in _project_files(settings.dbt_dir):
         digest.update(path.relative_to(settings.dbt_dir).as_posix().encode())
         digest.update(path.read_bytes())
-    batches = _query(settings, "select batch_id, checksum from ops.load_batches order by batch_id")
-    digest.update(json.dumps(batches).encode())
+    for statement in (
+        "select batch_id, checksum from ops.load_batches order by batch_id",
+        "select distinct table_name, change from ops.changed_days order by table_name, change",
+        _foreign_rows(settings),
+    ):
+        digest.update(json.dumps(_query(settings, statement), default=str).encode())
+    return digest.hexdigest()
+
+
+def _foreign_rows(settings: Settings) -> str:
+    """Query the newest arrival of another tool in each table, and the rows of the day before it.
+
+    Their transactions may commit late, so the newest arrival alone does not tell all.
+    """
+    table = (
+        "select '{0}', newest, (select count(*) from {1}.{0} where batch_id is null "
+        "and loaded_at >= newest - interval '1 day') "
+        "from (select max(loaded_at) as newest from {1}.{0} where batch_id is null) as arrivals"
+    )
+    return " union all ".join(
+        table.format(name, SCHEMA) for name in load_contracts(settings.dbt_dir)
+    )
+
+
+def _macros(dbt_dir: Path) -> str:
+    """SHA-256 over the macros: part of the logic that incremental models were built with."""
+    digest = hashlib.sha256()
+    for path in sorted((dbt_dir / "macros").glob("*.sql")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
