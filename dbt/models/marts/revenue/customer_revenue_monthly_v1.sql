@@ -1,5 +1,4 @@
 -- Grain: one row per account and calendar month with revenue rows.
-{{ config(materialized='view') }}
 with months as (
 
     select * from {{ ref('customer_revenue_monthly', v=2) }}
