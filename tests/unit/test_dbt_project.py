@@ -82,9 +82,32 @@ def read_models(folder: Path) -> dict[str, Model]:
     }
     for path in sorted(folder.rglob("*.yml")):
         for entry in (yaml.safe_load(path.read_text()) or {}).get("models", []):
-            model = models.setdefault(entry["name"], Model(path.relative_to(folder), ""))
-            model.described, model.described_in = entry, path.relative_to(folder)
+            for described in of_each_version(entry):
+                model = models.setdefault(described["name"], Model(path.relative_to(folder), ""))
+                model.described, model.described_in = described, path.relative_to(folder)
     return models
+
+
+def of_each_version(entry: dict) -> list[dict]:
+    """What an entry says of each version of a model, under the name of the version's file."""
+    described = []
+    for version in entry.get("versions", [{}]):
+        default = f"{entry['name']}_v{version['v']}" if version else entry["name"]
+        columns = []
+        for column in version.get("columns", [{"include": "all"}]):
+            if "include" in column:
+                left_out = column.get("exclude", [])
+                columns += [
+                    shared
+                    for shared in entry.get("columns", [])
+                    if column["include"] == "all" or shared["name"] in column["include"]
+                    if shared["name"] not in left_out
+                ]
+            else:
+                columns.append(column)
+        names = {"name": version.get("defined_in", default), "model": entry["name"]}
+        described.append(entry | version | {"columns": columns} | names)
+    return described
 
 
 def layer_problems(models: dict[str, Model]) -> list[str]:
@@ -136,7 +159,7 @@ def description_problems(models: dict[str, Model]) -> list[str]:
         if not has_tests(entry):
             problems.append(f"{name}: no data test")
         if model.layer.startswith("marts"):
-            if model.described_in != model.path.with_suffix(".yml"):
+            if model.described_in != model.path.with_name(f"{entry.get('model', name)}.yml"):
                 problems.append(f"{name}: described in {model.described_in}, not beside its SQL")
             if not entry.get("columns"):
                 problems.append(f"{name}: no columns")
@@ -305,6 +328,23 @@ def test_a_missing_description_is_red() -> None:
     elsewhere = {"dim_a": Model(Path(path), sql, entry, Path("marts/core/_models.yml"))}
     assert len(description_problems(elsewhere)) == 1
     assert len(description_problems(a_model(path, "", entry))) == 1
+
+
+def test_each_version_of_a_model_is_described() -> None:
+    shared = {"name": "a", "description": "A.", "data_type": "bigint"}
+    renamed = {"name": "b", "description": "", "data_type": "bigint"}
+    entry = {
+        "name": "sales",
+        "columns": [shared, shared | {"name": "c"}],
+        "versions": [{"v": 2, "defined_in": "sales"}, {"v": 1}],
+    }
+    newer, older = of_each_version(entry)
+    assert (newer["name"], older["name"]) == ("sales", "sales_v1")
+    assert newer["columns"] == older["columns"] == entry["columns"]
+    entry["versions"][1]["columns"] = [{"include": "all", "exclude": ["c"]}, renamed]
+    assert of_each_version(entry)[1]["columns"] == [shared, renamed]
+    entry["versions"][1]["columns"] = [{"include": ["c"]}]
+    assert of_each_version(entry)[1]["columns"] == [shared | {"name": "c"}]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
--- Net and gross revenue of the models, and of the customers, add up to the daily fact in every week,
--- month and fiscal year; net revenue is that of the metrics.
+-- Net and gross revenue of the models, and of the customers, add up to the daily fact in every
+-- week, month and fiscal year; net revenue is that of the metrics.
 {%- set marts = [
     ('week', 'week_start', ['model_revenue_weekly', 'customer_revenue_weekly']),
     ('month', 'month_start', ['model_revenue_monthly', 'customer_revenue_monthly']),
@@ -104,9 +104,9 @@ select
     coalesce(expected.compared, sums.compared) as compared,
     coalesce(expected.period_start, sums.period_start) as period_start,
     expected.net_revenue as fact_net_revenue,
-    sums.net_revenue as net_revenue,
+    sums.net_revenue,
     expected.gross_revenue as fact_gross_revenue,
-    sums.gross_revenue as gross_revenue
+    sums.gross_revenue
 from expected
 full outer join sums
     on

@@ -1,5 +1,5 @@
--- Every week begins on a Monday, every month and fiscal year on the first, in every mart; a mart that
--- this test does not know yet fails it.
+-- Every week begins on a Monday, every month and fiscal year on the first, in every mart; a mart
+-- that this test does not know yet fails it.
 {%- set periods = [
     'int_period', 'int_mrr_account_period', 'fct_account_period', 'fct_account_period_dimension',
     'fct_downtime_period', 'revenue_summary', 'revenue_target_pace', 'recurring_revenue',

@@ -21,8 +21,8 @@ final as (
     from periods
     inner join days
         on
-            days.date_day >= periods.observed_start
-            and days.date_day <= periods.observed_end
+            periods.observed_start <= days.date_day
+            and periods.observed_end >= days.date_day
 
     union all
 
@@ -34,8 +34,8 @@ final as (
     from periods
     inner join days
         on
-            days.date_day >= periods.previous_period_start
-            and days.date_day <= periods.previous_period_end
+            periods.previous_period_start <= days.date_day
+            and periods.previous_period_end >= days.date_day
     where periods.is_comparable
 
 )

@@ -22,7 +22,7 @@ by_member as (
 
     select
         'account' as dimension,
-        account_id as dimension_value,
+        revenue.account_id as dimension_value,
         revenue.*
     from revenue
 
@@ -30,7 +30,7 @@ by_member as (
 
     select
         'model' as dimension,
-        model_variant as dimension_value,
+        revenue.model_variant as dimension_value,
         revenue.*
     from revenue
 
