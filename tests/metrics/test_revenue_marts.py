@@ -182,7 +182,7 @@ def test_the_worlds_exercise_the_hard_cases(worlds: Callable[[str], World]) -> N
         assert months["currency_count"].max() > 1
         assert (months["net_revenue"] < 0).any()
         assert months["previous_net_revenue"].isna().any()
-        assert (months["segment"] != months["segment_at_period_end"]).any()
+        assert (months["segment"] != months["segment_as_of_period_end"]).any()
         assert not months["is_complete"].all()
         tiers |= set(months["revenue_tier"])
     weeks = worlds("april").gold("customer_revenue_weekly")
@@ -235,7 +235,7 @@ def test_a_resegmented_account_has_one_row_per_period(worlds: Callable[[str], Wo
     months = months[months["account_id"] == "a0"].set_index("month_start").sort_index()
     assert months.index.is_unique
     assert set(months["segment"]) == {"Strategic"}
-    then = months[["segment_at_period_end", "plan_tier_at_period_end"]].drop_duplicates()
+    then = months[["segment_as_of_period_end", "plan_tier_as_of_period_end"]].drop_duplicates()
     assert then.reset_index().astype(str).to_numpy().tolist() == [
         ["2022-12-01", "Commercial", "Growth"],
         ["2024-01-01", "Strategic", "Growth"],

@@ -50,7 +50,8 @@ def spans(
         start, step = first.replace(day=1), pd.DateOffset(months=1)
     else:
         start, step = first.replace(month=fiscal_month, day=1), pd.DateOffset(years=1)
-        start -= step if start > first else pd.DateOffset()
+        if start > first:
+            start -= step
     while start <= as_of:
         end = start + step
         seen_until = min(end, as_of + DAY)
@@ -157,10 +158,10 @@ class RevenueMarts:
                 **{name: round(billed.get(name, 0.0), 6) for name in BILLING.values()},
                 "other_billing_revenue": rows.loc[rows["billed"].isna(), "net_revenue"].sum(),
                 "discount_pct": 100 * sums["discount_amount"] / gross if gross else None,
-                "average_daily_net_revenue": net / observed_days,
-                "average_active_day_net_revenue": net / len(daily),
-                "max_daily_net_revenue": daily.max(),
-                "min_daily_net_revenue": daily.min(),
+                "daily_net_revenue_mean": net / observed_days,
+                "active_day_net_revenue_mean": net / len(daily),
+                "daily_net_revenue_max": daily.max(),
+                "daily_net_revenue_min": daily.min(),
                 "previous_net_revenue": previous,
                 "net_revenue_change": None if previous is None else net - previous,
                 "net_revenue_change_pct": (
@@ -201,8 +202,8 @@ class RevenueMarts:
         country = newest.get("country") or ""
         return {name: newest.get(name) or "Unknown" for name in names} | {
             "home_region": self.regions.get(country.upper(), "Unknown"),
-            "segment_at_period_end": then.get("segment") or "Unknown",
-            "plan_tier_at_period_end": then.get("plan_tier") or "Unknown",
+            "segment_as_of_period_end": then.get("segment") or "Unknown",
+            "plan_tier_as_of_period_end": then.get("plan_tier") or "Unknown",
             "model_count": rows["model_variant"].nunique(),
             "product_count": rows["product_sku"].nunique(),
             "monthly_run_rate": run_rate,

@@ -77,8 +77,8 @@ totals as (
         coalesce(sum(daily.savings_plan_revenue), 0) as savings_plan_revenue,
         coalesce(sum(daily.committed_use_revenue), 0) as committed_use_revenue,
         count(*) as active_days,
-        max(daily.net_revenue) as max_daily_net_revenue,
-        min(daily.net_revenue) as min_daily_net_revenue
+        max(daily.net_revenue) as daily_net_revenue_max,
+        min(daily.net_revenue) as daily_net_revenue_min
     from daily
     inner join period_days
         on daily.revenue_date = period_days.date_day
@@ -163,8 +163,8 @@ final as (
             - totals.savings_plan_revenue
             - totals.committed_use_revenue as numeric(18, 6)
         ) as other_billing_revenue,
-        cast(totals.max_daily_net_revenue as numeric(18, 6)) as max_daily_net_revenue,
-        cast(totals.min_daily_net_revenue as numeric(18, 6)) as min_daily_net_revenue,
+        cast(totals.daily_net_revenue_max as numeric(18, 6)) as daily_net_revenue_max,
+        cast(totals.daily_net_revenue_min as numeric(18, 6)) as daily_net_revenue_min,
         cast(
             case when periods.is_comparable then coalesce(previous.net_revenue, 0) end
             as numeric(18, 6)

@@ -62,29 +62,34 @@ final as (
         gross_revenue,
         savings_plan_amount,
         discount_amount,
-        {{ pct('discount_amount', 'gross_revenue') }} as discount_pct,
+        {{ pct('discount_amount', 'gross_revenue', precision=38) }} as discount_pct,
         net_revenue,
         pay_as_you_go_revenue,
         savings_plan_revenue,
         committed_use_revenue,
         other_billing_revenue,
         {{ ratio('net_revenue', 'customer_count') }} as revenue_per_customer,
-        {{ ratio('net_revenue', 'observed_days') }} as average_daily_net_revenue,
-        {{ ratio('net_revenue', 'active_days') }} as average_active_day_net_revenue,
-        max_daily_net_revenue,
-        min_daily_net_revenue,
+        {{ ratio('net_revenue', 'observed_days') }} as daily_net_revenue_mean,
+        {{ ratio('net_revenue', 'active_days') }} as active_day_net_revenue_mean,
+        daily_net_revenue_max,
+        daily_net_revenue_min,
         previous_net_revenue,
         cast(net_revenue - previous_net_revenue as numeric(18, 6)) as net_revenue_change,
         -- Growth from nothing, or from a net credit, has no meaning.
         {{ pct(
             'net_revenue - previous_net_revenue',
-            'case when previous_net_revenue > 0 then previous_net_revenue end'
+            'case when previous_net_revenue > 0 then previous_net_revenue end',
+            precision=38
         ) }} as net_revenue_change_pct,
         {{ pct(
-            'net_revenue', 'case when total_net_revenue > 0 then total_net_revenue end'
+            'net_revenue',
+            'case when total_net_revenue > 0 then total_net_revenue end',
+            precision=38
         ) }} as net_revenue_share_pct,
         {{ pct(
-            'cumulative_net_revenue', 'case when total_net_revenue > 0 then total_net_revenue end'
+            'cumulative_net_revenue',
+            'case when total_net_revenue > 0 then total_net_revenue end',
+            precision=38
         ) }} as cumulative_share_pct,
         rank() over (
             partition by grain, period_start
