@@ -11,10 +11,12 @@
 ] %}
 {%- set weeks = [
     'dim_date', 'cs_score_account', 'o2r_account_week', 'o2r_weekly_story', 'incident_usage_impact',
-    'model_revenue_weekly', 'customer_revenue_weekly',
+    'model_revenue_weekly', 'customer_revenue_weekly', 'model_capacity_weekly',
+    'quota_request_weekly', 'token_usage_model_weekly', 'token_usage_customer_weekly',
 ] %}
 {%- set months = [
     'dim_date', 'fct_subscription_month', 'model_revenue_monthly', 'customer_revenue_monthly',
+    'token_usage_model_monthly', 'token_usage_customer_monthly',
 ] %}
 {%- set years = ['model_revenue_ytd', 'customer_revenue_ytd'] %}
 with starts as (
@@ -73,11 +75,12 @@ where
     grain not in ('week', 'month', 'ytd')
     or (grain = 'week' and {{ iso_dow('period_start') }} <> 1)
     or (grain <> 'week' and period_start <> cast(date_trunc('month', period_start) as date))
-{%- for model in (
-    mart_models('period_start') + mart_models('week_start') + mart_models('month_start')
-    + mart_models('year_start')
-) %}
-{%- if model not in periods + weeks + months + years %}
+{%- for column, known in [
+    ('period_start', periods), ('week_start', weeks), ('month_start', months),
+    ('year_start', years),
+] %}
+{%- for model in mart_models(column) %}
+{%- if model not in known %}
 
 union all
 
@@ -87,4 +90,5 @@ select
     cast(null as date) as period_start,
     'is not in the lists of this test' as problem
 {%- endif %}
+{%- endfor %}
 {%- endfor %}
