@@ -157,7 +157,7 @@ class RevenueMarts:
                 **sums,
                 **{name: round(billed.get(name, 0.0), 6) for name in BILLING.values()},
                 "other_billing_revenue": rows.loc[rows["billed"].isna(), "net_revenue"].sum(),
-                "discount_pct": 100 * sums["discount_amount"] / gross if gross else None,
+                "discount_pct": 100 * sums["discount_amount"] / gross if gross > 0 else None,
                 "daily_net_revenue_mean": net / observed_days,
                 "active_day_net_revenue_mean": net / len(daily),
                 "daily_net_revenue_max": daily.max(),

@@ -62,7 +62,11 @@ final as (
         gross_revenue,
         savings_plan_amount,
         discount_amount,
-        {{ pct('discount_amount', 'gross_revenue', precision=38) }} as discount_pct,
+        {{ pct(
+            'discount_amount',
+            'case when gross_revenue > 0 then gross_revenue end',
+            precision=38
+        ) }} as discount_pct,
         net_revenue,
         pay_as_you_go_revenue,
         savings_plan_revenue,
