@@ -45,7 +45,7 @@ def spans(
 ) -> Iterator[Span]:
     """Periods from the first day of revenue to the as-of day."""
     if grain == "week":
-        start, step = first - first.dayofweek * DAY, pd.DateOffset(days=7)
+        start, step = first - first.day_of_week * DAY, pd.DateOffset(days=7)
     elif grain == "month":
         start, step = first.replace(day=1), pd.DateOffset(months=1)
     else:
