@@ -281,6 +281,21 @@ def dbt(
     raise typer.Exit(run_dbt(load_settings(), context.args, target))
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def mf(
+    context: typer.Context,
+    target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
+) -> None:
+    """Ask the semantic layer: any MetricFlow command, such as `o2r mf list metrics`."""
+    from o2r.settings import load_settings
+    from o2r.transform import mf as run_mf
+
+    raise typer.Exit(run_mf(load_settings(), context.args, target))
+
+
 @app.command()
 def demo() -> None:
     """Start, simulate, load, build, and print the headline numbers."""

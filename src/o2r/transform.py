@@ -1,14 +1,16 @@
-"""Run dbt on the warehouse: the one way in which CLI, DAGs and tests build silver and gold."""
+"""Run dbt, and MetricFlow on what it built: the one way of CLI, DAGs and tests."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +28,11 @@ PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
 GENERATED = ("target", "dbt_packages", "logs")
 WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 """dbt commands that may change a table."""
+MF = """
+from dbt_metricflow.cli import main
+main.UpdateChecker.check = lambda *_: None  # asks the internet for a newer version, every time
+main.cli(prog_name="mf")
+"""
 
 
 def dbt(
@@ -57,6 +64,25 @@ def dbt(
 def work_dir(settings: Settings, name: str) -> Path:
     """Folder of compiled files and logs; name: the target, or the prefix of a CI run."""
     return settings.home / "dbt" / f"{settings.database}_{name}"
+
+
+def mf(settings: Settings, arguments: Sequence[str], target: str = "prod") -> int:
+    """Run one MetricFlow command, such as `query`, on the gold of a target; return its exit code.
+
+    MetricFlow reads `target/semantic_manifest.json` below the folder of `dbt_project.yml` and
+    nowhere else: it is given the work folder of the target, with a copy of that file.
+    Raises UserError as `dbt` does, and when MetricFlow is not installed.
+    """
+    if find_spec("dbt_metricflow") is None:
+        raise UserError("MetricFlow is not installed: run `make install`")
+    if code := dbt(settings, ["--quiet", "parse"], target):
+        return code
+    work = work_dir(settings, target)
+    shutil.copy(settings.dbt_dir / "dbt_project.yml", work)
+    variables = _variables(settings, target) | {"DBT_PROJECT_DIR": str(work)}
+    return subprocess.run(
+        [sys.executable, "-c", MF, *arguments], env=variables, check=False
+    ).returncode
 
 
 def build(
@@ -127,25 +153,7 @@ def _run(
     output: IO[str] | None = None,
 ) -> int:
     """Run dbt as a process of its own; see `dbt`."""
-    install_packages(settings.dbt_dir)
-    work = work_dir(settings, prefix or target)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
-        ) from None
-    variables = os.environ | environment(settings)
-    variables |= {
-        "DBT_TARGET": target,
-        "DBT_TARGET_PATH": str(work / "target"),
-        "DBT_LOG_PATH": str(work / "logs"),
-        "DBT_PROJECT_DIR": str(settings.dbt_dir),
-        "DBT_PROFILES_DIR": str(settings.dbt_dir),
-        "O2R_MACROS": _macros(settings.dbt_dir),
-    }
-    if prefix:
-        variables["DBT_CI_SCHEMA"] = prefix
+    variables = _variables(settings, target, prefix)
     command = [
         sys.executable,
         "-c",
@@ -157,6 +165,29 @@ def _run(
     return subprocess.run(
         command, cwd=settings.dbt_dir, env=variables, stdout=output, check=False
     ).returncode
+
+
+def _variables(settings: Settings, target: str, prefix: str | None = None) -> dict[str, str]:
+    """Environment of dbt and MetricFlow; the packages and the work folder are there afterwards."""
+    install_packages(settings.dbt_dir)
+    work = work_dir(settings, prefix or target)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
+        ) from None
+    return {
+        **os.environ,
+        **environment(settings),
+        "DBT_TARGET": target,
+        "DBT_TARGET_PATH": str(work / "target"),
+        "DBT_LOG_PATH": str(work / "logs"),
+        "DBT_PROJECT_DIR": str(settings.dbt_dir),
+        "DBT_PROFILES_DIR": str(settings.dbt_dir),
+        "O2R_MACROS": _macros(settings.dbt_dir),
+        **({"DBT_CI_SCHEMA": prefix} if prefix else {}),
+    }
 
 
 def _fingerprint(settings: Settings, arguments: Sequence[str]) -> str:
