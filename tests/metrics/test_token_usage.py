@@ -33,7 +33,7 @@ class Mart(NamedTuple):
         return "model_variant" if self.entity == "model" else "account_id"
 
 
-STARTS = {"weekly": "week_start", "monthly": "month_start", "ytd": "year_start"}
+STARTS = {"weekly": "week_start", "monthly": "month_start", "ytd": "fiscal_year_start"}
 MARTS = [
     Mart(entity, period, start)
     for entity in ("model", "customer")
@@ -163,9 +163,7 @@ def with_ranks(table: pd.DataFrame, mart: Mart, groups: dict[str, str]) -> pd.Da
         everything = tokens.sum() or np.nan
         table.loc[index, "rank_overall"] = (tokens > own).sum() + 1
         table.loc[index, "tokens_share_pct"] = 100 * own / everything
-        table.loc[index, "cumulative_share_pct"] = (
-            100 * tokens[tokens >= own].sum() / everything
-        )
+        table.loc[index, "cumulative_share_pct"] = 100 * tokens[tokens >= own].sum() / everything
         for column, group in groups.items():
             near = tokens[peers[group] == row[group]]
             table.loc[index, column] = (near > own).sum() + 1

@@ -10,10 +10,10 @@
     ('usage_year_to_date', 'ytd', 'fiscal_year_start'),
     (ref('token_usage_model_weekly'), 'week', 'week_start'),
     (ref('token_usage_model_monthly'), 'month', 'month_start'),
-    (ref('token_usage_model_ytd'), 'ytd', 'year_start'),
+    (ref('token_usage_model_ytd'), 'ytd', 'fiscal_year_start'),
     (ref('token_usage_customer_weekly'), 'week', 'week_start'),
     (ref('token_usage_customer_monthly'), 'month', 'month_start'),
-    (ref('token_usage_customer_ytd'), 'ytd', 'year_start'),
+    (ref('token_usage_customer_ytd'), 'ytd', 'fiscal_year_start'),
 ] %}
 with usage_days as (
 

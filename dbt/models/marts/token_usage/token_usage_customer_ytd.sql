@@ -24,7 +24,7 @@ final as (
 
     select
         usage.entity_id as account_id,
-        usage.period_start as year_start,
+        usage.period_start as fiscal_year_start,
         usage.observed_from_date,
         usage.observed_to_date,
         usage.observed_days,

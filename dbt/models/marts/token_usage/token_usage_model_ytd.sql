@@ -18,7 +18,7 @@ final as (
 
     select
         usage.entity_id as model_variant,
-        usage.period_start as year_start,
+        usage.period_start as fiscal_year_start,
         usage.observed_from_date,
         usage.observed_to_date,
         usage.observed_days,
