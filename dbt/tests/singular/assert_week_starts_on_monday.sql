@@ -19,7 +19,8 @@
     'token_usage_model_monthly', 'token_usage_customer_monthly',
 ] %}
 {%- set years = [
-    'dim_date', 'model_revenue_ytd', 'customer_revenue_ytd', 'token_usage_model_ytd',
+    'dim_date', 'fct_revenue_year_to_date', 'revenue_summary', 'revenue_target_pace',
+    'model_revenue_ytd', 'customer_revenue_ytd', 'token_usage_model_ytd',
     'token_usage_customer_ytd',
 ] %}
 with starts as (
