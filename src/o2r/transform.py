@@ -37,15 +37,28 @@ def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> i
     if target not in TARGETS:
         raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
     install_packages(settings.dbt_dir)
-    work = settings.home / "dbt" / f"{settings.database}_{target}"
+    variables = os.environ | prepare(settings, arguments, target)
+    command = [
+        sys.executable,
+        "-c",
+        "from dbt.cli.main import cli; cli(prog_name='dbt')",
+        *arguments,
+    ]
+    return subprocess.run(command, cwd=settings.dbt_dir, env=variables, check=False).returncode
+
+
+def prepare(settings: Settings, arguments: Sequence[str], target: str) -> dict[str, str]:
+    """Get ready for one dbt command: the variables of its environment, and the mark taken."""
+    work = work_folder(settings, target)
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
             f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
         ) from None
-    variables = os.environ | environment(settings)
-    variables |= {
+    if WRITING & set(arguments):
+        _query(settings, "update ops.builds set is_current = false where target = %s", target)
+    return environment(settings) | {
         "DBT_TARGET": target,
         "DBT_TARGET_PATH": str(work / "target"),
         "DBT_LOG_PATH": str(work / "logs"),
@@ -53,15 +66,11 @@ def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> i
         "DBT_PROFILES_DIR": str(settings.dbt_dir),
         "O2R_MACROS": _macros(settings.dbt_dir),
     }
-    command = [
-        sys.executable,
-        "-c",
-        "from dbt.cli.main import cli; cli(prog_name='dbt')",
-        *arguments,
-    ]
-    if WRITING & set(arguments):
-        _query(settings, "update ops.builds set is_current = false where target = %s", target)
-    return subprocess.run(command, cwd=settings.dbt_dir, env=variables, check=False).returncode
+
+
+def work_folder(settings: Settings, target: str) -> Path:
+    """Folder of what dbt writes beside the warehouse; its manifest is `target/manifest.json`."""
+    return settings.home / "dbt" / f"{settings.database}_{target}"
 
 
 def build(
