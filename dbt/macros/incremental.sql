@@ -9,7 +9,7 @@
 
   Config of such a model:
     materialized='incremental', incremental_strategy='replace_days' or 'replace_periods',
-    unique_key: the column of the day, or the columns that identify a period,
+    unique_key: the column of the day (for periods: grain and period_start),
     meta: {follows: <model>} or {follows_tables: [<bronze table>, ...]}.
 -#}
 
@@ -74,6 +74,80 @@
 {% macro get_incremental_replace_days_sql(arguments) -%}
     delete from {{ arguments.target_relation }}
     where {{ arguments.unique_key }} in ({{ days_to_build() }});
+    {{ insert_all(arguments) }}
+{%- endmacro %}
+
+{#-
+  Select grain, period_start and observed_end of the periods that an incremental run of the current
+  model rebuilds: those with a pending day, those not built up to the day observed now and, where
+  meta.depends_on_attributes is set, those whose attributes are no longer the ones they were built
+  with. meta.grains: the grains of the model.
+-#}
+{% macro stale_periods() -%}
+    {%- set meta = model.config.meta -%}
+    {%- set attributes = ', attributes_sha256' if meta.get('depends_on_attributes') else '' -%}
+    select
+        periods.grain,
+        periods.period_start,
+        periods.observed_end
+    from {{ ref('int_usage_period') }} as periods
+    left join (
+        select distinct grain, period_start, observed_end{{ attributes }} from {{ this }}
+    ) as built
+        on periods.grain = built.grain and periods.period_start = built.period_start
+    where
+        periods.grain in ('{{ meta.grains | join("', '") }}')
+        and (
+            built.observed_end is distinct from periods.observed_end
+            {%- if attributes %}
+            or built.attributes_sha256 is distinct from periods.attributes_sha256
+            {%- endif %}
+            or exists (
+                select 1
+                from ({{ pending_changes() }}) as pending
+                where pending.event_date between periods.period_start and periods.observed_end
+            )
+        )
+{%- endmacro %}
+
+{#- The same as a list of literals, so that only their part of a big table is read. -#}
+{% macro periods_to_build() -%}
+    {%- set selects = [] -%}
+    {%- if execute -%}
+        {%- for row in run_query(stale_periods()).rows -%}
+            {%- do selects.append(
+                "select '" ~ row[0] ~ "' as grain, cast('" ~ row[1]
+                ~ "' as date) as period_start, cast('" ~ row[2] ~ "' as date) as observed_end"
+            ) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(selects | join('\n    union all\n    ') if selects else
+        "select grain, period_start, observed_end from " ~ ref('int_usage_period') ~ " where false"
+    ) }}
+{%- endmacro %}
+
+{#- First day of those periods as a SQL date; a null date when there are none. -#}
+{% macro first_day_to_build() -%}
+    {%- set first = none -%}
+    {%- if execute -%}
+        {%- set first = run_query(
+            "select min(period_start) from (" ~ stale_periods() ~ ") as periods"
+        ).rows[0][0] -%}
+    {%- endif -%}
+    {{ return("cast('" ~ first ~ "' as date)" if first else 'cast(null as date)') }}
+{%- endmacro %}
+
+{#- dbt's hook for strategies: rebuild whole periods; one without requests goes. -#}
+{% macro get_incremental_replace_periods_sql(arguments) -%}
+    delete from {{ arguments.target_relation }} as built
+    where
+        not exists (
+            select 1 from {{ ref('int_usage_period') }} as periods
+            where periods.grain = built.grain and periods.period_start = built.period_start
+        )
+        or (built.grain, built.period_start) in (
+            select stale.grain, stale.period_start from ({{ stale_periods() }}) as stale
+        );
     {{ insert_all(arguments) }}
 {%- endmacro %}
 
