@@ -359,5 +359,5 @@
 {#- Post-hook of int_requests: its few moved requests are looked up in every run. -#}
 {% macro index_moved_requests() -%}
     create index if not exists int_requests_moved
-    on {{ this }} (feed, request_id) where is_moved
+    on {{ this }} (feed, request_id) where first_date <> last_date
 {%- endmacro %}
