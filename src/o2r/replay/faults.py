@@ -243,7 +243,7 @@ def erase(plan: Plan, rng: Rng) -> None:
     """An account's rows go, the corrections of others, and the last rows of a whole day."""
     for number in plan.every(5, first=4):
         statements = plan.evenings[number].statements
-        account = str(rng.choice(plan.events[0].rows["account_id"].to_pylist()))
+        account = str(rng.choice(plan.events[0].rows["account_id"].unique().to_pylist()))
         day = _date(plan.day(number) - 5)
         for table in plan.events:
             column = table.contract.event_column

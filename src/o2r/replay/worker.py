@@ -5,16 +5,20 @@ A process of its own, because dbt reads the environment, and because it can be k
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
+import select
+import subprocess
 import sys
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
-from pathlib import Path
+from typing import IO
 
 from o2r.packages import install_packages
 from o2r.settings import Settings
 from o2r.transform import prepare
+
+QUIET_KILL = "ignore:resource_tracker"
+"""Python warns of what a killed process leaves to its helper to clean up."""
 
 
 class DbtWorker:
@@ -22,9 +26,8 @@ class DbtWorker:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._context = multiprocessing.get_context("spawn")
-        self._process: multiprocessing.process.BaseProcess | None = None
-        self._pipe: Connection
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answers: IO[bytes]
 
     def __enter__(self) -> DbtWorker:
         install_packages(self._settings.dbt_dir)
@@ -36,11 +39,10 @@ class DbtWorker:
     def run(self, arguments: Sequence[str], target: str = "prod") -> bool:
         """Run one dbt command; what fails is printed. Returns whether it succeeded."""
         self._send(arguments, target)
-        try:
-            return self._pipe.recv()
-        except EOFError:
+        answer = self._answers.readline()
+        if not answer:
             self._end()
-            return False
+        return answer == b"succeeded\n"
 
     def kill(self, arguments: Sequence[str], after: float, target: str = "prod") -> bool:
         """Start a dbt command and kill its process after so many seconds (SIGKILL).
@@ -48,41 +50,51 @@ class DbtWorker:
         Returns whether it was still at work by then.
         """
         self._send(arguments, target)
-        at_work = not self._pipe.poll(after)
+        answered, _, _ = select.select([self._answers], [], [], after)
         self._end()
-        return at_work
+        return not answered
 
     def _send(self, arguments: Sequence[str], target: str) -> None:
         if self._process is None:
-            self._pipe, far_end = self._context.Pipe()
-            self._process = self._context.Process(target=_serve, args=(far_end,), daemon=True)
-            self._process.start()
-            far_end.close()
+            self._start()
         variables = prepare(self._settings, arguments, target)
-        self._pipe.send((list(arguments), variables, self._settings.dbt_dir))
+        order = json.dumps([list(arguments), variables])
+        self._process.stdin.write(order.encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _start(self) -> None:
+        readable, writable = os.pipe()
+        self._answers = os.fdopen(readable, "rb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", f"from o2r.replay.worker import serve; serve({writable})"],
+            cwd=self._settings.dbt_dir,
+            env={**os.environ, "PYTHONWARNINGS": QUIET_KILL},
+            stdin=subprocess.PIPE,
+            pass_fds=[writable],
+        )
+        os.close(writable)
 
     def _end(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.join()
-            self._pipe.close()
+            self._process.wait()
+            self._process.stdin.close()
+            self._answers.close()
             self._process = None
 
 
-def _serve(pipe: Connection) -> None:
-    """Run what comes through the pipe until it is closed."""
+def serve(descriptor: int) -> None:
+    """Run the dbt commands that come in on stdin until it is closed; answers go to a descriptor."""
     from dbt.cli.main import dbtRunner
 
+    answers = os.fdopen(descriptor, "wb")
     own = dict(os.environ)
-    while True:
-        try:
-            arguments, variables, folder = pipe.recv()
-        except EOFError:
-            return
+    for order in sys.stdin.buffer:
+        arguments, variables = json.loads(order)
         os.environ.clear()
         os.environ.update(own | variables)
-        os.chdir(Path(folder))
         result = dbtRunner().invoke(arguments)
         if result.exception is not None:
             print(f"dbt: {result.exception}", file=sys.stderr)
-        pipe.send(bool(result.success))
+        answers.write(b"succeeded\n" if result.success else b"failed\n")
+        answers.flush()
