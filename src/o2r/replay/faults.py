@@ -257,7 +257,7 @@ def erase(plan: Plan, rng: Rng) -> None:
 
 
 def kill(plan: Plan, rng: Rng) -> None:
-    """The build after an evening is killed half-way and started again."""
+    """The build after an evening is killed while it writes a table, then started again."""
     for number in plan.every(5, first=2):
         plan.evenings[number].is_killed = True
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from psycopg2 import errors, sql
+from psycopg2.extensions import cursor as Cursor
 
 from o2r.bronze.contracts import load_contracts
 from o2r.demo import yesterday
@@ -67,6 +68,8 @@ class Choices:
         unknown = sorted(set(self.faults) - set(FAULTS))
         if unknown:
             raise UserError(f"unknown faults {', '.join(unknown)}: choose from {', '.join(FAULTS)}")
+        if self.end > yesterday():
+            raise UserError(f"replay: the last evening must be over, not {self.end}")
         for name, least in (("days", FEWEST_DAYS), ("check_every", 1), ("events", 20)):
             if getattr(self, name) < least:
                 raise UserError(f"replay: {name} must be at least {least}")
@@ -148,8 +151,7 @@ class _Replay:
         self._folder = folder
         self._say = say
         self._luck = random.Random(choices.seed)
-        self._seconds = 10.0
-        self._only: list[str] | None = None
+        self._seconds = 0.0
         if "empty" in choices.faults:
             self._build(SEEDS_AND_MODELS, "on an empty bronze")
             self.report.touched["empty"] += 1
@@ -161,8 +163,7 @@ class _Replay:
         if not evening.files and "empty" in self._choices.faults:
             touched["empty"] += 1
         if evening.is_killed:
-            after = self._luck.uniform(0.2, 0.9) * self._seconds
-            touched["kill"] += self._dbt.kill(["--quiet", "run", *self._models(False)], after)
+            touched["kill"] += self._kill_half_way()
         self.report.touched += touched
         is_check = is_last or (number + 1) % self._choices.check_every == 0
         command = SEEDS_AND_MODELS if number == 0 else ["run"]
@@ -183,6 +184,20 @@ class _Replay:
         if not self._dbt.run(["--quiet", *command, *self._models(everything)], INCREMENTAL):
             raise UserError(f"dbt failed ({when}): what failed is printed above")
         self._seconds = time.monotonic() - started
+
+    def _kill_half_way(self) -> bool:
+        """Kill a run while it waits to write to an incremental table; False if it never did."""
+        table = self._luck.choice([t for t in self._tables(INCREMENTAL) if t.is_incremental])
+        connection = connect(self._settings)
+        try:
+            with connection.cursor() as cursor:
+                # keeps writers out, not readers; gone with the connection
+                cursor.execute(sql.SQL("lock table {} in share mode").format(table.identifier))
+                return self._dbt.kill(
+                    ["--quiet", "run", *self._models(False)], lambda: _someone_waits(cursor)
+                )
+        finally:
+            connection.close()
 
     def _build_again(self, when: str, *, everything: bool) -> None:
         """Build without anything new: no table may change, no incremental row be written."""
@@ -224,6 +239,15 @@ class _Replay:
 
     def _tables(self, target: str) -> list[Table]:
         return tables_of(self._settings, target, marts=self._choices.marts)
+
+
+def _someone_waits(cursor: Cursor) -> bool:
+    """Whether a session of this database waits for one of the locks held by this one."""
+    cursor.execute(
+        "select exists (select 1 from pg_stat_activity where datname = current_database() "
+        "and pg_backend_pid() = any(pg_blocking_pids(pid)))"
+    )
+    return cursor.fetchone()[0]
 
 
 def tables_of(settings: Settings, target: str, *, marts: bool = True) -> list[Table]:

@@ -10,7 +10,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from o2r.packages import install_packages
@@ -44,13 +44,16 @@ class DbtWorker:
             self._end()
         return answer == b"succeeded\n"
 
-    def kill(self, arguments: Sequence[str], after: float, target: str = "prod") -> bool:
-        """Start a dbt command and kill its process after so many seconds (SIGKILL).
+    def kill(
+        self, arguments: Sequence[str], when: Callable[[], bool], target: str = "prod"
+    ) -> bool:
+        """Start a dbt command and kill its process (SIGKILL) as soon as `when` says so.
 
         Returns whether it was still at work by then.
         """
         self._send(arguments, target)
-        answered, _, _ = select.select([self._answers], [], [], after)
+        while not (answered := select.select([self._answers], [], [], 0.1)[0]) and not when():
+            pass
         self._end()
         return not answered
 
