@@ -29,11 +29,12 @@ models:
     data_tests:
       - dbt_utils.unique_combination_of_columns:
           arguments: {combination_of_columns: [a, b]}
-          config: {severity: error}
+          config: {severity: error, meta: {lint: {severity: only a hint}}}
     columns:
       - name: a
         description: Key.
         data_type: bigint
+        config: {meta: {lint: {range: may be negative}}}
         constraints: [{type: not_null}]
         data_tests: [unique, {accepted_values: {arguments: {values: [1]}}}]
 sources:
@@ -69,7 +70,7 @@ SLIPS = [
     ("materialized:", "materialised:", "models[fct_a].config.materialised"),
     ("enforced:", "enforce:", "models[fct_a].config.contract.enforce"),
     ("type: btree", "typ: btree", "models[fct_a].config.indexes[1].typ"),
-    ("severity: error}", "severty: error}", "config.severty"),
+    ("severity: error,", "severty: error,", "config.severty"),
     ("data_type: bigint", "data_typ: bigint", "models[fct_a].columns[a].data_typ"),
     ("[{type: not_null}]", "[{typo: not_null}]", "models[fct_a].columns[a].constraints[1].typo"),
     ("{arguments: {values: [1]}}", "{values: [1]}", "accepted_values.values"),
@@ -79,6 +80,8 @@ SLIPS = [
     ("count: 1", "cuont: 1", "freshness.warn_after.cuont"),
     ("business_key:", "bussiness_key:", "sources[crm].tables[t].config.meta.bussiness_key"),
     ("required: true", "requird: true", "tables[t].columns[a].config.meta.requird"),
+    ("lint: {severity", "lints: {severity", "config.meta.lints: unknown key, did you mean lint?"),
+    ("lint: {range", "lint: {ranges", "columns[a].config.meta.lint.ranges: unknown key"),
     ("overrides:", "override:", "unit_tests[test_fct_a__adds].override"),
     ("given: [{input:", "given: [{inputs:", "unit_tests[test_fct_a__adds].given[1].inputs"),
     ("expect: {rows:", "expect: {row:", "unit_tests[test_fct_a__adds].expect.row"),

@@ -17,6 +17,12 @@
     ('fct_subscription_month', 'month_start'),
     ('fct_account_period', 'period_start'),
     ('fct_downtime_period', 'period_start'),
+    ('token_usage_model_weekly', 'observed_to_date'),
+    ('token_usage_model_monthly', 'observed_to_date'),
+    ('token_usage_model_ytd', 'observed_to_date'),
+    ('token_usage_customer_weekly', 'observed_to_date'),
+    ('token_usage_customer_monthly', 'observed_to_date'),
+    ('token_usage_customer_ytd', 'observed_to_date'),
     ('metric_values', 'period_start'),
 ] %}
 with newest as (

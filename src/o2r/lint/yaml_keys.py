@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from o2r.lint.manifest import RULES
+
 
 @dataclass(frozen=True)
 class ListOf:
@@ -55,14 +57,15 @@ def _keys(words: str) -> dict[str, None]:
 
 _PERIOD = _keys("count period")
 _FRESHNESS = {"warn_after": _PERIOD, "error_after": _PERIOD, "filter": ANY}
+_META = {"lint": dict.fromkeys(RULES)}
 _DOCS = _keys("show node_color")
 _OWNER = _keys("name email")
 _CONSTRAINT = _keys("type name expression columns to to_columns warn_unenforced warn_unsupported")
 
 _COMMON_CONFIG = _keys(
-    "enabled tags meta schema database alias grants group access event_time persist_docs quoting"
+    "enabled tags schema database alias grants group access event_time persist_docs quoting"
     " pre_hook pre-hook post_hook post-hook full_refresh"
-) | {"docs": _DOCS}
+) | {"docs": _DOCS, "meta": _META}
 _MODEL_CONFIG = (
     _COMMON_CONFIG
     | _keys(
@@ -70,6 +73,8 @@ _MODEL_CONFIG = (
         " on_configuration_change sql_header unlogged"
     )
     | {
+        # What an incremental model follows: dbt/macros/incremental.sql.
+        "meta": _META | _keys("follows follows_tables"),
         "contract": _keys("enforced alias_types"),
         "indexes": ListOf(_keys("columns unique type")),
     }
@@ -80,11 +85,12 @@ _SNAPSHOT_CONFIG = _COMMON_CONFIG | _keys(
     " snapshot_meta_column_names target_schema target_database"
 )
 _TEST_CONFIG = _keys(
-    "enabled tags meta alias group severity warn_if error_if where limit fail_calc store_failures"
+    "enabled tags alias group severity warn_if error_if where limit fail_calc store_failures"
     " store_failures_as schema database"
-)
-# Keys of `meta` are ours: the contract of a bronze table, read by the loader.
-_SOURCE_TABLE_META = _keys("owner business_key partition_by_month event_column checks")
+) | {"meta": _META}
+# Keys of `meta` are ours: exceptions from rules of o2r.lint, and the contract of a bronze table,
+# which the loader reads.
+_SOURCE_TABLE_META = _keys("owner business_key partition_by_month event_column checks") | _META
 _SOURCE_COLUMN_META = _keys("required aliases pii")
 _SOURCE_CONFIG = _keys("enabled tags event_time loaded_at_field loaded_at_query") | {
     "freshness": _FRESHNESS
@@ -94,7 +100,7 @@ _DATA_TESTS = ListOf(
     OrText(MapOf(_keys("name description") | {"arguments": MapOf(ANY), "config": _TEST_CONFIG}))
 )
 _COLUMN = _keys("name description data_type quote") | {
-    "config": _keys("tags meta"),
+    "config": {"tags": ANY, "meta": _META},
     "constraints": ListOf(_CONSTRAINT),
     "data_tests": _DATA_TESTS,
 }
@@ -139,12 +145,12 @@ RESOURCES: dict[str, Any] = {
             "expect": _ROWS,
             "overrides": dict.fromkeys(("macros", "vars", "env_vars"), MapOf(ANY)),
             "versions": _keys("include exclude"),
-            "config": _keys("enabled tags meta"),
+            "config": {"enabled": ANY, "tags": ANY, "meta": _META},
         }
     ),
     "exposures": ListOf(
         _keys("name label description type maturity url depends_on")
-        | {"owner": _OWNER, "config": _keys("enabled tags meta")}
+        | {"owner": _OWNER, "config": {"enabled": ANY, "tags": ANY, "meta": _META}}
     ),
     "groups": ListOf(_keys("name description") | {"owner": _OWNER, "config": _keys("meta")}),
     "macros": ListOf(

@@ -27,7 +27,7 @@ from o2r.replay.plan import Evening, Plan, cut
 from o2r.replay.worker import DbtWorker
 from o2r.settings import Settings
 from o2r.synthetic import SimulationConfig, generate
-from o2r.transform import work_folder
+from o2r.transform import work_dir
 from o2r.warehouse import connect, setup
 
 FEWEST_DAYS = 6
@@ -37,6 +37,7 @@ INCREMENTAL, FULL = "prod", "dev"
 """dbt targets of the tables built evening by evening, and of those built in full."""
 SEEDS_AND_MODELS = ["build", "--exclude-resource-type", "test", "unit_test"]
 INCREMENTAL_MODELS = ["--select", "+config.materialized:incremental"]
+WITHOUT_VIEWS = ["--exclude", "config.materialized:view"]
 
 Say = Callable[[str], None]
 
@@ -164,9 +165,9 @@ class _Replay:
             touched["empty"] += 1
         if evening.is_killed:
             touched["kill"] += self._kill_half_way()
-        self.report.touched += touched
+        self.report.touched.update(touched)
         is_check = is_last or (number + 1) % self._choices.check_every == 0
-        command = SEEDS_AND_MODELS if number == 0 else ["run"]
+        command = ["run", *WITHOUT_VIEWS] if number and not is_check else SEEDS_AND_MODELS
         self._build(command, when, everything=is_check)
         if evening.is_built_twice or is_last:
             self._build_again(when, everything=is_check)
@@ -194,7 +195,8 @@ class _Replay:
                 # keeps writers out, not readers; gone with the connection
                 cursor.execute(sql.SQL("lock table {} in share mode").format(table.identifier))
                 return self._dbt.kill(
-                    ["--quiet", "run", *self._models(False)], lambda: _someone_waits(cursor)
+                    ["--quiet", "run", *WITHOUT_VIEWS, *INCREMENTAL_MODELS],
+                    lambda: _someone_waits(cursor),
                 )
         finally:
             connection.close()
@@ -207,7 +209,7 @@ class _Replay:
             if table.is_incremental or (everything and self._choices.marts)
         ]
         before = self._fingerprints(tables)
-        self._build(["run"], when, everything=everything)
+        self._build(["run", *WITHOUT_VIEWS], when, everything=everything)
         after = self._fingerprints(tables)
         self.report.problems += [
             f"{when}: {name}: a run with nothing new "
@@ -252,7 +254,7 @@ def _someone_waits(cursor: Cursor) -> bool:
 
 def tables_of(settings: Settings, target: str, *, marts: bool = True) -> list[Table]:
     """The tables that dbt builds for a target; without marts, the incremental ones."""
-    path = work_folder(settings, target) / "target" / "manifest.json"
+    path = work_dir(settings, target) / "target" / "manifest.json"
     tables = built_tables(json.loads(path.read_text("utf-8")))
     return [table for table in tables if marts or table.is_incremental]
 
