@@ -280,7 +280,8 @@
             union all
             select
                 'arrivals of ' || to_char(timezone('UTC', loaded_at), 'YYYY-MM-DD HH24')
-                    || ', ' || count(*),
+                    || ', ' || count(*)
+                    || ' to ' || to_char(timezone('UTC', max(loaded_at)), 'MI:SS.US'),
                 {{ day_of }}
             from {{ table }}
             where batch_id is null and loaded_at >= {{ watched_from }}

@@ -10,6 +10,7 @@ import pytest
 from o2r.errors import UserError
 from o2r.replay import FAULTS, Choices, Report, replay, summary
 from o2r.replay.run import compare_targets
+from o2r.replay.worker import DbtWorker
 from o2r.settings import Settings
 
 END = date(2026, 11, 21)
@@ -63,6 +64,30 @@ def test_a_difference_is_reported_with_table_and_key(replayed, query, change, ex
     (line,) = set(compare_targets(settings).differences) - set(before)
     assert line.startswith(f"{tables[change[:3]]} (")
     assert expected in line
+
+
+def test_rows_that_replace_as_many_within_one_hour_are_seen(replayed, query):
+    """A tool deletes its row and inserts another, with a build in between."""
+    settings, _ = replayed
+    table = "raw_bronze.inference_user_token_usage_open_source"
+    insert = (
+        f"insert into {table} (request_id, account_id, model_variant, event_timestamp) "
+        "values ('{}', 'a', 'm', '2026-03-01 12:00Z')"
+    )
+    steps = (
+        insert.format("first"),
+        f"delete from {table} where request_id = 'first'",
+        insert.format("second"),
+    )
+    with DbtWorker(settings) as dbt:
+        for statement in steps:
+            query(settings, statement)
+            assert dbt.run(["--quiet", "run", "--select", "int_requests"])
+    assert query(
+        settings,
+        "select request_id from intermediate_silver.int_requests "
+        "where requested_date = '2026-03-01'",
+    ) == [("second",)]
 
 
 def test_a_filter_newer_than_max_is_found_out(new_database: NewDatabase, tmp_path: Path):

@@ -73,6 +73,14 @@ def _renamed(table: EventTable, rows: pa.Table, prefix: str) -> pa.Table:
     return _with(rows, **{key: pc.binary_join_element_wise(pa.scalar(prefix), rows[key], "-")})
 
 
+def _padded(table: EventTable, rows: pa.Table) -> pa.Table:
+    """Rows of which every fourth has a blank after its identifier."""
+    key = table.contract.business_key[0]
+    every_fourth = pa.array(np.arange(len(rows)) % 4 == 3)
+    padded = pc.binary_join_element_wise(rows[key], "", " ")
+    return _with(rows, **{key: pc.if_else(every_fourth, padded, rows[key])})
+
+
 def _corrected(table: EventTable, rows: pa.Table, factor: int, snapshot: date) -> pa.Table:
     """Rows of the same keys with other numbers; a snapshot is taken anew."""
     columns: dict = {}
@@ -170,7 +178,8 @@ def correction(plan: Plan, rng: Rng) -> None:
 def move(plan: Plan, rng: Rng) -> None:
     """A correction moves rows to other days, one of them ahead of its delivery.
 
-    Later other rows arrive on the days left, and then the rows move on or back.
+    Some have a blank after their key. Later other rows arrive on the days left, and then the rows
+    move on or back.
     """
     for first in plan.every(4, first=1):
         for table in (table for table in plan.events if not table.has_day_in_key):
@@ -180,7 +189,7 @@ def move(plan: Plan, rng: Rng) -> None:
             days[:1] = plan.day(first) + 3 - table.days[known][:1]
             days_back = np.where(rng.random(len(rows)) < 0.5, 0, days - 3)
             steps = (
-                _moved(table, rows, days),
+                _moved(table, _padded(table, rows), days),
                 _renamed(table, rows, f"after-{first}"),
                 _moved(table, rows, days_back),
             )

@@ -196,7 +196,7 @@ class _Replay:
                 cursor.execute(sql.SQL("lock table {} in share mode").format(table.identifier))
                 return self._dbt.kill(
                     ["--quiet", "run", *WITHOUT_VIEWS, *INCREMENTAL_MODELS],
-                    lambda: _someone_waits(cursor),
+                    lambda: _is_waited_for(cursor, table),
                 )
         finally:
             connection.close()
@@ -243,11 +243,11 @@ class _Replay:
         return tables_of(self._settings, target, marts=self._choices.marts)
 
 
-def _someone_waits(cursor: Cursor) -> bool:
-    """Whether a session of this database waits for one of the locks held by this one."""
+def _is_waited_for(cursor: Cursor, table: Table) -> bool:
+    """Whether a session waits for a lock of a table."""
     cursor.execute(
-        "select exists (select 1 from pg_stat_activity where datname = current_database() "
-        "and pg_backend_pid() = any(pg_blocking_pids(pid)))"
+        "select exists (select 1 from pg_locks where not granted and relation = %s::regclass)",
+        (f"{table.schema}.{table.name}",),
     )
     return cursor.fetchone()[0]
 
