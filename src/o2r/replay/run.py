@@ -71,7 +71,12 @@ class Choices:
             raise UserError(f"unknown faults {', '.join(unknown)}: choose from {', '.join(FAULTS)}")
         if self.end > yesterday():
             raise UserError(f"replay: the last evening must be over, not {self.end}")
-        for name, least in (("days", FEWEST_DAYS), ("check_every", 1), ("events", 20)):
+        for name, least in (
+            ("days", FEWEST_DAYS),
+            ("check_every", 1),
+            ("accounts", 5),
+            ("events", 20),
+        ):
             if getattr(self, name) < least:
                 raise UserError(f"replay: {name} must be at least {least}")
 
