@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import tempfile
 import time
 from collections import Counter
@@ -156,7 +155,7 @@ class _Replay:
         self._dbt = dbt
         self._folder = folder
         self._say = say
-        self._luck = random.Random(choices.seed)
+        self._kills = choices.seed
         self._seconds = 0.0
         if "empty" in choices.faults:
             self._build(SEEDS_AND_MODELS, "on an empty bronze")
@@ -192,8 +191,13 @@ class _Replay:
         self._seconds = time.monotonic() - started
 
     def _kill_half_way(self) -> bool:
-        """Kill a run while it waits to write to an incremental table; False if it never did."""
-        table = self._luck.choice([t for t in self._tables(INCREMENTAL) if t.is_incremental])
+        """Kill a run while it waits to write to an incremental table, another one each time.
+
+        Returns False if it never did.
+        """
+        tables = [table for table in self._tables(INCREMENTAL) if table.is_incremental]
+        table = tables[self._kills % len(tables)]
+        self._kills += 1
         connection = connect(self._settings)
         try:
             with connection.cursor() as cursor:
