@@ -60,6 +60,17 @@ groups:
   - {name: g, owner: {email: g@example.com}}
 seeds:
   - {name: s, config: {column_types: {a: bigint}}}
+semantic_models:
+  - name: facts
+    model: ref('fct_a')
+    defaults: {agg_time_dimension: day}
+    entities: [{name: fact, type: primary, expr: a}]
+    dimensions: [{name: day, type: time, type_params: {time_granularity: day}}]
+    measures:
+      - {name: b, agg: sum, non_additive_dimension: {name: day, window_choice: max}}
+metrics:
+  - {name: b, label: B, type: simple, type_params: {measure: b}, filter: "{{ a }}"}
+  - {name: c, label: C, type: derived, type_params: {expr: b, metrics: [{name: b, alias: x}]}}
 """
 
 # Each replaces words of GOOD by a slip that dbt does not notice, and names where it is reported.
@@ -78,6 +89,13 @@ SLIPS = [
     ("schema: raw_bronze", "schemas: raw_bronze", "sources[crm].schemas"),
     ("warn_after:", "warn_aftr:", "sources[crm].tables[t].config.freshness.warn_aftr"),
     ("count: 1", "cuont: 1", "freshness.warn_after.cuont"),
+    ("agg_time_dimension:", "agg_time:", "semantic_models[facts].defaults.agg_time"),
+    ("entities:", "entitys:", "semantic_models[facts].entitys"),
+    ("time_granularity:", "granularity:", "dimensions[day].type_params.granularity"),
+    ("window_choice:", "window:", "measures[b].non_additive_dimension.window"),
+    ("{measure: b}", "{mesure: b}", "metrics[b].type_params.mesure"),
+    ("filter:", "filters:", "metrics[b].filters"),
+    ("alias: x", "as: x", "metrics[c].type_params.metrics[b].as"),
     ("business_key:", "bussiness_key:", "sources[crm].tables[t].config.meta.bussiness_key"),
     ("required: true", "requird: true", "tables[t].columns[a].config.meta.requird"),
     ("lint: {severity", "lints: {severity", "config.meta.lints: unknown key, did you mean lint?"),

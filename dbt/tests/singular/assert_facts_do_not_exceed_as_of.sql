@@ -15,8 +15,16 @@
     ('fct_flows', 'finished_at'),
     ('fct_utilization', 'observed_date'),
     ('fct_subscription_month', 'month_start'),
+    ('fct_mrr_snapshot', 'snapshot_date'),
+    ('fct_revenue_year_to_date', 'snapshot_date'),
     ('fct_account_period', 'period_start'),
     ('fct_downtime_period', 'period_start'),
+    ('token_usage_model_weekly', 'observed_to_date'),
+    ('token_usage_model_monthly', 'observed_to_date'),
+    ('token_usage_model_ytd', 'observed_to_date'),
+    ('token_usage_customer_weekly', 'observed_to_date'),
+    ('token_usage_customer_monthly', 'observed_to_date'),
+    ('token_usage_customer_ytd', 'observed_to_date'),
     ('metric_values', 'period_start'),
 ] %}
 with newest as (

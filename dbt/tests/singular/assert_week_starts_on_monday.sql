@@ -10,6 +10,11 @@
 ] %}
 {%- set weeks = [
     'dim_date', 'cs_score_account', 'o2r_account_week', 'o2r_weekly_story', 'incident_usage_impact',
+    'model_capacity_weekly', 'quota_request_weekly', 'token_usage_model_weekly', 'token_usage_customer_weekly',
+] %}
+{%- set months = [
+    'dim_date', 'fct_subscription_month', 'token_usage_model_monthly',
+    'token_usage_customer_monthly',
 ] %}
 with starts as (
 
@@ -29,6 +34,16 @@ with starts as (
         'week' as grain,
         week_start as period_start
     from {{ ref(model) }}
+
+    union all
+    {%- endfor %}
+    {%- for model in months %}
+
+    select distinct
+        '{{ model }}' as model,
+        'month' as grain,
+        month_start as period_start
+    from {{ ref(model) }}
     {%- if not loop.last %}
 
     union all
@@ -47,8 +62,11 @@ where
     grain not in ('week', 'month')
     or (grain = 'week' and {{ iso_dow('period_start') }} <> 1)
     or (grain = 'month' and period_start <> cast(date_trunc('month', period_start) as date))
-{%- for model in mart_models('period_start') + mart_models('week_start') %}
-{%- if model not in periods + weeks %}
+{%- for column, known in [
+    ('period_start', periods), ('week_start', weeks), ('month_start', months),
+] %}
+{%- for model in mart_models(column) %}
+{%- if model not in known %}
 
 union all
 
@@ -58,4 +76,5 @@ select
     cast(null as date) as period_start,
     'is not in the lists of this test' as problem
 {%- endif %}
+{%- endfor %}
 {%- endfor %}

@@ -104,14 +104,25 @@ _COLUMN = _keys("name description data_type quote") | {
     "constraints": ListOf(_CONSTRAINT),
     "data_tests": _DATA_TESTS,
 }
+# The day column of a time spine says its granularity.
+_MODEL_TABLE = _keys("name description") | {
+    "columns": ListOf(_COLUMN | _keys("granularity")),
+    "data_tests": _DATA_TESTS,
+}
 _SOURCE_COLUMN = _COLUMN | {"config": {"tags": ANY, "meta": _SOURCE_COLUMN_META}}
 _TABLE_LIKE = _keys("name description") | {"columns": ListOf(_COLUMN), "data_tests": _DATA_TESTS}
 _ROWS = _keys("rows format fixture")
 
+# Of MetricFlow, in the spelling that dbt 1.11 and 1.12 both read.
+_SEMANTIC_CONFIG = _keys("enabled group meta tags")
+_METRIC_INPUT = OrText(
+    _keys("name filter alias offset_window offset_to_grain fill_nulls_with join_to_timespine")
+)
+
 RESOURCES: dict[str, Any] = {
     "version": ANY,
     "models": ListOf(
-        _TABLE_LIKE
+        _MODEL_TABLE
         | _keys("latest_version deprecation_date")
         | {
             "config": _MODEL_CONFIG,
@@ -164,6 +175,38 @@ RESOURCES: dict[str, Any] = {
         _keys("name description columns") | {"config": _keys("enabled tags meta docs")}
     ),
     "data_tests": ListOf(_keys("name description") | {"config": _TEST_CONFIG}),
+    "semantic_models": ListOf(
+        _keys("name label description model primary_entity")
+        | {
+            "config": _SEMANTIC_CONFIG,
+            "defaults": _keys("agg_time_dimension"),
+            "entities": ListOf(_keys("name label description type expr role")),
+            "dimensions": ListOf(
+                _keys("name label description type expr is_partition")
+                | {"type_params": _keys("time_granularity")}
+            ),
+            "measures": ListOf(
+                _keys("name label description agg expr agg_time_dimension")
+                | {
+                    "agg_params": _keys("percentile use_discrete_percentile"),
+                    "non_additive_dimension": _keys("name window_choice window_groupings"),
+                }
+            ),
+        }
+    ),
+    "metrics": ListOf(
+        _keys("name label description type time_granularity filter")
+        | {
+            "config": _SEMANTIC_CONFIG,
+            "type_params": _keys("expr")
+            | {
+                "measure": _METRIC_INPUT,
+                "numerator": _METRIC_INPUT,
+                "denominator": _METRIC_INPUT,
+                "metrics": ListOf(_METRIC_INPUT),
+            },
+        }
+    ),
 }
 
 PROJECT: dict[str, Any] = _keys(
@@ -185,6 +228,8 @@ PROJECT: dict[str, Any] = _keys(
     "data_tests": Folders(_TEST_CONFIG),
     "unit_tests": Folders(_keys("enabled tags meta")),
     "exposures": Folders(_keys("enabled tags meta")),
+    "semantic-models": Folders(_SEMANTIC_CONFIG),
+    "metrics": Folders(_SEMANTIC_CONFIG),
 }
 
 SELECTORS: dict[str, Any] = {"selectors": ListOf(_keys("name description default definition"))}
