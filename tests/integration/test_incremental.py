@@ -1,6 +1,6 @@
 """Run after run over late, future, corrected and erased rows: nothing is lost or doubled.
 
-The newest day of the first delivery is Sunday 10 May 2026.
+The newest day of the first delivery is Friday 10 May 2024.
 """
 
 from collections.abc import Callable
@@ -19,39 +19,39 @@ REVENUE = (
 )
 FIRST = {
     "inference_user_token_usage_proprietary": [
-        "P1,A1,m1,2026-01-30T10:00:00Z,1",
-        "P2,A1,m1,2026-04-20T10:00:00Z,2",
-        "P3,A1,m1,2026-05-07T10:00:00Z,4",
-        "P4,A1,m1,2026-05-10T10:00:00Z,8",
-        "P5,A1,m1,2026-05-10T10:00:30Z,16",
+        "P1,A1,m1,2024-01-30T10:00:00Z,1",
+        "P2,A1,m1,2024-04-20T10:00:00Z,2",
+        "P3,A1,m1,2024-05-07T10:00:00Z,4",
+        "P4,A1,m1,2024-05-10T10:00:00Z,8",
+        "P5,A1,m1,2024-05-10T10:00:30Z,16",
         "P6,A2,m1,2031-01-01T00:00:00Z,1024",
     ],
-    "inference_user_token_usage_open_source": ["O1,A1,m1,2026-05-02T10:00:00Z,32"],
+    "inference_user_token_usage_open_source": ["O1,A1,m1,2024-05-02T10:00:00Z,32"],
     "revenue_account_daily": [
-        "A1,S,m1,global,eu,pay-as-you-go,USD,2026-05-09,2026-05-10,100",
-        "A1,S,m1,global,eu,pay-as-you-go,EUR,2026-05-09,2026-05-10,10",
-        "A1,S,m1,global,eu,savings-plan,USD,2026-05-09,2026-05-10,1",
-        "A1,S,m1,global,eu,pay-as-you-go,USD,2030-01-01,2026-05-10,100000",
+        "A1,S,m1,global,eu,pay-as-you-go,USD,2024-05-09,2024-05-10,100",
+        "A1,S,m1,global,eu,pay-as-you-go,EUR,2024-05-09,2024-05-10,10",
+        "A1,S,m1,global,eu,savings-plan,USD,2024-05-09,2024-05-10,1",
+        "A1,S,m1,global,eu,pay-as-you-go,USD,2030-01-01,2024-05-10,100000",
     ],
 }
 LATE = {
     "inference_user_token_usage_proprietary": [
-        "P7,A1,m1,2026-05-10T10:00:10Z,100",  # the minute that was the newest
-        "P8,A1,m1,2026-05-07T11:00:00Z,200",  # 3 days late
-        "P9,A1,m1,2026-04-20T11:00:00Z,400",  # 20 days
-        "P10,A1,m1,2026-01-30T10:00:00Z,800",  # 100 days
+        "P7,A1,m1,2024-05-10T10:00:10Z,100",  # the minute that was the newest
+        "P8,A1,m1,2024-05-07T11:00:00Z,200",  # 3 days late
+        "P9,A1,m1,2024-04-20T11:00:00Z,400",  # 20 days
+        "P10,A1,m1,2024-01-30T10:00:00Z,800",  # 100 days
     ],
-    "inference_user_token_usage_open_source": ["O2,A1,m1,2026-05-03T10:00:00Z,1600"],
-    "revenue_account_daily": ["A1,S,m1,global,eu,pay-as-you-go,USD,2026-02-01,2026-02-02,7"],
+    "inference_user_token_usage_open_source": ["O2,A1,m1,2024-05-03T10:00:00Z,1600"],
+    "revenue_account_daily": ["A1,S,m1,global,eu,pay-as-you-go,USD,2024-02-01,2024-02-02,7"],
 }
 CORRECTED = {
     "inference_user_token_usage_proprietary": [
-        "P8,A1,m1,2026-05-07T11:00:00Z,201",
-        "P9,A1,m1,2026-04-22T11:00:00Z,400",  # to another day
+        "P8,A1,m1,2024-05-07T11:00:00Z,201",
+        "P9,A1,m1,2024-04-22T11:00:00Z,400",  # to another day
     ],
-    "revenue_account_daily": ["A1,S,m1,global,eu,pay-as-you-go,USD,2026-05-09,2026-05-12,60"],
+    "revenue_account_daily": ["A1,S,m1,global,eu,pay-as-you-go,USD,2024-05-09,2024-05-12,60"],
 }
-MODELS = ["+int_token_usage_rates", "+int_token_usage_daily", "+int_revenue_daily"]
+MODELS = ["+int_token_usage_period", "+int_revenue_daily"]
 TABLES = {
     "requests": "select feed, request_id, requested_date::text, total_tokens from {}.int_requests",
     "minutes": "select usage_minute_at::text, request_count, total_tokens "
@@ -59,6 +59,8 @@ TABLES = {
     "days": "select usage_date::text, request_count, total_tokens from {}.int_token_usage_daily",
     "rates": "select entity_type, grain, period_start::text, active_minutes, "
     "tokens_per_minute_peak::text from {}.int_token_usage_rates",
+    "comparisons": "select entity_id, grain, period_start::text, "
+    "coalesce(previous_total_tokens, -1) from {}.int_token_usage_period",
     "revenue": "select revenue_date::text, currency_code, billing_type, net_revenue::float "
     "from {}.int_revenue_daily",
 }
@@ -132,24 +134,31 @@ def test_a_run_without_news_changes_nothing(states: dict[str, State]) -> None:
 def test_late_rows_count_also_behind_a_row_of_the_future(states: dict[str, State]) -> None:
     late = states["late"]
     assert tokens(late) - tokens(states["first"]) == 100 + 200 + 400 + 800 + 1600
-    assert ("2026-05-10 10:00:00", 3, 8 + 16 + 100) in late["minutes"], "the rest of a minute"
+    assert ("2024-05-10 10:00:00", 3, 8 + 16 + 100) in late["minutes"], "the rest of a minute"
     by_day = {day: (requests, total) for day, requests, total in late["days"]}
-    assert by_day["2026-01-30"] == (2, 801)
-    assert by_day["2026-05-03"] == (1, 1600), "a feed behind its sibling"
-    assert ("2026-02-01", "USD", "pay-as-you-go", 7) in late["revenue"]
+    assert by_day["2024-01-30"] == (2, 801)
+    assert by_day["2024-05-03"] == (1, 1600), "a feed behind its sibling"
+    assert ("2024-02-01", "USD", "pay-as-you-go", 7) in late["revenue"]
     assert set(states["first"]["revenue"]) <= set(late["revenue"])
 
 
 def test_corrected_and_erased_rows_are_followed(states: dict[str, State]) -> None:
     by_day = {day: (requests, total) for day, requests, total in states["corrected"]["days"]}
-    assert by_day["2026-05-07"] == (2, 4 + 201)
-    assert by_day["2026-04-20"] == (1, 2), "the request has moved away"
-    assert by_day["2026-04-22"] == (1, 400)
-    assert by_day["2026-01-30"] == (1, 1), "the other request was erased"
-    assert [row for row in states["corrected"]["revenue"] if row[0] == "2026-05-09"] == [
-        ("2026-05-09", "USD", "pay-as-you-go", 60),
-        ("2026-05-09", "USD", "savings-plan", 1),
+    assert by_day["2024-05-07"] == (2, 4 + 201)
+    assert by_day["2024-04-20"] == (1, 2), "the request has moved away"
+    assert by_day["2024-04-22"] == (1, 400)
+    assert by_day["2024-01-30"] == (1, 1), "the other request was erased"
+    assert [row for row in states["corrected"]["revenue"] if row[0] == "2024-05-09"] == [
+        ("2024-05-09", "USD", "pay-as-you-go", 60),
+        ("2024-05-09", "USD", "savings-plan", 1),
     ]
+
+
+def test_comparisons_survive(states: dict[str, State]) -> None:
+    """The week from 29 April is compared with the one before, whichever of them was rebuilt."""
+    week = ("m1", "week", "2024-04-29")
+    for news, previous in {"first": 0, "nothing": 0, "late": 0, "corrected": 400}.items():
+        assert (*week, previous) in states[news]["comparisons"]
 
 
 def test_run_by_run_equals_a_build_in_full(states: dict[str, State]) -> None:
