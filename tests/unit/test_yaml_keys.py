@@ -37,6 +37,13 @@ models:
         config: {meta: {lint: {range: may be negative}}}
         constraints: [{type: not_null}]
         data_tests: [unique, {accepted_values: {arguments: {values: [1]}}}]
+    latest_version: 2
+    versions:
+      - {v: 2, config: {alias: fct_a}}
+      - v: 1
+        deprecation_date: 2027-06-30
+        columns: [{include: all, exclude: [a]}, {name: b, data_type: bigint}]
+        data_tests: [{unique: {arguments: {column_name: b}}}]
 sources:
   - name: crm
     schema: raw_bronze
@@ -85,6 +92,10 @@ SLIPS = [
     ("data_type: bigint", "data_typ: bigint", "models[fct_a].columns[a].data_typ"),
     ("[{type: not_null}]", "[{typo: not_null}]", "models[fct_a].columns[a].constraints[1].typo"),
     ("{arguments: {values: [1]}}", "{values: [1]}", "accepted_values.values"),
+    ("latest_version:", "last_version:", "models[fct_a].last_version"),
+    ("{alias:", "{allias:", "models[fct_a].versions[1].config.allias"),
+    ("deprecation_date:", "deprecated_on:", "models[fct_a].versions[2].deprecated_on"),
+    ("exclude: [a]", "except: [a]", "models[fct_a].versions[2].columns[1].except"),
     ("loaded_at_field:", "loaded_at_feild:", "sources[crm].config.loaded_at_feild"),
     ("schema: raw_bronze", "schemas: raw_bronze", "sources[crm].schemas"),
     ("warn_after:", "warn_aftr:", "sources[crm].tables[t].config.freshness.warn_aftr"),

@@ -2,6 +2,7 @@
 -- period begins after it.
 {%- set dates = [
     ('fct_revenue_daily', 'revenue_date'),
+    ('fct_revenue_period', 'observed_end'),
     ('fct_usage_daily', 'usage_date'),
     ('fct_tickets', 'created_date'),
     ('fct_tickets', 'first_response_at'),

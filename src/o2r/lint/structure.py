@@ -104,7 +104,8 @@ def name_findings(project: Project) -> Iterator[Finding]:
         known = {"staging": read or source_names, "marts": DOMAINS}
         if not below or below[0] not in known.get(top, DOMAINS | source_names):
             yield find(model, "folder", f"file it by {'source' if top == 'staging' else 'domain'}")
-        yaml_file = path.with_suffix(".yml") if top == "marts" else path.with_name("_models.yml")
+        # Versions of a model share one YAML file, named by the model.
+        yaml_file = path.with_name(f"{name}.yml" if top == "marts" else "_models.yml")
         described = (model.get("patch_path") or "").partition("://")[2]
         if described and described != str(yaml_file):
             yield find(model, "yaml-file", f"describe it in {yaml_file}, not {described}")

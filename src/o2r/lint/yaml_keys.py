@@ -129,7 +129,12 @@ RESOURCES: dict[str, Any] = {
             "constraints": ListOf(_CONSTRAINT),
             "time_spine": _keys("standard_granularity_column custom_granularities"),
             "versions": ListOf(
-                _keys("v defined_in description columns") | {"config": _MODEL_CONFIG}
+                _keys("v defined_in description deprecation_date")
+                | {
+                    "config": _MODEL_CONFIG,
+                    "columns": ListOf(_COLUMN | _keys("include exclude")),
+                    "data_tests": _DATA_TESTS,
+                }
             ),
         }
     ),

@@ -34,10 +34,9 @@ snapshots as (
         coalesce(inventory.idle_instances, 0) as idle_instances,
         coalesce(inventory.warmpool_instances, 0) as warmpool_instances,
         coalesce(inventory.used_instances, 0) as used_instances,
-        row_number() over (
-            partition by inventory.odcr, cast(inventory.observed_at as date)
-            order by inventory.observed_at desc nulls last
-        ) as day_rank
+        lead(cast(inventory.observed_at as date)) over (
+            partition by inventory.odcr order by inventory.observed_at nulls last
+        ) as next_observed_date
     from {{ ref('stg_accelerator_inventory') }} as inventory
     inner join as_of
         on inventory.observed_at < as_of.as_of_end_at
@@ -48,34 +47,24 @@ snapshots as (
 
 ),
 
-last_of_day as (
-
-    select
-        *,
-        lead(observed_date) over (partition by odcr order by observed_date nulls last)
-            as next_observed_date
-    from snapshots
-    where day_rank = 1
-
-),
-
+-- All but the last snapshot of a day have their successor on the same day, and drop out.
 carried as (
 
     select
         days.date_day as inventory_date,
-        last_of_day.*
-    from last_of_day
+        snapshots.*
+    from snapshots
     inner join days
         on
-            last_of_day.observed_date <= days.date_day
+            snapshots.observed_date <= days.date_day
             and (
-                last_of_day.next_observed_date > days.date_day
-                or last_of_day.next_observed_date is null
+                snapshots.next_observed_date > days.date_day
+                or snapshots.next_observed_date is null
             )
     where
-        days.date_day = last_of_day.observed_date
+        days.date_day = snapshots.observed_date
         or cast(days.date_day + interval '1 day' as timestamp)
-        <= last_of_day.observed_at + interval '{{ var("capacity_carry_forward_hours") }} hour'
+        <= snapshots.observed_at + interval '{{ var("capacity_carry_forward_hours") }} hour'
 
 ),
 
