@@ -79,7 +79,7 @@ def mf(settings: Settings, arguments: Sequence[str], target: str = "prod") -> in
         return code
     work = work_dir(settings, target)
     shutil.copy(settings.dbt_dir / "dbt_project.yml", work)
-    variables = os.environ | prepare(settings, arguments, target) | {"DBT_PROJECT_DIR": str(work)}
+    variables = os.environ | prepare(settings, (), target) | {"DBT_PROJECT_DIR": str(work)}
     return subprocess.run(
         [sys.executable, "-c", MF, *arguments], env=variables, check=False
     ).returncode
