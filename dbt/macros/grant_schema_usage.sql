@@ -8,6 +8,7 @@
             'seeds': 'data_engineer, analytics_engineer, data_scientist',
             'staging_silver': 'data_engineer, analytics_engineer, data_scientist',
             'intermediate_silver': 'data_engineer, analytics_engineer, data_scientist',
+            'snapshots': 'data_engineer, analytics_engineer',
             'mart_gold':
                 'data_engineer, analytics_engineer, data_scientist, business_user, partner_dw_engineer, metabase_reader',
         } %}

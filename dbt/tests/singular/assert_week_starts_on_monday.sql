@@ -7,6 +7,7 @@
     'account_retention', 'cs_score_summary', 'time_to_value_summary', 'request_performance',
     'throttle_top_decile', 'availability_summary', 'utilization_summary', 'ticket_summary',
     'ticket_category_summary', 'feature_engagement', 'flow_abandonment', 'metric_values',
+    'model_availability_summary', 'plan_tier_movement',
 ] %}
 {%- set weeks = [
     'dim_date', 'cs_score_account', 'o2r_account_week', 'o2r_weekly_story', 'incident_usage_impact',
