@@ -90,3 +90,16 @@
 {% macro spark__sha256_hex(value) -%}
     sha2({{ value }}, 256)
 {%- endmacro %}
+
+{#- The texts of a group in one, in their own order, separated by commas. -#}
+{% macro string_agg_sorted(value) -%}
+    {{ return(adapter.dispatch('string_agg_sorted', 'o2r')(value)) }}
+{%- endmacro %}
+
+{% macro default__string_agg_sorted(value) -%}
+    string_agg({{ value }}, ',' order by {{ value }} nulls last)
+{%- endmacro %}
+
+{% macro spark__string_agg_sorted(value) -%}
+    array_join(array_sort(collect_list({{ value }})), ',')
+{%- endmacro %}

@@ -1,6 +1,9 @@
 {#-
   Body of the two request staging models. The gateways for open-source and proprietary models
   deliver the same columns into two tables; this keeps one definition of a request.
+
+  Every delivered version stays: finding the latest one takes a sort of all requests, which is for
+  int_requests to do, and only for the days that changed.
   requests: relation of the bronze table.
 -#}
 {% macro staged_requests(requests) -%}
@@ -13,7 +16,7 @@ source as (
 cleaned as (
     select
         trim(request_id) as request_id,
-        trim(account_id) as account_id,
+        {{ text_or_unknown('account_id') }} as account_id,
         {{ text_or_unknown('api_name') }} as api_name,
         {{ text_or_unknown('model_variant') }} as model_variant,
         cast(coalesce(input_tokens, 0) as bigint) as input_tokens,
@@ -29,21 +32,6 @@ cleaned as (
         {{ to_utc('event_timestamp') }} as requested_at,
         {{ to_utc('loaded_at') }} as loaded_at
     from source
-),
-
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['request_id'],
-            newest=['loaded_at'],
-            tie_breakers=[
-                'account_id', 'api_name', 'model_variant', 'input_tokens', 'output_tokens',
-                'cache_read_tokens', 'cache_write_tokens', 'source_region', 'inference_region',
-                'traffic_type', 'inference_scope', 'latency_ms', 'error_code', 'requested_at'
-            ]
-        ) }} as version_rank
-    from cleaned
 ),
 
 final as (
@@ -68,10 +56,11 @@ final as (
         coalesce(error_code = 'E429', false) as is_throttled,
         coalesce(error_code = 'E503', false) as is_unavailable,
         requested_at,
+        cast(date_trunc('minute', requested_at) as timestamp) as requested_minute_at,
+        cast(date_trunc('hour', requested_at) as timestamp) as requested_hour_at,
         cast(requested_at as date) as requested_date,
         loaded_at
-    from ranked
-    where version_rank = 1
+    from cleaned
 )
 
 select * from final

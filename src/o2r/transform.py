@@ -51,6 +51,7 @@ def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> i
         "DBT_LOG_PATH": str(work / "logs"),
         "DBT_PROJECT_DIR": str(settings.dbt_dir),
         "DBT_PROFILES_DIR": str(settings.dbt_dir),
+        "O2R_MACROS": _macros(settings.dbt_dir),
     }
     command = [
         sys.executable,
@@ -116,6 +117,14 @@ def _fingerprint(settings: Settings, arguments: Sequence[str]) -> str:
         digest.update(path.read_bytes())
     batches = _query(settings, "select batch_id, checksum from ops.load_batches order by batch_id")
     digest.update(json.dumps(batches).encode())
+    return digest.hexdigest()
+
+
+def _macros(dbt_dir: Path) -> str:
+    """SHA-256 over the macros: part of the logic that incremental models were built with."""
+    digest = hashlib.sha256()
+    for path in sorted((dbt_dir / "macros").glob("*.sql")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -37,6 +37,17 @@ class Contract:
     business_key: tuple[str, ...]
     checks: tuple[str, ...]
     partition_column: str | None
+    event_column: str | None
+
+    @property
+    def event_day(self) -> str | None:
+        """SQL of the day (UTC) a row speaks of; None where no incremental model reads the table."""
+        if self.event_column is None:
+            return None
+        types = {column.name: column.data_type for column in self.columns}
+        if types[self.event_column] == "date":
+            return self.event_column
+        return f"cast(timezone('UTC', {self.event_column}) as date)"
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -76,6 +87,7 @@ def _contract(source: str, table: dict) -> Contract:
         business_key=tuple(meta["business_key"]),
         checks=tuple(meta.get("checks", ())),
         partition_column=meta.get("partition_by_month"),
+        event_column=meta.get("event_column"),
     )
 
 

@@ -176,7 +176,16 @@ class Splitter:
             batch_id=sql.Literal(batch_id),
             source_file=sql.Literal(source_file),
         )
-        return self._cursor.rowcount
+        inserted = self._cursor.rowcount
+        if self._contract.event_day:
+            self._run(
+                "insert into ops.changed_days (table_name, change, event_date) "
+                "select distinct {name}, {change}, {day} from typed",
+                name=sql.Literal(self._contract.table),
+                change=sql.Literal(f"batch {batch_id}"),
+                day=sql.SQL(self._contract.event_day),
+            )
+        return inserted
 
     def quarantine(self, batch_id: int) -> None:
         """Write `rejected` to ops.quarantined_rows with the row as it was delivered."""

@@ -84,7 +84,7 @@ _TEST_CONFIG = _keys(
     " store_failures_as schema database"
 )
 # Keys of `meta` are ours: the contract of a bronze table, read by the loader.
-_SOURCE_TABLE_META = _keys("owner business_key partition_by_month checks")
+_SOURCE_TABLE_META = _keys("owner business_key partition_by_month event_column checks")
 _SOURCE_COLUMN_META = _keys("required aliases pii")
 _SOURCE_CONFIG = _keys("enabled tags event_time loaded_at_field loaded_at_query") | {
     "freshness": _FRESHNESS

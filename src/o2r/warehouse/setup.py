@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg2
 from psycopg2 import errors, sql
 
-from o2r.bronze.contracts import BOOKKEEPING, SCHEMA, load_contracts
+from o2r.bronze.contracts import BOOKKEEPING, SCHEMA, Contract, load_contracts
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse.connection import connect
@@ -31,7 +31,9 @@ def setup(settings: Settings) -> list[str]:
             except psycopg2.Error as error:
                 reason = error.diag.message_primary or str(error)
                 raise UserError(f"script {path.name}: {reason}") from None
-        _describe(cursor, settings)
+        for contract in load_contracts(settings.dbt_dir).values():
+            _describe(cursor, contract)
+            _watch(cursor, contract)
     connection.close()
     return [path.name for path in paths]
 
@@ -72,18 +74,43 @@ def _create_database(settings: Settings) -> None:
         connection.close()
 
 
-def _describe(cursor: psycopg2.extensions.cursor, settings: Settings) -> None:
-    """Write the descriptions of the contracts to the bronze tables and columns."""
-    for contract in load_contracts(settings.dbt_dir).values():
-        table = sql.Identifier(SCHEMA, contract.table)
-        described = {column.name: column.description for column in contract.columns} | BOOKKEEPING
-        comments = [
-            sql.SQL("comment on table {} is {}").format(table, sql.Literal(contract.description)),
-            *(
-                sql.SQL("comment on column {}.{} is {}").format(
-                    table, sql.Identifier(name), sql.Literal(text)
-                )
-                for name, text in described.items()
-            ),
-        ]
-        cursor.execute(sql.SQL(";").join(comments))
+def _describe(cursor: psycopg2.extensions.cursor, contract: Contract) -> None:
+    """Write the descriptions of a contract to its bronze table and columns."""
+    table = sql.Identifier(SCHEMA, contract.table)
+    described = {column.name: column.description for column in contract.columns} | BOOKKEEPING
+    comments = [
+        sql.SQL("comment on table {} is {}").format(table, sql.Literal(contract.description)),
+        *(
+            sql.SQL("comment on column {}.{} is {}").format(
+                table, sql.Identifier(name), sql.Literal(text)
+            )
+            for name, text in described.items()
+        ),
+    ]
+    cursor.execute(sql.SQL(";").join(comments))
+
+
+def _watch(cursor: psycopg2.extensions.cursor, contract: Contract) -> None:
+    """Let a table that incremental models read note its changes, and be read by day.
+
+    The indexes: days, to read a few of them; rows of other tools by arrival, to find new ones.
+    """
+    if contract.event_day is None:
+        return
+    table = sql.Identifier(SCHEMA, contract.table)
+    indexes = {
+        "event_day": "using brin (({day})) with (autosummarize = on)",
+        "foreign": "(loaded_at) where batch_id is null",
+    }
+    for name, definition in indexes.items():
+        cursor.execute(
+            sql.SQL(f"create index if not exists {{}} on {{}} {definition}").format(
+                sql.Identifier(f"{contract.table}_{name}"),
+                table,
+                day=sql.SQL(contract.event_day),
+            )
+        )
+    cursor.execute(
+        "select ops.watch_changes(%s, %s, %s)",
+        (f"{SCHEMA}.{contract.table}", contract.event_day, ", ".join(contract.business_key)),
+    )

@@ -8,16 +8,16 @@
 with observed_days as (
 
     select
-        requested_date as observed_date,
-        loaded_at
-    from {{ ref('int_requests') }}
+        usage_date as observed_date,
+        newest_loaded_at as loaded_at
+    from {{ ref('int_token_usage_daily') }}
 
     union all
 
     select
         cast(snapshot_date - interval '1 day' as date) as observed_date,
         loaded_at
-    from {{ ref('stg_revenue_daily') }}
+    from {{ ref('int_revenue_daily') }}
 
     union all
 

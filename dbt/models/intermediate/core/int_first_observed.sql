@@ -9,15 +9,15 @@ first_days as (
 
     select
         'requests' as feed,
-        min(requested_date) as first_date
-    from {{ ref('int_requests') }}
+        min(usage_date) as first_date
+    from {{ ref('int_token_usage_daily') }}
 
     union all
 
     select
         'revenue' as feed,
         min(revenue_date) as first_date
-    from {{ ref('stg_revenue_daily') }}
+    from {{ ref('int_revenue_daily') }}
 
     union all
 

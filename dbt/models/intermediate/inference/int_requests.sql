@@ -1,53 +1,126 @@
--- Grain: one row per request of either token-usage feed.
-with open_source as (
-
-    select * from {{ ref('stg_requests_open_source') }}
-
-),
-
-proprietary as (
-
-    select * from {{ ref('stg_requests_proprietary') }}
-
-),
-
-unioned as (
+-- Grain: one row per request of either token-usage feed, latest version.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_days',
+    unique_key='requested_date',
+    indexes=[{'columns': ['requested_date']}],
+    post_hook="{{ index_moved_requests() }}",
+    meta={'follows_tables': [
+        'inference_user_token_usage_open_source', 'inference_user_token_usage_proprietary'
+    ]},
+) }}
+with versions as (
 
     select
         'open_source' as feed,
         open_source.*
-    from open_source
+    from {{ ref('stg_requests_open_source') }} as open_source
 
     union all
 
     select
         'proprietary' as feed,
         proprietary.*
-    from proprietary
+    from {{ ref('stg_requests_proprietary') }} as proprietary
+
+),
+
+{%- if is_incremental() %}
+
+candidates as (
+
+    select * from versions
+    where requested_date in ({{ days_to_build() }})
+
+),
+
+-- Requests that a correction has moved from one day to another.
+moved as (
+
+    select
+        feed,
+        request_id,
+        requested_date
+    from {{ this }}
+    where is_moved
+
+),
+
+{%- else %}
+
+candidates as (
+
+    select * from versions
+
+),
+
+moved as (
+
+    select
+        feed,
+        request_id,
+        requested_date
+    from candidates
+    where false
+
+),
+
+{%- endif %}
+
+ranked as (
+
+    select
+        *,
+        min(requested_date) over (partition by feed, request_id) as first_date,
+        max(requested_date) over (partition by feed, request_id) as last_date,
+        {{ version_rank(
+            key=['feed', 'request_id'],
+            newest=['loaded_at'],
+            tie_breakers=[
+                'requested_at', 'account_id', 'api_name', 'model_variant', 'input_tokens',
+                'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'source_region',
+                'inference_region', 'traffic_type', 'inference_scope', 'latency_ms', 'error_code',
+            ]
+        ) }} as version_rank
+    from candidates
 
 ),
 
 final as (
 
     select
-        feed,
-        request_id,
-        {{ text_or_unknown('account_id') }} as account_id,
-        {{ text_or_unknown('model_variant') }} as model_variant,
-        {{ text_or_unknown('source_region') }} as source_region,
-        input_tokens,
-        output_tokens,
-        cache_read_tokens,
-        cache_write_tokens,
-        total_tokens,
-        latency_ms,
-        is_error,
-        is_throttled,
-        is_unavailable,
-        requested_at,
-        requested_date,
-        loaded_at
-    from unioned
+        ranked.feed,
+        ranked.request_id,
+        ranked.account_id,
+        ranked.model_variant,
+        ranked.source_region,
+        ranked.inference_scope,
+        ranked.traffic_type,
+        ranked.input_tokens,
+        ranked.output_tokens,
+        ranked.cache_read_tokens,
+        ranked.cache_write_tokens,
+        ranked.total_tokens,
+        ranked.latency_ms,
+        ranked.is_error,
+        ranked.is_throttled,
+        ranked.is_unavailable,
+        ranked.first_date <> ranked.last_date or moved.request_id is not null as is_moved,
+        ranked.requested_at,
+        ranked.requested_minute_at,
+        ranked.requested_date,
+        ranked.loaded_at
+    from ranked
+    left join moved
+        on
+            ranked.feed = moved.feed
+            and ranked.request_id = moved.request_id
+    where
+        ranked.version_rank = 1
+        {%- if is_incremental() %}
+        -- What a correction took away stays away while its new day is not rebuilt.
+        and coalesce(moved.requested_date in ({{ days_to_build() }}), true)
+        {%- endif %}
 
 )
 

@@ -18,15 +18,13 @@ current_versions as (
 
 seen_in_facts as (
 
-    select int_requests.account_id
-    from {{ ref('int_requests') }} as int_requests
-    inner join as_of
-        on int_requests.requested_date <= as_of.as_of_date
+    select usage.account_id
+    from {{ ref('int_observed_usage') }} as usage
 
     union
 
     select revenue.account_id
-    from {{ ref('stg_revenue_daily') }} as revenue
+    from {{ ref('int_revenue_daily') }} as revenue
     inner join as_of
         on revenue.revenue_date <= as_of.as_of_date
 

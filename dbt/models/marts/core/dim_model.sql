@@ -1,50 +1,20 @@
 -- Grain: one row per model variant, as last configured by the as-of day, or seen in facts only.
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
-
-configurations as (
+with known as (
 
     select
-        configurations.*,
-        row_number() over (
-            partition by configurations.model_variant
-            order by configurations.snapshot_date desc nulls last
-        ) as version_rank
-    from {{ ref('stg_model_configurations') }} as configurations
-    inner join as_of
-        on configurations.snapshot_date <= as_of.as_of_date
-
-),
-
-known as (
-
-    select
-        model_variant,
-        model_family as product_sku,
-        display_name,
-        publisher,
-        task,
-        is_open_source,
-        accelerator_type,
-        replicas,
-        max_concurrency,
-        ideal_concurrency,
+        *,
         false as is_inferred
-    from configurations
-    where version_rank = 1
+    from {{ ref('int_model_current') }}
 
 ),
 
 seen_in_facts as (
 
-    select model_variant from {{ ref('int_requests') }}
+    select model_variant from {{ ref('int_token_usage_daily') }}
 
     union
 
-    select model_variant from {{ ref('stg_revenue_daily') }}
+    select model_variant from {{ ref('int_revenue_daily') }}
 
     union
 

@@ -5,7 +5,7 @@ with skus as (
 
     union
 
-    select product_sku from {{ ref('stg_revenue_daily') }}
+    select product_sku from {{ ref('int_revenue_daily') }}
 
 ),
 

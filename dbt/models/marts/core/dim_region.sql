@@ -1,7 +1,7 @@
 -- Grain: one row per region in which accounts live or requests are served.
 with serving_regions as (
 
-    select source_region as region from {{ ref('int_requests') }}
+    select source_region as region from {{ ref('int_token_usage_daily') }}
 
     union
 
@@ -20,7 +20,7 @@ regions as (
 
     union
 
-    select region from {{ ref('stg_revenue_daily') }}
+    select region from {{ ref('int_revenue_daily') }}
 
     union
 

@@ -8,10 +8,10 @@ with as_of as (
 
 revenue as (
 
-    select stg_revenue_daily.*
-    from {{ ref('stg_revenue_daily') }} as stg_revenue_daily
+    select int_revenue_daily.*
+    from {{ ref('int_revenue_daily') }} as int_revenue_daily
     inner join as_of
-        on stg_revenue_daily.revenue_date <= as_of.as_of_date
+        on int_revenue_daily.revenue_date <= as_of.as_of_date
 
 ),
 

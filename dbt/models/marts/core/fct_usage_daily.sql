@@ -1,16 +1,7 @@
 -- Grain: one row per account, model variant, region and day with at least one request.
-with as_of as (
+with usage as (
 
-    select * from {{ ref('int_as_of') }}
-
-),
-
-requests as (
-
-    select int_requests.*
-    from {{ ref('int_requests') }} as int_requests
-    inner join as_of
-        on int_requests.requested_date <= as_of.as_of_date
+    select * from {{ ref('int_observed_usage') }}
 
 ),
 
@@ -26,22 +17,21 @@ daily as (
         account_id,
         model_variant,
         source_region,
-        requested_date as usage_date,
-        count(*) as request_count,
-        count(*) filter (where is_error) as error_count,
-        count(*) filter (where is_throttled) as throttled_count,
-        count(*) filter (where is_unavailable) as unavailable_count,
-        count(*) filter (where not is_error) as success_count,
+        usage_date,
+        sum(request_count) as request_count,
+        sum(error_count) as error_count,
+        sum(throttled_count) as throttled_count,
+        sum(unavailable_count) as unavailable_count,
         sum(input_tokens) as input_tokens,
         sum(output_tokens) as output_tokens,
         sum(cache_read_tokens) as cache_read_tokens,
         sum(cache_write_tokens) as cache_write_tokens,
         sum(total_tokens) as total_tokens,
-        sum(latency_ms) as latency_ms_sum,
-        count(latency_ms) as latency_count,
-        min(requested_at) filter (where not is_error) as first_success_at
-    from requests
-    group by account_id, model_variant, source_region, requested_date
+        sum(latency_ms_sum) as latency_ms_sum,
+        sum(latency_count) as latency_count,
+        min(first_success_at) as first_success_at
+    from usage
+    group by account_id, model_variant, source_region, usage_date
 
 ),
 
@@ -61,7 +51,7 @@ final as (
         cast(daily.error_count as bigint) as error_count,
         cast(daily.throttled_count as bigint) as throttled_count,
         cast(daily.unavailable_count as bigint) as unavailable_count,
-        cast(daily.success_count as bigint) as success_count,
+        cast(daily.request_count - daily.error_count as bigint) as success_count,
         cast(daily.input_tokens as bigint) as input_tokens,
         cast(daily.output_tokens as bigint) as output_tokens,
         cast(daily.cache_read_tokens as bigint) as cache_read_tokens,

@@ -1,0 +1,226 @@
+-- Grain: one row per grain (week, month), period and member of each reporting dimension with at
+-- least one request.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_periods',
+    unique_key=['grain', 'period_start'],
+    meta={'follows': 'int_requests', 'grains': ['week', 'month'], 'depends_on_attributes': true},
+) }}
+{#
+  Region is the region that received the request. Percentiles are taken over the requests of the
+  period, never over other percentiles.
+#}
+with periods as (
+
+    select
+        usage_period.grain,
+        usage_period.period_start,
+        usage_period.observed_end,
+        usage_period.attributes_sha256
+    from {{ ref('int_usage_period') }} as usage_period
+    {%- if is_incremental() %}
+    inner join ({{ periods_to_build() }}) as stale
+        on
+            usage_period.grain = stale.grain
+            and usage_period.period_start = stale.period_start
+    {%- else %}
+    where usage_period.grain in ('week', 'month')
+    {%- endif %}
+
+),
+
+as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+accounts as (
+
+    select
+        account_id,
+        plan_tier,
+        segment
+    from {{ ref('int_account_history') }}
+    where is_current
+
+),
+
+models as (
+
+    select
+        model_variant,
+        product_sku
+    from {{ ref('int_model_current') }}
+
+),
+
+requests as (
+
+    select
+        cast(date_trunc('week', requests.requested_date) as date) as week_start,
+        cast(date_trunc('month', requests.requested_date) as date) as month_start,
+        coalesce(accounts.plan_tier, 'Unknown') as plan_tier,
+        coalesce(accounts.segment, 'Unknown') as segment,
+        requests.source_region as region,
+        coalesce(models.product_sku, 'Unknown') as product,
+        cast(requests.latency_ms as {{ type_double() }}) as latency_ms,
+        requests.is_error,
+        requests.is_throttled,
+        requests.is_unavailable
+    from {{ ref('int_requests') }} as requests
+    inner join as_of
+        on requests.requested_date <= as_of.as_of_date
+    left join accounts
+        on requests.account_id = accounts.account_id
+    left join models
+        on requests.model_variant = models.model_variant
+    {%- if is_incremental() %}
+    where requests.requested_date >= {{ first_day_to_build() }}
+    {%- endif %}
+
+),
+
+-- A slice holds the requests that are alike in week, month and every dimension.
+slices as (
+
+    select
+        row_number() over (
+            order by
+                week_start nulls last, month_start nulls last, plan_tier nulls last,
+                segment nulls last, region nulls last, product nulls last
+        ) as slice_number,
+        week_start,
+        month_start,
+        plan_tier,
+        segment,
+        region,
+        product,
+        count(*) as request_count,
+        count(*) filter (where is_error) as error_count,
+        count(*) filter (where is_throttled) as throttled_count,
+        count(*) filter (where is_unavailable) as unavailable_count,
+        count(latency_ms) as latency_count
+    from requests
+    group by week_start, month_start, plan_tier, segment, region, product
+
+),
+
+-- Each slice belongs to one member of every grain and dimension. The percentiles below sort ten
+-- rows per request, so they group by a number and not by four texts.
+slice_members as (
+
+    select
+        slices.*,
+        periods.grain,
+        periods.period_start,
+        grain_dimensions.dimension,
+        {{ dimension_value({
+            'plan_tier': 'slices.plan_tier',
+            'segment': 'slices.segment',
+            'region': 'slices.region',
+            'product': 'slices.product',
+        }) }} as dimension_value
+    from slices
+    cross join {{ ref('int_grain_dimension') }} as grain_dimensions
+    inner join periods
+        on
+            grain_dimensions.grain = periods.grain
+            and periods.period_start = case
+                when grain_dimensions.grain = 'week' then slices.week_start
+                else slices.month_start
+            end
+
+),
+
+numbered_members as (
+
+    select
+        *,
+        dense_rank() over (
+            order by
+                grain nulls last, period_start nulls last, dimension nulls last,
+                dimension_value nulls last
+        ) as member_number
+    from slice_members
+
+),
+
+counts as (
+
+    select
+        member_number,
+        grain,
+        period_start,
+        dimension,
+        dimension_value,
+        sum(request_count) as request_count,
+        sum(error_count) as error_count,
+        sum(throttled_count) as throttled_count,
+        sum(unavailable_count) as unavailable_count,
+        sum(latency_count) as latency_count
+    from numbered_members
+    group by member_number, grain, period_start, dimension, dimension_value
+
+),
+
+latencies as (
+
+    select
+        slices.slice_number,
+        requests.latency_ms
+    from requests
+    inner join slices
+        on
+            requests.week_start = slices.week_start
+            and requests.month_start = slices.month_start
+            and requests.plan_tier = slices.plan_tier
+            and requests.segment = slices.segment
+            and requests.region = slices.region
+            and requests.product = slices.product
+    where requests.latency_ms is not null
+
+),
+
+percentiles as (
+
+    select
+        numbered_members.member_number,
+        percentile_cont(0.50) within group (order by latencies.latency_ms) as latency_p50_ms,
+        percentile_cont(0.90) within group (order by latencies.latency_ms) as latency_p90_ms,
+        percentile_cont(0.99) within group (order by latencies.latency_ms) as latency_p99_ms
+    from latencies
+    inner join numbered_members
+        on latencies.slice_number = numbered_members.slice_number
+    group by numbered_members.member_number
+
+),
+
+final as (
+
+    select
+        counts.grain,
+        counts.period_start,
+        counts.dimension,
+        counts.dimension_value,
+        cast(counts.request_count as bigint) as request_count,
+        cast(counts.error_count as bigint) as error_count,
+        cast(counts.throttled_count as bigint) as throttled_count,
+        cast(counts.unavailable_count as bigint) as unavailable_count,
+        cast(counts.latency_count as bigint) as latency_count,
+        cast(percentiles.latency_p50_ms as numeric(18, 6)) as latency_p50_ms,
+        cast(percentiles.latency_p90_ms as numeric(18, 6)) as latency_p90_ms,
+        cast(percentiles.latency_p99_ms as numeric(18, 6)) as latency_p99_ms,
+        periods.observed_end,
+        periods.attributes_sha256
+    from counts
+    left join percentiles
+        on counts.member_number = percentiles.member_number
+    inner join periods
+        on
+            counts.grain = periods.grain
+            and counts.period_start = periods.period_start
+
+)
+
+select * from final
