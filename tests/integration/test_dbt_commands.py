@@ -73,11 +73,11 @@ def manifest(settings: Settings, target: str = "prod") -> dict:
 
 
 def selected(settings: Settings, results: list, *arguments: str) -> set[str]:
-    """Unique ids that `dbt ls` finds, sources apart."""
+    """Unique ids of what `dbt ls` finds and a build may run: no sources, no exposures."""
     command = ["--quiet", "ls", "--output", "json", "--output-keys", "unique_id", *arguments]
     assert dbt(settings, command) == 0
     found = {json.loads(line)["unique_id"] for line in results[-1].result}
-    return {name for name in found if not name.startswith("source.")}
+    return {name for name in found if not name.startswith(("source.", "exposure."))}
 
 
 def nodes(found: dict) -> dict[str, dict]:
@@ -248,10 +248,14 @@ def test_empty_builds_every_model_without_rows_elsewhere(gold: Settings) -> None
             [schema],
         )["table_name"]
         assert len(tables) > 0
-        filled = [
-            t for t in tables if frame(gold, f"select exists (select from {schema}.{t})").iloc[0, 0]
-        ]
-        assert filled == [], schema
+        rows = {
+            table: frame(gold, f"select count(*) from {schema}.{table}").iloc[0, 0]
+            for table in tables
+        }
+        # rows that no table is read for: the reporting dimensions, and each dimension's Unknown
+        constant = {"int_grain_dimension": 10}
+        constant |= {table: 1 for table in rows if table.startswith("dim_")}
+        assert {t: n for t, n in rows.items() if n > 0 and n != constant.get(t)} == {}
     assert gold_hashes(gold) == before
 
 
@@ -276,6 +280,22 @@ def test_every_mart_has_a_group_and_is_public(copied, state) -> None:
     assert all(owner["name"] and owner["email"] for owner in owners.values())
 
 
+def test_every_mart_is_read_by_a_model_or_a_dashboard(copied, state) -> None:
+    found = manifest(copied)
+    unread = [
+        node["name"]
+        for name, node in found["nodes"].items()
+        if node["resource_type"] == "model"
+        and node["fqn"][1] == "marts"
+        and not any(c.split(".")[0] in ("model", "exposure") for c in found["child_map"][name])
+    ]
+    assert unread == []
+    for exposure in found["exposures"].values():
+        parents = exposure["depends_on"]["nodes"]
+        assert {found["nodes"][name]["fqn"][1] for name in parents} == {"marts"}
+        assert all((exposure["owner"]["name"], exposure["description"], exposure["maturity"]))
+
+
 def test_every_table_that_is_read_has_a_limit_of_age(copied, state) -> None:
     """Hours for events, which arrive all day; days for what is delivered daily or more rarely."""
     found = manifest(copied)
@@ -293,6 +313,91 @@ def test_every_table_that_is_read_has_a_limit_of_age(copied, state) -> None:
         )  # fmt: skip
         assert limit["error_after"]["period"] == ("hour" if is_event else "day"), table
         assert limit["warn_after"]["count"] < limit["error_after"]["count"]
+
+
+def test_bad_rows_fail_the_generic_tests(gold: Settings) -> None:
+    """One fault after the other, each undone: found by the test that is meant to find it."""
+    faults = {
+        "scd2_intervals": [
+            "update mart_gold.dim_account_history set valid_from_at = valid_from_at + interval "
+            "'1 day' where account_id = '1'",  # does not reach back
+            "update mart_gold.dim_account_history set is_current = false where account_id = '2'",
+            "insert into mart_gold.dim_account_history select account_version_key || 'x', "
+            "account_id, 2, valid_to_at, valid_to_at, true from mart_gold.dim_account_history "
+            "where account_id = '3'",  # empty, and a second current one
+            "update mart_gold.dim_account_history set valid_to_at = '2026-01-01', "
+            "is_current = false where account_id = '4'; "
+            "insert into mart_gold.dim_account_history (account_id, valid_from_at, valid_to_at, "
+            "is_current, is_active) values ('4', '2026-01-02', '9999-12-31', true, true)",  # gap
+            # overlap
+            "update mart_gold.dim_account_history set valid_to_at = '2026-01-02', "
+            "is_current = false where account_id = '5'; "
+            "insert into mart_gold.dim_account_history (account_id, valid_from_at, valid_to_at, "
+            "is_current, is_active) values ('5', '2026-01-01', '9999-12-31', true, true)",
+        ],
+        "no_future_dates": [
+            "update mart_gold.fct_tickets set resolved_at = '2026-02-02' where ticket_id = '201'",
+        ],
+        "parts_sum_to_total": [
+            "update mart_gold.fct_usage_daily set input_tokens = null "
+            "where usage_key = (select min(usage_key) from mart_gold.fct_usage_daily)",
+            "update mart_gold.fct_usage_daily set total_tokens = total_tokens + 1 "
+            "where usage_key = (select max(usage_key) from mart_gold.fct_usage_daily)",
+        ],
+    }
+    broken = clone(gold, "generic_tests")
+    chosen = [f"test_name:{name}" for name in faults]
+    models = ["dim_account_history", "fct_tickets", "fct_usage_daily"]
+    command = ["--quiet", "test", "--select", *(f"{m},{t}" for m in models for t in chosen)]
+    assert dbt(broken, command) == 0
+    for statements in faults.values():
+        for statement in statements:
+            execute(broken, statement)
+    assert dbt(broken, command) == 1
+    failures: dict[str, int] = {}
+    for result in run_results(broken):
+        name = next(name for name in faults if f".{name}_" in result["unique_id"])
+        failures[name] = failures.get(name, 0) + result["failures"]
+    # of the third account both versions are at fault: it has two current ones
+    assert failures == {"scd2_intervals": 6, "no_future_dates": 1, "parts_sum_to_total": 2}
+
+
+def test_unknown_accounts_warn_then_fail_and_their_rows_are_kept(gold: Settings) -> None:
+    broken = clone(gold, "unknown_accounts")
+    test = "assert_requests_come_from_known_accounts"
+    command = ["--quiet", "test", "--select", test, "assert_requests_bronze_equal_gold"]
+
+    def outcome() -> dict[str, str]:
+        return {r["unique_id"].split(".")[2]: r["status"] for r in run_results(broken)}
+
+    assert dbt(broken, command) == 0
+    assert outcome()[test] == "pass"
+    share = "update mart_gold.dim_account set is_inferred = true where account_id = (select "
+    share += "account_id from mart_gold.fct_usage_daily group by 1 order by sum(request_count) {} "
+    share += "limit 1)"
+    execute(broken, share.format("asc"))
+    assert dbt(broken, [*command, "--vars", "max_unknown_account_pct: 99"]) == 0
+    assert outcome()[test] == "warn"
+    execute(broken, share.format("desc"))
+    execute(
+        broken,
+        "update mart_gold.fct_usage_daily set request_count = request_count + 1 "
+        "where ctid = (select min(ctid) from mart_gold.fct_usage_daily)",
+    )
+    for _ in range(2):
+        assert dbt(broken, command) == 1
+        assert set(outcome().values()) == {"fail"}
+        kept = frame(broken, f"select * from test_failures.{test}")
+        assert len(kept) == 2
+        assert len(frame(broken, "select * from test_failures.assert_requests_bronze_equal_gold"))
+    readers = frame(
+        broken,
+        "select rolname from pg_roles where rolname like any(array['%%engineer', '%%user', "
+        "'%%scientist', '%%reader']) and has_schema_privilege(rolname, 'test_failures', 'usage') "
+        "and has_table_privilege(rolname, %s, 'select') order by 1",
+        [f"test_failures.{test}"],
+    )
+    assert readers["rolname"].tolist() == ["analytics_engineer", "data_engineer"]
 
 
 TABLES = {
