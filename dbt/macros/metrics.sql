@@ -15,11 +15,14 @@
     end
 {%- endmacro %}
 
-{#- 100 x numerator / denominator as percentage with fixed scale; null where the denominator is 0. -#}
-{% macro pct(numerator, denominator) -%}
+{#-
+  100 x numerator / denominator as percentage with fixed scale; null where the denominator is 0.
+  precision: 38 where a tiny denominator may give more than 12 digits.
+-#}
+{% macro pct(numerator, denominator, precision=18) -%}
     cast(
         100 * cast({{ numerator }} as numeric(38, 6))
-        / nullif(cast({{ denominator }} as numeric(38, 6)), 0) as numeric(18, 6)
+        / nullif(cast({{ denominator }} as numeric(38, 6)), 0) as numeric({{ precision }}, 6)
     )
 {%- endmacro %}
 

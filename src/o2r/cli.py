@@ -33,6 +33,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+ci_app = typer.Typer()
+app.add_typer(ci_app, name="ci")
 
 
 @app.command()
@@ -206,12 +208,62 @@ def deps() -> None:
 def build(
     context: typer.Context,
     target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="Only when data or project have changed.")
+    ] = False,
+    save_manifest: Annotated[
+        Path | None,
+        typer.Option(help="Folder that gets the manifest of a complete prod build, for `o2r ci`."),
+    ] = None,
 ) -> None:
     """Build and test silver and gold; further arguments go to `dbt build`."""
     from o2r.settings import load_settings
     from o2r.transform import build as run_build
 
-    run_build(load_settings(), target, context.args)
+    built = run_build(
+        load_settings(),
+        target,
+        context.args,
+        only_if_changed=if_changed,
+        manifest_dir=save_manifest,
+    )
+    if not built:
+        typer.echo("nothing has changed since the last build")
+
+
+@ci_app.callback(invoke_without_command=True)
+def ci(
+    context: typer.Context,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the production manifest; without it everything is built."),
+    ] = None,
+    schema: Annotated[
+        str | None,
+        typer.Option(help="NAME in the schemas dbt_ci_NAME_...; default: the pull request."),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the schemas.")] = False,
+) -> None:
+    """Build what differs from production in schemas of its own, and drop them."""
+    if context.invoked_subcommand:
+        return
+    from o2r.settings import load_settings
+    from o2r.slim_ci import run
+
+    run(load_settings(), typer.echo, state=state, name=schema, keep=keep)
+
+
+@ci_app.command()
+def clean(
+    schema: Annotated[str | None, typer.Option(help="NAME of the run.")] = None,
+    older_than: Annotated[float | None, typer.Option(help="Age of the run in days.")] = None,
+) -> None:
+    """Drop the schemas that killed or kept CI runs left."""
+    from o2r.settings import load_settings
+    from o2r.slim_ci import clean as run_clean
+
+    dropped = run_clean(load_settings(), name=schema, older_than_days=older_than)
+    typer.echo(f"dropped: {', '.join(dropped) or 'nothing'}")
 
 
 @app.command(
@@ -227,6 +279,21 @@ def dbt(
     from o2r.transform import dbt as run_dbt
 
     raise typer.Exit(run_dbt(load_settings(), context.args, target))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def mf(
+    context: typer.Context,
+    target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
+) -> None:
+    """Ask the semantic layer: any MetricFlow command, such as `o2r mf list metrics`."""
+    from o2r.settings import load_settings
+    from o2r.transform import mf as run_mf
+
+    raise typer.Exit(run_mf(load_settings(), context.args, target))
 
 
 @app.command()

@@ -1,19 +1,24 @@
-"""Run dbt on the warehouse: the one way in which CLI, DAGs and tests build silver and gold."""
+"""Run dbt, and MetricFlow on what it built: the one way of CLI, DAGs and tests."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from psycopg2.errors import UndefinedTable
 
+from o2r.bronze.contracts import SCHEMA, load_contracts
 from o2r.errors import UserError
+from o2r.manifests import provenance, save_manifest
 from o2r.packages import install_packages
 from o2r.settings import Settings
 from o2r.warehouse import connect, environment
@@ -23,45 +28,61 @@ PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
 GENERATED = ("target", "dbt_packages", "logs")
 WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 """dbt commands that may change a table."""
+MF = """
+from dbt_metricflow.cli import main
+main.UpdateChecker.check = lambda *_: None  # asks the internet for a newer version, every time
+main.cli(prog_name="mf")
+"""
 
 
-def dbt(settings: Settings, arguments: Sequence[str], target: str = "prod") -> int:
+def dbt(
+    settings: Settings,
+    arguments: Sequence[str],
+    target: str = "prod",
+    *,
+    prefix: str | None = None,
+    output: IO[str] | None = None,
+) -> int:
     """Run one dbt command against the warehouse and return its exit code.
 
-    Compiled files and logs go to `<home>/dbt/<target>`, so that builds of several warehouses and
-    the `target/` of someone at work in the project never meet.
-    Whatever may change a table takes the mark of being up to date from the target first, so that a
-    failed, killed or partial run never passes for a complete one.
+    prefix: what target ci puts in front of its schemas, instead of dbt_ci; the caller sees to it
+        that no other run has the same.
+    output: file that takes what dbt prints, instead of the terminal.
+    Compiled files and logs go to `work_dir`, so that builds of several warehouses and the `target/`
+    of someone at work in the project never meet.
+    Whatever may change a table waits for others on the same target, and takes the mark of being up
+    to date from it first, so that a failed, killed or partial run never passes for a complete one.
     Raises UserError for an unknown target, a folder that cannot be written, or no `o2r setup`.
     """
-    if target not in TARGETS:
-        raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
-    install_packages(settings.dbt_dir)
-    work = settings.home / "dbt" / f"{settings.database}_{target}"
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
-        ) from None
-    variables = os.environ | environment(settings)
-    variables |= {
-        "DBT_TARGET": target,
-        "DBT_TARGET_PATH": str(work / "target"),
-        "DBT_LOG_PATH": str(work / "logs"),
-        "DBT_PROJECT_DIR": str(settings.dbt_dir),
-        "DBT_PROFILES_DIR": str(settings.dbt_dir),
-        "O2R_MACROS": _macros(settings.dbt_dir),
-    }
-    command = [
-        sys.executable,
-        "-c",
-        "from dbt.cli.main import cli; cli(prog_name='dbt')",
-        *arguments,
-    ]
-    if WRITING & set(arguments):
-        _query(settings, "update ops.builds set is_current = false where target = %s", target)
-    return subprocess.run(command, cwd=settings.dbt_dir, env=variables, check=False).returncode
+    _check(target)
+    if prefix or not WRITING & set(arguments):
+        return _run(settings, arguments, target, prefix, output)
+    with alone(settings, target):
+        return _run(settings, arguments, target, prefix, output)
+
+
+def work_dir(settings: Settings, name: str) -> Path:
+    """Folder of compiled files and logs; name: the target, or the prefix of a CI run."""
+    return settings.home / "dbt" / f"{settings.database}_{name}"
+
+
+def mf(settings: Settings, arguments: Sequence[str], target: str = "prod") -> int:
+    """Run one MetricFlow command, such as `query`, on the gold of a target; return its exit code.
+
+    MetricFlow reads `target/semantic_manifest.json` below the folder of `dbt_project.yml` and
+    nowhere else: it is given the work folder of the target, with a copy of that file.
+    Raises UserError as `dbt` does, and when MetricFlow is not installed.
+    """
+    if find_spec("dbt_metricflow") is None:
+        raise UserError("MetricFlow is not installed: run `make install`")
+    if code := dbt(settings, ["--quiet", "parse"], target):
+        return code
+    work = work_dir(settings, target)
+    shutil.copy(settings.dbt_dir / "dbt_project.yml", work)
+    variables = _variables(settings, target) | {"DBT_PROJECT_DIR": str(work)}
+    return subprocess.run(
+        [sys.executable, "-c", MF, *arguments], env=variables, check=False
+    ).returncode
 
 
 def build(
@@ -71,53 +92,132 @@ def build(
     *,
     quiet: bool = False,
     only_if_changed: bool = False,
+    manifest_dir: Path | None = None,
 ) -> bool:
     """Build and test seeds, silver and gold; return False when there was nothing to do.
 
     arguments: further arguments of `dbt build`, such as `--select` or `--vars`.
     quiet: print nothing but errors.
     only_if_changed: do nothing when the last complete build of this target succeeded on the same
-        batches with the same project; bronze rows without a batch are not seen by this check.
+        bronze rows with the same project.
+    manifest_dir: after a complete build of prod, put its manifest there for `o2r ci`.
     Builds of one target wait for each other.
     Raises UserError when a model or a test fails; what failed has been printed by then.
     """
-    with _alone(settings, target):
+    _check(target)
+    if manifest_dir and target != "prod":
+        raise UserError(f"only target prod has a manifest to save, not {target}")
+    with alone(settings, target):
         fingerprint = _fingerprint(settings, arguments)
         if only_if_changed and fingerprint == _last_fingerprint(settings, target):
             return False
-        code = dbt(settings, [*(["--quiet"] if quiet else []), "build", *arguments], target)
+        origin = provenance(settings.dbt_dir)
+        code = _run(settings, [*(["--quiet"] if quiet else []), "build", *arguments], target)
         if code != 0:
             raise UserError(
                 f"dbt build of target {target} failed: "
                 "correct what is printed above, then run it again"
             )
         _record(settings, target, fingerprint)
+        if manifest_dir:
+            save_manifest(work_dir(settings, target) / "target", manifest_dir, origin)
         return True
 
 
 @contextmanager
-def _alone(settings: Settings, target: str) -> Iterator[None]:
-    """Hold the lock of a target; it goes with the connection, so a killed build leaves none."""
+def alone(settings: Settings, name: str) -> Iterator[None]:
+    """Hold the lock of a target, or of the prefix of a CI run.
+
+    It goes with the connection, so a killed build leaves none.
+    """
     connection = connect(settings, autocommit=True)
     try:
         with connection.cursor() as cursor:
-            cursor.execute(
-                "select pg_advisory_lock(hashtext('o2r build'), hashtext(%s))", (target,)
-            )
+            cursor.execute("select pg_advisory_lock(hashtext('o2r build'), hashtext(%s))", (name,))
         yield
     finally:
         connection.close()
 
 
+def _check(target: str) -> None:
+    """Raise UserError for an unknown target."""
+    if target not in TARGETS:
+        raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
+
+
+def _run(
+    settings: Settings,
+    arguments: Sequence[str],
+    target: str,
+    prefix: str | None = None,
+    output: IO[str] | None = None,
+) -> int:
+    """Run dbt as a process of its own; see `dbt`."""
+    variables = _variables(settings, target, prefix)
+    command = [
+        sys.executable,
+        "-c",
+        "from dbt.cli.main import cli; cli(prog_name='dbt')",
+        *arguments,
+    ]
+    if WRITING & set(arguments) and not prefix:
+        _query(settings, "update ops.builds set is_current = false where target = %s", target)
+    return subprocess.run(
+        command, cwd=settings.dbt_dir, env=variables, stdout=output, check=False
+    ).returncode
+
+
+def _variables(settings: Settings, target: str, prefix: str | None = None) -> dict[str, str]:
+    """Environment of dbt and MetricFlow; the packages and the work folder are there afterwards."""
+    install_packages(settings.dbt_dir)
+    work = work_dir(settings, prefix or target)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
+        ) from None
+    return {
+        **os.environ,
+        **environment(settings),
+        "DBT_TARGET": target,
+        "DBT_TARGET_PATH": str(work / "target"),
+        "DBT_LOG_PATH": str(work / "logs"),
+        "DBT_PROJECT_DIR": str(settings.dbt_dir),
+        "DBT_PROFILES_DIR": str(settings.dbt_dir),
+        "O2R_MACROS": _macros(settings.dbt_dir),
+        **({"DBT_CI_SCHEMA": prefix} if prefix else {}),
+    }
+
+
 def _fingerprint(settings: Settings, arguments: Sequence[str]) -> str:
-    """SHA-256 over the dbt project, the arguments and the batches in the ledger."""
+    """SHA-256 over the dbt project, the arguments and everything that has happened to bronze."""
     digest = hashlib.sha256(json.dumps(list(arguments)).encode())
     for path in _project_files(settings.dbt_dir):
         digest.update(path.relative_to(settings.dbt_dir).as_posix().encode())
         digest.update(path.read_bytes())
-    batches = _query(settings, "select batch_id, checksum from ops.load_batches order by batch_id")
-    digest.update(json.dumps(batches).encode())
+    for statement in (
+        "select batch_id, checksum from ops.load_batches order by batch_id",
+        "select distinct table_name, change from ops.changed_days order by table_name, change",
+        _foreign_rows(settings),
+    ):
+        digest.update(json.dumps(_query(settings, statement), default=str).encode())
     return digest.hexdigest()
+
+
+def _foreign_rows(settings: Settings) -> str:
+    """Query the newest arrival of another tool in each table, and the rows of the day before it.
+
+    Their transactions may commit late, so the newest arrival alone does not tell all.
+    """
+    table = (
+        "select '{0}', newest, (select count(*) from {1}.{0} where batch_id is null "
+        "and loaded_at >= newest - interval '1 day') "
+        "from (select max(loaded_at) as newest from {1}.{0} where batch_id is null) as arrivals"
+    )
+    return " union all ".join(
+        table.format(name, SCHEMA) for name in load_contracts(settings.dbt_dir)
+    )
 
 
 def _macros(dbt_dir: Path) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from o2r.demo import headline
 from o2r.errors import UserError
-from o2r.transform import build, dbt
+from o2r.transform import build, dbt, mf
 
 
 def test_an_unknown_target_is_named(warehouse):
@@ -71,6 +71,12 @@ def test_every_target_but_prod_puts_its_own_schema_in_front(warehouse, query):
         warehouse,
         "select table_schema from information_schema.tables where table_name = 'journey_steps'",
     ) == [("dbt_dev_seeds",)]
+
+
+def test_metricflow_that_is_not_installed_is_named(warehouse, monkeypatch):
+    monkeypatch.setattr("o2r.transform.find_spec", lambda _: None)
+    with pytest.raises(UserError, match="MetricFlow is not installed: run `make install`"):
+        mf(warehouse, ["list", "metrics"])
 
 
 def test_headline_says_what_is_missing(warehouse):

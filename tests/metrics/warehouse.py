@@ -147,6 +147,96 @@ values
      '2026-11-22 07:00Z'),
     ('f4', 'acc-slow', 'open', 'onboarding', 'create_workspace', 'started', '2026-11-15 00:01Z',
      '2026-11-22 07:00Z');
+
+-- a second snapshot of a day, parts that leave something over, a silence, a type without a price
+insert into raw_bronze.resource_accelerator_inventory
+    (odcr, event_timestamp, instance_type, region, service_account, total_instances,
+     idle_instances, warmpool_instances, used_instances, loaded_at)
+values
+    ('dirt', '2026-10-01 05:00Z', 'loose-type', 'us-east', null, 10, 3, 1, 6, '2026-11-22 07:00Z'),
+    ('dirt', '2026-10-01 23:59:59Z', 'loose-type', 'us-east', ' ', 10, 2, 1, 4,
+     '2026-11-22 07:00Z'),
+    ('dirt', '2026-10-05 00:00Z', 'fab4.12xl', 'us-east', 'svc-x', null, 2, 1, null,
+     '2026-11-22 07:00Z'),
+    ('dirt', '2026-10-05 12:00Z', 'fab4.12xl', 'us-east', 'svc-x', 8, null, 1, 5,
+     '2026-11-22 07:00Z'),
+    ('dirt', '2026-11-20 12:00Z', 'fab4.12xl', 'eu-west', 'svc-x', 8, 8, 0, 0,
+     '2026-11-22 07:00Z'),
+    ('dirt', '2026-11-22 00:00Z', 'fab4.12xl', 'eu-west', 'svc-x', 8, 0, 0, 8,
+     '2026-11-22 07:00Z');
+insert into raw_bronze.resource_accelerator_inventory
+    (odcr, event_timestamp, instance_type, region, service_account, total_instances,
+     idle_instances, warmpool_instances, used_instances, loaded_at)
+select
+    odcr, event_timestamp, instance_type, region, service_account, total_instances, 0, 0,
+    total_instances, loaded_at + interval '1 hour'
+from raw_bronze.resource_accelerator_inventory
+where hashtext(odcr || event_timestamp::date) % 9 = 0 and odcr <> 'dirt';
+
+-- a second pod, seconds apart, often of no known role; samples not measured; steady growth
+insert into raw_bronze.resource_model_utilization
+    (pod_id, event_timestamp, model_variant, instance_type, role, pod_max_concurrency,
+     actual_concurrency, util_ratio, region, loaded_at)
+select
+    pod_id || '-b', event_timestamp + n * interval '25 seconds', model_variant, instance_type,
+    case when model_variant like 'lumen%' then role end, pod_max_concurrency,
+    actual_concurrency + n,
+    case when hashtext(event_timestamp::date::text) % 5 <> 0 then util_ratio end, region, loaded_at
+from raw_bronze.resource_model_utilization
+cross join generate_series(1, 2) as n
+where region = 'us-east' and role = 'sampler' and hashtext(event_timestamp::text) % 3 = 0;
+insert into raw_bronze.resource_model_utilization
+    (pod_id, event_timestamp, model_variant, util_ratio, region, loaded_at)
+select
+    'growing', '2026-10-25 12:00Z'::timestamptz + n * interval '1 day', 'no-such-model',
+    0.4 + 0.008 * n + 0.02 * (n % 3), 'us-east', '2026-11-22 07:00Z'
+from generate_series(0, 27) as n;
+
+-- a second allocation of the day
+insert into raw_bronze.resource_model_instance_allocation
+    (model_variant, region, instance_type, event_timestamp, used_instances, warmpool_instances,
+     loaded_at)
+select
+    model_variant, region, instance_type, event_timestamp + interval '7 hours', used_instances + 2,
+    6 * warmpool_instances, loaded_at
+from raw_bronze.resource_model_instance_allocation
+where hashtext(model_variant || region) % 2 = 0;
+
+-- agreements in two versions, one on top of another, one of next month; low defaults in between
+insert into raw_bronze.quota_customer_rate_limit_adjustments
+    (account_id, model_variant, inference_scope, source_region, snapshot_date, requests_per_minute,
+     tokens_per_minute, tokens_per_day, effective_date, expiry_date, loaded_at)
+select distinct
+    requests.account_id, requests.model_variant, requests.inference_scope, requests.source_region,
+    versions.snapshot_date, 7, versions.tokens_per_minute, versions.tokens_per_day,
+    versions.effective_date, versions.expiry_date, timestamptz '2026-11-22 07:00Z'
+from raw_bronze.inference_user_token_usage_open_source as requests
+cross join (
+    values
+        (date '2026-11-01', 40000, null, date '2026-11-10', null),
+        (date '2026-11-05', 50000, null, date '2026-11-10', date '2026-11-19'),
+        (date '2026-11-06', 60000, 900000, date '2026-11-12', date '2026-11-15'),
+        (date '2026-11-07', 1, 1, date '2026-12-01', null),
+        (date '2026-11-23', 2, 2, date '2026-10-01', null)
+) as versions (snapshot_date, tokens_per_minute, tokens_per_day, effective_date, expiry_date)
+where hashtext(requests.account_id) % 2 = 0 and requests.inference_scope is not null;
+insert into raw_bronze.quota_default_rate_limits
+select
+    model_variant, inference_scope, source_region, date '2026-11-03', 3, 100000, 200000, loaded_at
+from raw_bronze.quota_default_rate_limits
+where source_region = 'eu-west' and snapshot_date < '2026-03-01';
+
+-- decided after the as-of day; a status that nobody knows; asked after the as-of day
+insert into raw_bronze.quota_customer_rate_limit_requests
+    (account_id, model_variant, inference_scope, source_region, create_datetime, limit_type, status,
+     last_updated, loaded_at)
+values
+    ('acc-just', 'm', 'global', 'r', '2026-11-09 00:00Z', 'upgrade', 'approved',
+     '2026-11-22 00:00Z', '2026-11-22 07:00Z'),
+    ('acc-nobody', 'm', 'global', 'r', '2026-11-10 08:00Z', null, 'on hold', '2026-11-12 00:00Z',
+     '2026-11-22 07:00Z'),
+    ('acc-slow', 'm', 'global', 'r', '2026-11-22 01:00Z', 'upgrade', 'pending', '2026-11-22 01:00Z',
+     '2026-11-22 07:00Z');
 """
 
 

@@ -29,13 +29,21 @@ models:
     data_tests:
       - dbt_utils.unique_combination_of_columns:
           arguments: {combination_of_columns: [a, b]}
-          config: {severity: error}
+          config: {severity: error, meta: {lint: {severity: only a hint}}}
     columns:
       - name: a
         description: Key.
         data_type: bigint
+        config: {meta: {lint: {range: may be negative}}}
         constraints: [{type: not_null}]
         data_tests: [unique, {accepted_values: {arguments: {values: [1]}}}]
+    latest_version: 2
+    versions:
+      - {v: 2, config: {alias: fct_a}}
+      - v: 1
+        deprecation_date: 2027-06-30
+        columns: [{include: all, exclude: [a]}, {name: b, data_type: bigint}]
+        data_tests: [{unique: {arguments: {column_name: b}}}]
 sources:
   - name: crm
     schema: raw_bronze
@@ -59,6 +67,17 @@ groups:
   - {name: g, owner: {email: g@example.com}}
 seeds:
   - {name: s, config: {column_types: {a: bigint}}}
+semantic_models:
+  - name: facts
+    model: ref('fct_a')
+    defaults: {agg_time_dimension: day}
+    entities: [{name: fact, type: primary, expr: a}]
+    dimensions: [{name: day, type: time, type_params: {time_granularity: day}}]
+    measures:
+      - {name: b, agg: sum, non_additive_dimension: {name: day, window_choice: max}}
+metrics:
+  - {name: b, label: B, type: simple, type_params: {measure: b}, filter: "{{ a }}"}
+  - {name: c, label: C, type: derived, type_params: {expr: b, metrics: [{name: b, alias: x}]}}
 """
 
 # Each replaces words of GOOD by a slip that dbt does not notice, and names where it is reported.
@@ -69,16 +88,29 @@ SLIPS = [
     ("materialized:", "materialised:", "models[fct_a].config.materialised"),
     ("enforced:", "enforce:", "models[fct_a].config.contract.enforce"),
     ("type: btree", "typ: btree", "models[fct_a].config.indexes[1].typ"),
-    ("severity: error}", "severty: error}", "config.severty"),
+    ("severity: error,", "severty: error,", "config.severty"),
     ("data_type: bigint", "data_typ: bigint", "models[fct_a].columns[a].data_typ"),
     ("[{type: not_null}]", "[{typo: not_null}]", "models[fct_a].columns[a].constraints[1].typo"),
     ("{arguments: {values: [1]}}", "{values: [1]}", "accepted_values.values"),
+    ("latest_version:", "last_version:", "models[fct_a].last_version"),
+    ("{alias:", "{allias:", "models[fct_a].versions[1].config.allias"),
+    ("deprecation_date:", "deprecated_on:", "models[fct_a].versions[2].deprecated_on"),
+    ("exclude: [a]", "except: [a]", "models[fct_a].versions[2].columns[1].except"),
     ("loaded_at_field:", "loaded_at_feild:", "sources[crm].config.loaded_at_feild"),
     ("schema: raw_bronze", "schemas: raw_bronze", "sources[crm].schemas"),
     ("warn_after:", "warn_aftr:", "sources[crm].tables[t].config.freshness.warn_aftr"),
     ("count: 1", "cuont: 1", "freshness.warn_after.cuont"),
+    ("agg_time_dimension:", "agg_time:", "semantic_models[facts].defaults.agg_time"),
+    ("entities:", "entitys:", "semantic_models[facts].entitys"),
+    ("time_granularity:", "granularity:", "dimensions[day].type_params.granularity"),
+    ("window_choice:", "window:", "measures[b].non_additive_dimension.window"),
+    ("{measure: b}", "{mesure: b}", "metrics[b].type_params.mesure"),
+    ("filter:", "filters:", "metrics[b].filters"),
+    ("alias: x", "as: x", "metrics[c].type_params.metrics[b].as"),
     ("business_key:", "bussiness_key:", "sources[crm].tables[t].config.meta.bussiness_key"),
     ("required: true", "requird: true", "tables[t].columns[a].config.meta.requird"),
+    ("lint: {severity", "lints: {severity", "config.meta.lints: unknown key, did you mean lint?"),
+    ("lint: {range", "lint: {ranges", "columns[a].config.meta.lint.ranges: unknown key"),
     ("overrides:", "override:", "unit_tests[test_fct_a__adds].override"),
     ("given: [{input:", "given: [{inputs:", "unit_tests[test_fct_a__adds].given[1].inputs"),
     ("expect: {rows:", "expect: {row:", "unit_tests[test_fct_a__adds].expect.row"),

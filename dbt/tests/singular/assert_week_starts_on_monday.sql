@@ -1,5 +1,5 @@
--- Every week begins on a Monday and every month on the first, in every mart; a mart that this test
--- does not know yet fails it.
+-- Every week begins on a Monday, every month and fiscal year on the first, in every mart; a mart
+-- that this test does not know yet fails it.
 {%- set periods = [
     'int_period', 'int_mrr_account_period', 'fct_account_period', 'fct_account_period_dimension',
     'fct_downtime_period', 'revenue_summary', 'revenue_target_pace', 'recurring_revenue',
@@ -8,10 +8,18 @@
     'throttle_top_decile', 'availability_summary', 'utilization_summary', 'ticket_summary',
     'ticket_category_summary', 'feature_engagement', 'flow_abandonment', 'metric_values',
     'model_availability_summary', 'plan_tier_movement',
+    'int_revenue_period', 'fct_revenue_period', 'model_revenue_period', 'customer_revenue_period',
 ] %}
 {%- set weeks = [
     'dim_date', 'cs_score_account', 'o2r_account_week', 'o2r_weekly_story', 'incident_usage_impact',
+    'model_revenue_weekly', 'customer_revenue_weekly', 'model_capacity_weekly',
+    'quota_request_weekly', 'token_usage_model_weekly', 'token_usage_customer_weekly',
 ] %}
+{%- set months = [
+    'dim_date', 'fct_subscription_month', 'model_revenue_monthly', 'customer_revenue_monthly',
+    'token_usage_model_monthly', 'token_usage_customer_monthly',
+] %}
+{%- set years = ['model_revenue_ytd', 'customer_revenue_ytd'] %}
 with starts as (
 
     {%- for model in periods %}
@@ -30,6 +38,26 @@ with starts as (
         'week' as grain,
         week_start as period_start
     from {{ ref(model) }}
+
+    union all
+    {%- endfor %}
+    {%- for model in months %}
+
+    select distinct
+        '{{ model }}' as model,
+        'month' as grain,
+        month_start as period_start
+    from {{ ref(model) }}
+
+    union all
+    {%- endfor %}
+    {%- for model in years %}
+
+    select distinct
+        '{{ model }}' as model,
+        'ytd' as grain,
+        year_start as period_start
+    from {{ ref(model) }}
     {%- if not loop.last %}
 
     union all
@@ -45,11 +73,15 @@ select
     'does not begin on a Monday or the first' as problem
 from starts
 where
-    grain not in ('week', 'month')
+    grain not in ('week', 'month', 'ytd')
     or (grain = 'week' and {{ iso_dow('period_start') }} <> 1)
-    or (grain = 'month' and period_start <> cast(date_trunc('month', period_start) as date))
-{%- for model in mart_models('period_start') + mart_models('week_start') %}
-{%- if model not in periods + weeks %}
+    or (grain <> 'week' and period_start <> cast(date_trunc('month', period_start) as date))
+{%- for column, known in [
+    ('period_start', periods), ('week_start', weeks), ('month_start', months),
+    ('year_start', years),
+] %}
+{%- for model in mart_models(column) %}
+{%- if model not in known %}
 
 union all
 
@@ -59,4 +91,5 @@ select
     cast(null as date) as period_start,
     'is not in the lists of this test' as problem
 {%- endif %}
+{%- endfor %}
 {%- endfor %}

@@ -1,20 +1,14 @@
 """Check that models are written in the SQL that Postgres and Spark share.
 
-`python -m o2r.lint.portability` compiles the dbt project (no server needed) and checks what the
-engine would run; SQL that differs between engines comes from `dbt/macros/engine.sql`, whose forms
-are allowed in compiled SQL and forbidden in the model files themselves.
+It reads compiled models, which is what the engine would run. SQL that differs between engines comes
+from `dbt/macros/engine.sql`, whose forms are allowed in compiled SQL and forbidden in the model
+files themselves.
 """
 
-import os
 import re
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from o2r.packages import install_packages
 
 
 @dataclass(frozen=True)
@@ -175,21 +169,6 @@ def _distinct_windows(sql: str) -> Iterator[tuple[int, str, str]]:
                 break
 
 
-def compile_project(dbt_dir: Path, target: Path) -> None:
-    """Compile every model into `target` without connecting to a server.
-
-    Raises SystemExit with dbt's own words when a model does not compile.
-    """
-    command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-use-colors", "compile"]
-    command += ["--no-introspect", "--no-populate-cache", "--target-path", str(target)]
-    command += ["--log-path", str(target / "logs"), "--project-dir", str(dbt_dir)]
-    command += ["--profiles-dir", str(dbt_dir)]
-    offline = {"POSTGRES_HOST": "compile-only", "POSTGRES_USER": "nobody", "DBT_TARGET": "ci"}
-    done = subprocess.run(command, env=os.environ | offline, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(done.stdout + done.stderr)
-
-
 def check_project(dbt_dir: Path, compiled: Path) -> list[Finding]:
     """Check every model of the project against its compiled form below `compiled`.
 
@@ -203,19 +182,3 @@ def check_project(dbt_dir: Path, compiled: Path) -> list[Finding]:
         findings += check_raw(model, model.read_text())
         findings += check_compiled(model, made.read_text())
     return findings
-
-
-def main() -> int:
-    """Compile and check the dbt project of the work folder; return the exit code."""
-    dbt_dir = Path("dbt")
-    install_packages(dbt_dir)
-    with tempfile.TemporaryDirectory() as folder:
-        compile_project(dbt_dir, Path(folder))
-        findings = check_project(dbt_dir, Path(folder) / "compiled" / "o2r")
-    for finding in findings:
-        print(finding)
-    return 1 if findings else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from o2r.lint.manifest import RULES
+
 
 @dataclass(frozen=True)
 class ListOf:
@@ -55,14 +57,15 @@ def _keys(words: str) -> dict[str, None]:
 
 _PERIOD = _keys("count period")
 _FRESHNESS = {"warn_after": _PERIOD, "error_after": _PERIOD, "filter": ANY}
+_META = {"lint": dict.fromkeys(RULES)}
 _DOCS = _keys("show node_color")
 _OWNER = _keys("name email")
 _CONSTRAINT = _keys("type name expression columns to to_columns warn_unenforced warn_unsupported")
 
 _COMMON_CONFIG = _keys(
-    "enabled tags meta schema database alias grants group access event_time persist_docs quoting"
+    "enabled tags schema database alias grants group access event_time persist_docs quoting"
     " pre_hook pre-hook post_hook post-hook full_refresh"
-) | {"docs": _DOCS}
+) | {"docs": _DOCS, "meta": _META}
 _MODEL_CONFIG = (
     _COMMON_CONFIG
     | _keys(
@@ -70,6 +73,8 @@ _MODEL_CONFIG = (
         " on_configuration_change sql_header unlogged"
     )
     | {
+        # What an incremental model follows: dbt/macros/incremental.sql.
+        "meta": _META | _keys("follows follows_tables"),
         "contract": _keys("enforced alias_types"),
         "indexes": ListOf(_keys("columns unique type")),
     }
@@ -80,11 +85,12 @@ _SNAPSHOT_CONFIG = _COMMON_CONFIG | _keys(
     " snapshot_meta_column_names target_schema target_database"
 )
 _TEST_CONFIG = _keys(
-    "enabled tags meta alias group severity warn_if error_if where limit fail_calc store_failures"
+    "enabled tags alias group severity warn_if error_if where limit fail_calc store_failures"
     " store_failures_as schema database"
-)
-# Keys of `meta` are ours: the contract of a bronze table, read by the loader.
-_SOURCE_TABLE_META = _keys("owner business_key partition_by_month event_column checks")
+) | {"meta": _META}
+# Keys of `meta` are ours: exceptions from rules of o2r.lint, and the contract of a bronze table,
+# which the loader reads.
+_SOURCE_TABLE_META = _keys("owner business_key partition_by_month event_column checks") | _META
 _SOURCE_COLUMN_META = _keys("required aliases pii")
 _SOURCE_CONFIG = _keys("enabled tags event_time loaded_at_field loaded_at_query") | {
     "freshness": _FRESHNESS
@@ -94,25 +100,41 @@ _DATA_TESTS = ListOf(
     OrText(MapOf(_keys("name description") | {"arguments": MapOf(ANY), "config": _TEST_CONFIG}))
 )
 _COLUMN = _keys("name description data_type quote") | {
-    "config": _keys("tags meta"),
+    "config": {"tags": ANY, "meta": _META},
     "constraints": ListOf(_CONSTRAINT),
+    "data_tests": _DATA_TESTS,
+}
+# The day column of a time spine says its granularity.
+_MODEL_TABLE = _keys("name description") | {
+    "columns": ListOf(_COLUMN | _keys("granularity")),
     "data_tests": _DATA_TESTS,
 }
 _SOURCE_COLUMN = _COLUMN | {"config": {"tags": ANY, "meta": _SOURCE_COLUMN_META}}
 _TABLE_LIKE = _keys("name description") | {"columns": ListOf(_COLUMN), "data_tests": _DATA_TESTS}
 _ROWS = _keys("rows format fixture")
 
+# Of MetricFlow, in the spelling that dbt 1.11 and 1.12 both read.
+_SEMANTIC_CONFIG = _keys("enabled group meta tags")
+_METRIC_INPUT = OrText(
+    _keys("name filter alias offset_window offset_to_grain fill_nulls_with join_to_timespine")
+)
+
 RESOURCES: dict[str, Any] = {
     "version": ANY,
     "models": ListOf(
-        _TABLE_LIKE
+        _MODEL_TABLE
         | _keys("latest_version deprecation_date")
         | {
             "config": _MODEL_CONFIG,
             "constraints": ListOf(_CONSTRAINT),
             "time_spine": _keys("standard_granularity_column custom_granularities"),
             "versions": ListOf(
-                _keys("v defined_in description columns") | {"config": _MODEL_CONFIG}
+                _keys("v defined_in description deprecation_date")
+                | {
+                    "config": _MODEL_CONFIG,
+                    "columns": ListOf(_COLUMN | _keys("include exclude")),
+                    "data_tests": _DATA_TESTS,
+                }
             ),
         }
     ),
@@ -139,12 +161,12 @@ RESOURCES: dict[str, Any] = {
             "expect": _ROWS,
             "overrides": dict.fromkeys(("macros", "vars", "env_vars"), MapOf(ANY)),
             "versions": _keys("include exclude"),
-            "config": _keys("enabled tags meta"),
+            "config": {"enabled": ANY, "tags": ANY, "meta": _META},
         }
     ),
     "exposures": ListOf(
         _keys("name label description type maturity url depends_on")
-        | {"owner": _OWNER, "config": _keys("enabled tags meta")}
+        | {"owner": _OWNER, "config": {"enabled": ANY, "tags": ANY, "meta": _META}}
     ),
     "groups": ListOf(_keys("name description") | {"owner": _OWNER, "config": _keys("meta")}),
     "macros": ListOf(
@@ -158,6 +180,38 @@ RESOURCES: dict[str, Any] = {
         _keys("name description columns") | {"config": _keys("enabled tags meta docs")}
     ),
     "data_tests": ListOf(_keys("name description") | {"config": _TEST_CONFIG}),
+    "semantic_models": ListOf(
+        _keys("name label description model primary_entity")
+        | {
+            "config": _SEMANTIC_CONFIG,
+            "defaults": _keys("agg_time_dimension"),
+            "entities": ListOf(_keys("name label description type expr role")),
+            "dimensions": ListOf(
+                _keys("name label description type expr is_partition")
+                | {"type_params": _keys("time_granularity")}
+            ),
+            "measures": ListOf(
+                _keys("name label description agg expr agg_time_dimension")
+                | {
+                    "agg_params": _keys("percentile use_discrete_percentile"),
+                    "non_additive_dimension": _keys("name window_choice window_groupings"),
+                }
+            ),
+        }
+    ),
+    "metrics": ListOf(
+        _keys("name label description type time_granularity filter")
+        | {
+            "config": _SEMANTIC_CONFIG,
+            "type_params": _keys("expr")
+            | {
+                "measure": _METRIC_INPUT,
+                "numerator": _METRIC_INPUT,
+                "denominator": _METRIC_INPUT,
+                "metrics": ListOf(_METRIC_INPUT),
+            },
+        }
+    ),
 }
 
 PROJECT: dict[str, Any] = _keys(
@@ -179,6 +233,8 @@ PROJECT: dict[str, Any] = _keys(
     "data_tests": Folders(_TEST_CONFIG),
     "unit_tests": Folders(_keys("enabled tags meta")),
     "exposures": Folders(_keys("enabled tags meta")),
+    "semantic-models": Folders(_SEMANTIC_CONFIG),
+    "metrics": Folders(_SEMANTIC_CONFIG),
 }
 
 SELECTORS: dict[str, Any] = {"selectors": ListOf(_keys("name description default definition"))}

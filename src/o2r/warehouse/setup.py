@@ -91,26 +91,26 @@ def _describe(cursor: psycopg2.extensions.cursor, contract: Contract) -> None:
 
 
 def _watch(cursor: psycopg2.extensions.cursor, contract: Contract) -> None:
-    """Let a table that incremental models read note its changes, and be read by day.
+    """Let a table note its updates and erasures, and find what is new or changed in it quickly.
 
-    The indexes: days, to read a few of them; rows of other tools by arrival, to find new ones.
+    What incremental models read is noted and indexed by the day of the event, the rest by the day
+    of arrival. Rows that another tool inserted have an index of their own.
     """
-    if contract.event_day is None:
-        return
     table = sql.Identifier(SCHEMA, contract.table)
-    indexes = {
-        "event_day": "using brin (({day})) with (autosummarize = on)",
-        "foreign": "(loaded_at) where batch_id is null",
-    }
+    indexes = {"foreign": "(loaded_at) where batch_id is null"}
+    if contract.event_day:
+        indexes["event_day"] = f"using brin (({contract.event_day})) with (autosummarize = on)"
     for name, definition in indexes.items():
         cursor.execute(
-            sql.SQL(f"create index if not exists {{}} on {{}} {definition}").format(
-                sql.Identifier(f"{contract.table}_{name}"),
-                table,
-                day=sql.SQL(contract.event_day),
+            sql.SQL("create index if not exists {} on {} {}").format(
+                sql.Identifier(f"{contract.table}_{name}"), table, sql.SQL(definition)
             )
         )
     cursor.execute(
         "select ops.watch_changes(%s, %s, %s)",
-        (f"{SCHEMA}.{contract.table}", contract.event_day, ", ".join(contract.business_key)),
+        (
+            f"{SCHEMA}.{contract.table}",
+            contract.event_day or "cast(timezone('UTC', loaded_at) as date)",
+            ", ".join(contract.business_key),
+        ),
     )

@@ -230,7 +230,7 @@ class Company:
         rows["throttled"] = (code == "E429").astype(int)
         rows["unavailable"] = (code == "E503").astype(int)
         rows["region"] = known(rows["source_region"])
-        rows["product"] = rows["model_variant"].map(self.sku_of_model).fillna("Unknown")
+        rows["product"] = known(rows["model_variant"].map(self.sku_of_model))
         return self.with_account(rows)
 
     @cached_property

@@ -82,14 +82,23 @@ requests as (
 ),
 
 -- A slice holds the requests that are alike in week, month and every dimension.
-slices as (
+sliced_requests as (
 
     select
-        row_number() over (
+        *,
+        dense_rank() over (
             order by
                 week_start nulls last, month_start nulls last, plan_tier nulls last,
                 segment nulls last, region nulls last, product nulls last
-        ) as slice_number,
+        ) as slice_number
+    from requests
+
+),
+
+slices as (
+
+    select
+        slice_number,
         week_start,
         month_start,
         plan_tier,
@@ -101,8 +110,9 @@ slices as (
         count(*) filter (where is_throttled) as throttled_count,
         count(*) filter (where is_unavailable) as unavailable_count,
         count(latency_ms) as latency_count
-    from requests
-    group by week_start, month_start, plan_tier, segment, region, product
+    from sliced_requests
+    group by
+        slice_number, week_start, month_start, plan_tier, segment, region, product
 
 ),
 
@@ -114,6 +124,8 @@ slice_members as (
         slices.*,
         periods.grain,
         periods.period_start,
+        periods.observed_end,
+        periods.attributes_sha256,
         grain_dimensions.dimension,
         {{ dimension_value({
             'plan_tier': 'slices.plan_tier',
@@ -152,6 +164,8 @@ counts as (
         member_number,
         grain,
         period_start,
+        observed_end,
+        attributes_sha256,
         dimension,
         dimension_value,
         sum(request_count) as request_count,
@@ -160,25 +174,9 @@ counts as (
         sum(unavailable_count) as unavailable_count,
         sum(latency_count) as latency_count
     from numbered_members
-    group by member_number, grain, period_start, dimension, dimension_value
-
-),
-
-latencies as (
-
-    select
-        slices.slice_number,
-        requests.latency_ms
-    from requests
-    inner join slices
-        on
-            requests.week_start = slices.week_start
-            and requests.month_start = slices.month_start
-            and requests.plan_tier = slices.plan_tier
-            and requests.segment = slices.segment
-            and requests.region = slices.region
-            and requests.product = slices.product
-    where requests.latency_ms is not null
+    group by
+        member_number, grain, period_start, observed_end, attributes_sha256, dimension,
+        dimension_value
 
 ),
 
@@ -186,12 +184,12 @@ percentiles as (
 
     select
         numbered_members.member_number,
-        percentile_cont(0.50) within group (order by latencies.latency_ms) as latency_p50_ms,
-        percentile_cont(0.90) within group (order by latencies.latency_ms) as latency_p90_ms,
-        percentile_cont(0.99) within group (order by latencies.latency_ms) as latency_p99_ms
-    from latencies
+        percentile_cont(0.50) within group (order by sliced_requests.latency_ms) as latency_p50_ms,
+        percentile_cont(0.90) within group (order by sliced_requests.latency_ms) as latency_p90_ms,
+        percentile_cont(0.99) within group (order by sliced_requests.latency_ms) as latency_p99_ms
+    from sliced_requests
     inner join numbered_members
-        on latencies.slice_number = numbered_members.slice_number
+        on sliced_requests.slice_number = numbered_members.slice_number
     group by numbered_members.member_number
 
 ),
@@ -211,15 +209,11 @@ final as (
         cast(percentiles.latency_p50_ms as numeric(18, 6)) as latency_p50_ms,
         cast(percentiles.latency_p90_ms as numeric(18, 6)) as latency_p90_ms,
         cast(percentiles.latency_p99_ms as numeric(18, 6)) as latency_p99_ms,
-        periods.observed_end,
-        periods.attributes_sha256
+        counts.observed_end,
+        counts.attributes_sha256
     from counts
     left join percentiles
         on counts.member_number = percentiles.member_number
-    inner join periods
-        on
-            counts.grain = periods.grain
-            and counts.period_start = periods.period_start
 
 )
 

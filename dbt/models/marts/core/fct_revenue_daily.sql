@@ -47,6 +47,12 @@ final as (
         coalesce(history.segment, 'Unknown') as segment_as_of_event,
         rates.rate as exchange_rate,
         revenue.net_revenue as net_revenue_in_currency,
+        cast(revenue.gross_revenue_input * rates.rate as numeric(18, 6)) as gross_revenue_input,
+        cast(revenue.gross_revenue_output * rates.rate as numeric(18, 6)) as gross_revenue_output,
+        cast(revenue.gross_revenue_cache_read * rates.rate as numeric(18, 6))
+            as gross_revenue_cache_read,
+        cast(revenue.gross_revenue_cache_write * rates.rate as numeric(18, 6))
+            as gross_revenue_cache_write,
         cast(revenue.gross_revenue * rates.rate as numeric(18, 6)) as gross_revenue,
         cast(revenue.savings_plan_amount * rates.rate as numeric(18, 6)) as savings_plan_amount,
         cast(revenue.discount_amount * rates.rate as numeric(18, 6)) as discount_amount,

@@ -15,7 +15,12 @@ final as (
         samples.observed_date,
         {{ text_or_unknown('samples.model_variant') }} as model_variant,
         {{ text_or_unknown('samples.region') }} as region,
-        samples.utilization_pct
+        samples.instance_type,
+        samples.role,
+        samples.actual_concurrency,
+        samples.max_concurrency,
+        samples.utilization_pct,
+        samples.utilization_band
     from {{ ref('stg_model_utilization') }} as samples
     inner join as_of
         on samples.observed_date <= as_of.as_of_date

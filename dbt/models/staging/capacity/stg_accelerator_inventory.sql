@@ -49,6 +49,16 @@ final as (
         idle_instances,
         warmpool_instances,
         used_instances,
+        warmpool_instances + used_instances as allocated_instances,
+        -- What the snapshot counts as reserved and says nothing more about; negative where its
+        -- parts exceed the total.
+        total_instances
+        - coalesce(idle_instances, 0)
+        - coalesce(warmpool_instances, 0)
+        - coalesce(used_instances, 0) as unaccounted_instances,
+        {{ pct('used_instances', 'total_instances') }} as used_pct,
+        {{ pct('warmpool_instances + used_instances', 'total_instances') }} as allocated_pct,
+        {{ pct('idle_instances', 'total_instances') }} as idle_pct,
         loaded_at
     from ranked
     where version_rank = 1

@@ -46,6 +46,13 @@ final as (
         max_concurrency,
         actual_concurrency,
         utilization_pct,
+        case
+            when utilization_pct >= 90 then 'critical'
+            when utilization_pct >= 75 then 'high'
+            when utilization_pct >= 50 then 'medium'
+            when utilization_pct < 50 then 'low'
+            else 'Unknown'
+        end as utilization_band,
         region,
         status,
         loaded_at

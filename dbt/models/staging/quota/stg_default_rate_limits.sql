@@ -39,6 +39,8 @@ final as (
         requests_per_minute,
         tokens_per_minute,
         tokens_per_day,
+        {{ ratio('tokens_per_minute', 'requests_per_minute') }} as tokens_per_request_at_limit,
+        {{ ratio('tokens_per_day', 'tokens_per_minute') }} as minutes_to_daily_limit,
         loaded_at
     from ranked
     where version_rank = 1

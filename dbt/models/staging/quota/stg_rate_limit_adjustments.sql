@@ -52,11 +52,16 @@ final as (
         requests_per_minute,
         tokens_per_minute,
         tokens_per_day,
+        {{ ratio('tokens_per_minute', 'requests_per_minute') }} as tokens_per_request_at_limit,
+        {{ ratio('tokens_per_day', 'tokens_per_minute') }} as minutes_to_daily_limit,
         reason,
         ticket_link,
         approver,
         effective_date,
         expiry_date,
+        -- In force on day d: valid_from_date <= d < valid_to_date.
+        coalesce(effective_date, cast('1900-01-01' as date)) as valid_from_date,
+        coalesce(expiry_date, cast('9999-12-31' as date)) as valid_to_date,
         loaded_at
     from ranked
     where version_rank = 1

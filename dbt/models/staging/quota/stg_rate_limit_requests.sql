@@ -41,6 +41,14 @@ ranked as (
     from cleaned
 ),
 
+latest as (
+    select
+        *,
+        status in ('approved', 'rejected') as is_decided
+    from ranked
+    where version_rank = 1
+),
+
 final as (
     select
         account_id,
@@ -52,12 +60,26 @@ final as (
         requests_per_minute,
         tokens_per_minute,
         tokens_per_day,
+        {{ ratio('tokens_per_minute', 'requests_per_minute') }} as tokens_per_request_at_limit,
+        {{ ratio('tokens_per_day', 'tokens_per_minute') }} as minutes_to_daily_limit,
         status,
+        status = 'pending' as is_pending,
+        status = 'approved' as is_approved,
+        status = 'rejected' as is_rejected,
+        status = 'cancelled' as is_cancelled,
+        is_decided,
+        -- A status that nobody knows keeps the request in the queue.
+        coalesce(status not in ('approved', 'rejected', 'cancelled'), true) as is_open,
+        limit_type = 'upgrade' as is_upgrade,
         created_by_sha256,
+        case when is_decided then updated_at end as decided_at,
+        cast(
+            case when is_decided then {{ seconds_between('requested_at', 'updated_at') }} / 3600 end
+            as numeric(18, 6)
+        ) as hours_to_decision,
         updated_at,
         loaded_at
-    from ranked
-    where version_rank = 1
+    from latest
 )
 
 select * from final

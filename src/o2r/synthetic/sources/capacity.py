@@ -1,5 +1,6 @@
 """Capacity telemetry: load of each pod, instances per model, accelerators per reservation."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,6 +25,12 @@ HOUR = MICROS_PER_DAY // 24
 CRUNCH_FACTOR = 1.7
 """How much busier a region is while capacity is short."""
 WARM_SHARE = 0.08
+RESERVED_SHARE = 0.75
+"""Instances reserved in a region, as a share of what its models would need at full load."""
+LABORATORY_INSTANCES = 6
+PROJECT_CHANGE_CHANCE = 1 / 14
+"""Chance per six hours that a team begins or ends its use of a reservation."""
+OWNER_ACCOUNTS = ("svc-inference", "svc-research", "svc-evaluation", "svc-batch")
 
 
 @dataclass(frozen=True)
@@ -150,34 +157,59 @@ def _allocation_table(pods: _Pods, days: np.ndarray, ratio: np.ndarray) -> pa.Ta
     )
 
 
-def _inventory_table(pods: _Pods, days: np.ndarray, ratio: np.ndarray) -> pa.Table:
-    """One row per reservation (region and accelerator) and six hours."""
+def _shared(pods: _Pods, samples: np.ndarray, ratio: np.ndarray) -> list[tuple]:
+    """Reservations behind the models: (region, accelerator, total, used) for each of both."""
     kinds = sorted(INSTANCE_OF)
     accelerator = np.array([kinds.index(m.accelerator) for m in MODELS])[pods.model]
-    samples = np.arange(0, ratio.shape[1], 6)
-    keys = [(r, k) for r in range(len(REGIONS)) for k in range(len(kinds))]
-    used, total = [], []
-    for r, k in keys:
+    reservations = []
+    for r, k in itertools.product(range(len(REGIONS)), range(len(kinds))):
         mine = (pods.region == r) & (accelerator == k) & (pods.role == 0)
         machines = 2 * sum(MODELS[m].replicas for m in pods.model[mine])
-        size = np.where(samples < ratio.shape[1] // 2, machines, machines + 8)
-        total.append(size)
-        used.append(np.floor(ratio[mine][:, samples].mean(axis=0) * size * (1.0 - WARM_SHARE)))
-    total, used = np.array(total).T.ravel(), np.array(used).T.ravel().astype(np.int64)
-    warm = np.ceil(WARM_SHARE * (total - used)).astype(np.int64)
-    reservation = np.tile(np.arange(len(keys)), len(samples))
-    region, kind = np.array(keys)[reservation].T
-    hour = np.repeat(samples, len(keys))
+        size = int(RESERVED_SHARE * machines)
+        total = np.where(samples < ratio.shape[1] // 2, size, size + 2)
+        wanted = np.rint(ratio[mine][:, samples].mean(axis=0) * machines)
+        reservations.append((r, k, total, np.minimum(total, wanted)))
+    return reservations
+
+
+def _laboratories(samples: np.ndarray, hours: int, rng: np.random.Generator) -> list[tuple]:
+    """Reservations of teams that use all of it or nothing; the last one is forgotten."""
+    reservations = []
+    for r in range(len(REGIONS)):
+        idle = np.cumsum(rng.random(len(samples)) < PROJECT_CHANGE_CHANCE) % 2 == 1
+        if r == len(REGIONS) - 1:
+            idle = samples >= 0.6 * hours
+        total = np.full(len(samples), LABORATORY_INSTANCES)
+        reservations.append((r, 1, total, np.where(idle, 0, total)))
+    return reservations
+
+
+def _inventory_table(pods: _Pods, days: np.ndarray, ratio: np.ndarray, rng) -> pa.Table:
+    """One row per reservation and six hours."""
+    kinds = sorted(INSTANCE_OF)
+    samples = np.arange(0, ratio.shape[1], 6)
+    shared = _shared(pods, samples, ratio)
+    reservations = shared + _laboratories(samples, ratio.shape[1], rng)
+    names = [f"odcr-{REGIONS[r]}-{kinds[k]}" for r, k, _, _ in shared]
+    names += [f"odcr-{region}-lab" for region in REGIONS]
+    region, kind = np.array([(r, k) for r, k, _, _ in reservations]).T
+    total = np.array([t for _, _, t, _ in reservations]).T.ravel()
+    used = np.array([u for _, _, _, u in reservations]).T.ravel().astype(np.int64)
+    owner = np.append(np.zeros(len(shared), int), np.arange(1, len(REGIONS) + 1))
+    owner[-1] = -1
+    index = np.tile(np.arange(len(reservations)), len(samples))
+    warm = np.where(owner[index] == 0, np.ceil(WARM_SHARE * (total - used)), 0).astype(np.int64)
+    hour = np.repeat(samples, len(reservations))
     return table(
         "resource_accelerator_inventory",
-        len(reservation),
-        odcr=pick([f"odcr-{REGIONS[r]}-{kinds[k]}" for r, k in keys], reservation),
+        len(index),
+        odcr=pick(names, index),
         event_timestamp=instants(days[0] + hour // 24, hour % 24 * HOUR),
-        instance_type=pick([INSTANCE_OF[k] for k in kinds], kind),
-        platform=pick(kinds, kind),
-        region=pick(REGIONS, region),
-        service_account="svc-inference",
-        consumer_account=pick([f"svc-serving-{r}" for r in REGIONS], region),
+        instance_type=pick([INSTANCE_OF[k] for k in kinds], kind[index]),
+        platform=pick(kinds, kind[index]),
+        region=pick(REGIONS, region[index]),
+        service_account=pick(OWNER_ACCOUNTS, owner[index]),
+        consumer_account=pick([f"svc-serving-{r}" for r in REGIONS], region[index]),
         total_instances=total,
         idle_instances=total - used - warm,
         warmpool_instances=warm,
@@ -194,4 +226,5 @@ def deliver(world: World) -> Iterator[tuple[str, pa.Table]]:
     ratio = concurrency / pods.max_concurrency[:, None]
     yield "resource_model_utilization", _utilisation_table(pods, days, concurrency, short)
     yield "resource_model_instance_allocation", _allocation_table(pods, days, ratio)
-    yield "resource_accelerator_inventory", _inventory_table(pods, days, ratio)
+    inventory = _inventory_table(pods, days, ratio, world.rng("laboratories"))
+    yield "resource_accelerator_inventory", inventory

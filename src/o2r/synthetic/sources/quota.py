@@ -11,10 +11,11 @@ from o2r.synthetic.sources.platform import snapshot_days
 from o2r.synthetic.world import World
 
 ADJUSTED_CHANCE, ASKING_CHANCE = 0.25, 0.30
-TOKENS_PER_REQUEST = 150_000
-MINUTES_PER_DAY = 1_440
-DAILY_SHARE = 0.25
-"""Tokens per day allowed, as a share of what the limit per minute would add up to."""
+TOKENS_PER_REQUEST = 12_000
+FULL_MINUTES_PER_DAY = 6
+"""Minutes at the limit of tokens per minute that use up the limit per day."""
+STUCK_CHANCE = 0.1
+"""Share of requests for other limits that wait eight times as long as usual."""
 
 
 def _limits(requests_per_minute: np.ndarray) -> dict[str, np.ndarray]:
@@ -23,7 +24,7 @@ def _limits(requests_per_minute: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "requests_per_minute": requests_per_minute,
         "tokens_per_minute": per_minute,
-        "tokens_per_day": (per_minute * MINUTES_PER_DAY * DAILY_SHARE).astype(np.int64),
+        "tokens_per_day": per_minute * FULL_MINUTES_PER_DAY,
     }
 
 
@@ -102,7 +103,8 @@ def _requests(world: World, rng: np.random.Generator) -> pa.Table:
     first = _earliest(world, chosen) * MICROS_PER_DAY
     created = first + rng.random(count) * (world.timeline.end_micros - first)
     created = created.astype(np.int64) // 1_000_000 * 1_000_000
-    decided = created + (rng.exponential(2.5, count) * MICROS_PER_DAY).astype(np.int64) + 60_000_000
+    days = rng.exponential(2.5, count) * np.where(rng.random(count) < STUCK_CHANCE, 8.0, 1.0)
+    decided = created + (days * MICROS_PER_DAY).astype(np.int64) + 60_000_000
     verdict = rng.choice([1, 2, 3], count, p=[0.65, 0.22, 0.13])
     up = rng.random(count) < 0.9
     model = world.accounts.model_mix[chosen].argmax(axis=1)

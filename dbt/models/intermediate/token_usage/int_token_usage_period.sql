@@ -1,0 +1,335 @@
+-- Grain: one row per entity (model variant or account), grain (week, month, ytd) and period with
+-- at least one request.
+{#
+  All that the token usage marts show, apart from the attributes of the entity. Means and shares are
+  computed from sums; percentiles and peaks come from the minutes, in int_token_usage_rates.
+#}
+with first_observed as (
+
+    select first_date from {{ ref('int_first_observed') }}
+    where feed = 'requests'
+
+),
+
+periods as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        periods.observed_end,
+        periods.is_complete,
+        greatest(periods.period_start, first_observed.first_date) as observed_from_date,
+        first_observed.first_date,
+        case periods.grain
+            when 'week' then cast(periods.period_start - interval '7 day' as date)
+            when 'month' then cast(periods.period_start - interval '1 month' as date)
+            when 'ytd' then cast(periods.period_start - interval '12 month' as date)
+        end as previous_period_start,
+        -- A running fiscal year compares with the same span of the year before.
+        case
+            when periods.grain = 'ytd' and not periods.is_complete
+                then cast(periods.observed_end - interval '12 month' as date)
+            else cast(periods.period_start - interval '1 day' as date)
+        end as previous_period_end
+    from {{ ref('int_reporting_period') }} as periods
+    inner join first_observed
+        on periods.observed_end >= first_observed.first_date
+
+),
+
+-- The days of each period, and of the one that it compares with.
+period_days as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        days.date_day
+    from periods
+    inner join {{ ref('int_day') }} as days
+        on
+            periods.period_start <= days.date_day
+            and periods.observed_end >= days.date_day
+
+    union
+
+    select
+        periods.grain,
+        periods.previous_period_start as period_start,
+        days.date_day
+    from periods
+    inner join {{ ref('int_day') }} as days
+        on
+            periods.previous_period_start <= days.date_day
+            and periods.previous_period_end >= days.date_day
+
+),
+
+usage as (
+
+    select
+        account_id,
+        model_variant,
+        usage_date,
+        sum(request_count) as request_count,
+        sum(error_count) as error_count,
+        sum(throttled_count) as throttled_count,
+        sum(unavailable_count) as unavailable_count,
+        sum(input_tokens) as input_tokens,
+        sum(output_tokens) as output_tokens,
+        sum(cache_read_tokens) as cache_read_tokens,
+        sum(cache_write_tokens) as cache_write_tokens,
+        sum(total_tokens) as total_tokens
+    from {{ ref('int_observed_usage') }}
+    group by account_id, model_variant, usage_date
+
+),
+
+-- The counterpart of a model is the account that uses it, that of an account the model it uses.
+entity_usage as (
+
+    select
+        'model' as entity_type,
+        model_variant as entity_id,
+        account_id as counterpart_id,
+        usage_date,
+        request_count,
+        error_count,
+        throttled_count,
+        unavailable_count,
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_write_tokens,
+        total_tokens
+    from usage
+
+    union all
+
+    select
+        'account' as entity_type,
+        account_id as entity_id,
+        model_variant as counterpart_id,
+        usage_date,
+        request_count,
+        error_count,
+        throttled_count,
+        unavailable_count,
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_write_tokens,
+        total_tokens
+    from usage
+
+),
+
+counterparts as (
+
+    select
+        entity_usage.entity_type,
+        entity_usage.entity_id,
+        period_days.grain,
+        period_days.period_start,
+        count(distinct entity_usage.counterpart_id) as counterpart_count
+    from entity_usage
+    inner join period_days
+        on entity_usage.usage_date = period_days.date_day
+    group by
+        entity_usage.entity_type, entity_usage.entity_id, period_days.grain,
+        period_days.period_start
+
+),
+
+entity_days as (
+
+    select
+        entity_type,
+        entity_id,
+        usage_date,
+        sum(request_count) as request_count,
+        sum(error_count) as error_count,
+        sum(throttled_count) as throttled_count,
+        sum(unavailable_count) as unavailable_count,
+        sum(input_tokens) as input_tokens,
+        sum(output_tokens) as output_tokens,
+        sum(cache_read_tokens) as cache_read_tokens,
+        sum(cache_write_tokens) as cache_write_tokens,
+        sum(total_tokens) as total_tokens
+    from entity_usage
+    group by entity_type, entity_id, usage_date
+
+),
+
+totals as (
+
+    select
+        entity_days.entity_type,
+        entity_days.entity_id,
+        period_days.grain,
+        period_days.period_start,
+        sum(entity_days.request_count) as request_count,
+        sum(entity_days.error_count) as error_count,
+        sum(entity_days.throttled_count) as throttled_count,
+        sum(entity_days.unavailable_count) as unavailable_count,
+        sum(entity_days.input_tokens) as input_tokens,
+        sum(entity_days.output_tokens) as output_tokens,
+        sum(entity_days.cache_read_tokens) as cache_read_tokens,
+        sum(entity_days.cache_write_tokens) as cache_write_tokens,
+        sum(entity_days.total_tokens) as total_tokens,
+        count(*) as active_days,
+        max(entity_days.request_count) as daily_requests_max,
+        min(entity_days.request_count) as daily_requests_min,
+        max(entity_days.total_tokens) as daily_tokens_max,
+        min(entity_days.total_tokens) as daily_tokens_min
+    from entity_days
+    inner join period_days
+        on entity_days.usage_date = period_days.date_day
+    group by
+        entity_days.entity_type, entity_days.entity_id, period_days.grain,
+        period_days.period_start
+
+),
+
+compared as (
+
+    select
+        totals.*,
+        periods.observed_from_date,
+        periods.observed_end as observed_to_date,
+        cast(
+            {{ days_between('periods.observed_from_date', 'periods.observed_end') }} + 1 as bigint
+        ) as observed_days,
+        periods.is_complete,
+        -- Changes need both periods whole; no usage in a whole one is 0.
+        case
+            when
+                (periods.is_complete or periods.grain = 'ytd')
+                and periods.first_date <= periods.previous_period_start
+                then coalesce(previous.request_count, 0)
+        end as previous_request_count,
+        case
+            when
+                (periods.is_complete or periods.grain = 'ytd')
+                and periods.first_date <= periods.previous_period_start
+                then coalesce(previous.total_tokens, 0)
+        end as previous_total_tokens
+    from totals
+    inner join periods
+        on
+            totals.grain = periods.grain
+            and totals.period_start = periods.period_start
+    left join totals as previous
+        on
+            totals.entity_type = previous.entity_type
+            and totals.entity_id = previous.entity_id
+            and totals.grain = previous.grain
+            and periods.previous_period_start = previous.period_start
+
+),
+
+-- Equal amounts share a rank and a cumulative share, whatever the order of the rows.
+ranked as (
+
+    select
+        *,
+        rank() over (
+            partition by entity_type, grain, period_start order by total_tokens desc nulls last
+        ) as tokens_rank,
+        sum(total_tokens) over (partition by entity_type, grain, period_start) as all_tokens,
+        sum(total_tokens) over (
+            partition by entity_type, grain, period_start
+            order by total_tokens desc nulls last
+            range between unbounded preceding and current row
+        ) as cumulative_tokens
+    from compared
+
+),
+
+final as (
+
+    select
+        ranked.entity_type,
+        ranked.entity_id,
+        ranked.grain,
+        ranked.period_start,
+        ranked.observed_from_date,
+        ranked.observed_to_date,
+        ranked.observed_days,
+        ranked.is_complete,
+        cast(ranked.request_count as bigint) as request_count,
+        cast(ranked.error_count as bigint) as error_count,
+        cast(ranked.throttled_count as bigint) as throttled_count,
+        cast(ranked.unavailable_count as bigint) as unavailable_count,
+        {{ pct('ranked.error_count', 'ranked.request_count') }} as error_rate_pct,
+        {{ pct('ranked.throttled_count', 'ranked.request_count') }} as throttle_rate_pct,
+        cast(ranked.input_tokens as bigint) as input_tokens,
+        cast(ranked.output_tokens as bigint) as output_tokens,
+        cast(ranked.cache_read_tokens as bigint) as cache_read_tokens,
+        cast(ranked.cache_write_tokens as bigint) as cache_write_tokens,
+        cast(ranked.total_tokens as bigint) as total_tokens,
+        cast(counterparts.counterpart_count as bigint) as counterpart_count,
+        cast(rates.active_minutes as bigint) as active_minutes,
+        ranked.observed_days * 1440 as possible_minutes,
+        {{ pct('rates.active_minutes', 'ranked.observed_days * 1440') }} as active_minutes_pct,
+        {{ ratio('ranked.request_count', 'rates.active_minutes') }}
+            as requests_per_minute_mean,
+        {{ ratio('ranked.request_count', 'ranked.observed_days * 1440') }}
+            as requests_per_calendar_minute_mean,
+        rates.requests_per_minute_p90,
+        rates.requests_per_minute_p95,
+        rates.requests_per_minute_p97,
+        rates.requests_per_minute_peak,
+        {{ ratio('rates.requests_per_minute_peak * rates.active_minutes', 'ranked.request_count') }}
+            as requests_peak_to_mean_ratio,
+        {{ ratio('ranked.total_tokens', 'rates.active_minutes') }} as tokens_per_minute_mean,
+        {{ ratio('ranked.total_tokens', 'ranked.observed_days * 1440') }}
+            as tokens_per_calendar_minute_mean,
+        rates.tokens_per_minute_p90,
+        rates.tokens_per_minute_p95,
+        rates.tokens_per_minute_p97,
+        rates.tokens_per_minute_peak,
+        {{ ratio('rates.tokens_per_minute_peak * rates.active_minutes', 'ranked.total_tokens') }}
+            as tokens_peak_to_mean_ratio,
+        cast(ranked.active_days as bigint) as active_days,
+        {{ ratio('ranked.request_count', 'ranked.active_days') }} as daily_requests_mean,
+        cast(ranked.daily_requests_max as bigint) as daily_requests_max,
+        cast(ranked.daily_requests_min as bigint) as daily_requests_min,
+        {{ ratio('ranked.total_tokens', 'ranked.active_days') }} as daily_tokens_mean,
+        cast(ranked.daily_tokens_max as bigint) as daily_tokens_max,
+        cast(ranked.daily_tokens_min as bigint) as daily_tokens_min,
+        cast(ranked.previous_request_count as bigint) as previous_request_count,
+        cast(ranked.request_count - ranked.previous_request_count as bigint)
+            as request_count_change,
+        -- Wider than other percentages: after one request or token, any growth is possible.
+        cast(
+            100 * cast(ranked.request_count - ranked.previous_request_count as numeric(38, 6))
+            / nullif(ranked.previous_request_count, 0) as numeric(38, 6)
+        ) as request_count_change_pct,
+        cast(ranked.previous_total_tokens as bigint) as previous_total_tokens,
+        cast(ranked.total_tokens - ranked.previous_total_tokens as bigint) as total_tokens_change,
+        cast(
+            100 * cast(ranked.total_tokens - ranked.previous_total_tokens as numeric(38, 6))
+            / nullif(ranked.previous_total_tokens, 0) as numeric(38, 6)
+        ) as total_tokens_change_pct,
+        cast(ranked.tokens_rank as bigint) as tokens_rank,
+        {{ pct('ranked.total_tokens', 'ranked.all_tokens') }} as tokens_share_pct,
+        {{ pct('ranked.cumulative_tokens', 'ranked.all_tokens') }} as tokens_cumulative_share_pct
+    from ranked
+    inner join counterparts
+        on
+            ranked.entity_type = counterparts.entity_type
+            and ranked.entity_id = counterparts.entity_id
+            and ranked.grain = counterparts.grain
+            and ranked.period_start = counterparts.period_start
+    -- Rates of another as-of day do not match: they are missing, and a test says so.
+    left join {{ ref('int_token_usage_rates') }} as rates
+        on
+            ranked.entity_type = rates.entity_type
+            and ranked.entity_id = rates.entity_id
+            and ranked.grain = rates.grain
+            and ranked.period_start = rates.period_start
+            and ranked.observed_to_date = rates.observed_end
+
+)
+
+select * from final

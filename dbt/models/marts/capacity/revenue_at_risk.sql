@@ -1,0 +1,236 @@
+-- Grain: one row per model variant and serving region with samples, requests or revenue in the
+-- window.
+{#
+  Requests carry the region that receives them; they are counted where the newest configuration by
+  the as-of day has the model serve them. Revenue is metered in the serving region already.
+#}
+with as_of as (
+
+    select
+        *,
+        cast(as_of_date - interval '{{ var("capacity_window_days") - 1 }} day' as date)
+            as window_start
+    from {{ ref('int_as_of') }}
+
+),
+
+routes as (
+
+    select
+        regions.model_variant,
+        regions.source_region,
+        regions.inference_region,
+        row_number() over (
+            partition by regions.model_variant, regions.source_region
+            order by regions.snapshot_date desc nulls last
+        ) as version_rank
+    from {{ ref('stg_model_regions') }} as regions
+    inner join as_of
+        on regions.snapshot_date <= as_of.as_of_date
+
+),
+
+usage as (
+
+    select
+        fct_usage_daily.model_variant,
+        coalesce(nullif(routes.inference_region, 'Unknown'), fct_usage_daily.source_region)
+            as region,
+        fct_usage_daily.account_id,
+        fct_usage_daily.request_count,
+        fct_usage_daily.throttled_count
+    from {{ ref('fct_usage_daily') }} as fct_usage_daily
+    inner join as_of
+        on fct_usage_daily.usage_date >= as_of.window_start
+    left join routes
+        on
+            fct_usage_daily.model_variant = routes.model_variant
+            and fct_usage_daily.source_region = routes.source_region
+            and routes.version_rank = 1
+
+),
+
+usage_sums as (
+
+    select
+        model_variant,
+        region,
+        sum(request_count) as request_count,
+        sum(throttled_count) as throttled_count
+    from usage
+    group by model_variant, region
+
+),
+
+revenue as (
+
+    select
+        coalesce(fct_revenue_daily.model_variant, 'Unknown') as model_variant,
+        coalesce(fct_revenue_daily.region, 'Unknown') as region,
+        fct_revenue_daily.account_id,
+        fct_revenue_daily.net_revenue
+    from {{ ref('fct_revenue_daily') }} as fct_revenue_daily
+    inner join as_of
+        on fct_revenue_daily.revenue_date >= as_of.window_start
+
+),
+
+revenue_sums as (
+
+    select
+        model_variant,
+        region,
+        sum(net_revenue) as net_revenue
+    from revenue
+    group by model_variant, region
+
+),
+
+total_revenue as (
+
+    select sum(net_revenue) as net_revenue from revenue
+
+),
+
+-- An account without an identifier cannot be told from another, so it counts as one.
+account_pairs as (
+
+    select
+        model_variant,
+        region,
+        coalesce(account_id, 'Unknown') as account_id
+    from usage
+
+    union
+
+    select
+        model_variant,
+        region,
+        coalesce(account_id, 'Unknown') as account_id
+    from revenue
+
+),
+
+account_counts as (
+
+    select
+        model_variant,
+        region,
+        count(*) as account_count
+    from account_pairs
+    group by model_variant, region
+
+),
+
+-- Classifiers check requests beside the samplers that serve them and are scaled on their own.
+utilization as (
+
+    select
+        samples.model_variant,
+        samples.region,
+        percentile_cont(0.90) within group (order by samples.utilization_pct) as p90
+    from {{ ref('fct_utilization') }} as samples
+    inner join as_of
+        on samples.observed_date >= as_of.window_start
+    where samples.role <> 'classifier'
+    group by samples.model_variant, samples.region
+
+),
+
+members as (
+
+    select
+        model_variant,
+        region
+    from account_counts
+
+    union
+
+    select
+        model_variant,
+        region
+    from utilization
+
+),
+
+joined as (
+
+    select
+        members.model_variant,
+        members.region,
+        cast(utilization.p90 as numeric(18, 6)) as utilization_p90_pct,
+        coalesce(usage_sums.request_count, 0) as request_count,
+        coalesce(usage_sums.throttled_count, 0) as throttled_count,
+        {{ pct('usage_sums.throttled_count', 'usage_sums.request_count') }} as throttle_rate_pct,
+        coalesce(account_counts.account_count, 0) as account_count,
+        coalesce(revenue_sums.net_revenue, 0) as net_revenue,
+        {{ pct('coalesce(revenue_sums.net_revenue, 0)', 'total_revenue.net_revenue') }}
+            as net_revenue_share_pct
+    from members
+    cross join total_revenue
+    left join utilization
+        on
+            members.model_variant = utilization.model_variant
+            and members.region = utilization.region
+    left join usage_sums
+        on
+            members.model_variant = usage_sums.model_variant
+            and members.region = usage_sums.region
+    left join revenue_sums
+        on
+            members.model_variant = revenue_sums.model_variant
+            and members.region = revenue_sums.region
+    left join account_counts
+        on
+            members.model_variant = account_counts.model_variant
+            and members.region = account_counts.region
+
+),
+
+judged as (
+
+    select
+        *,
+        coalesce(utilization_p90_pct >= {{ var('utilization_review_pct') }}, false)
+            as is_saturated,
+        coalesce(throttle_rate_pct >= {{ var('throttle_review_pct') }}, false) as is_throttled
+    from joined
+
+),
+
+final as (
+
+    select
+        model_variant,
+        region,
+        is_saturated or is_throttled as is_at_risk,
+        is_saturated,
+        is_throttled,
+        utilization_p90_pct,
+        cast(request_count as bigint) as request_count,
+        cast(throttled_count as bigint) as throttled_count,
+        throttle_rate_pct,
+        cast(account_count as bigint) as account_count,
+        cast(net_revenue as numeric(18, 6)) as net_revenue,
+        net_revenue_share_pct,
+        cast(case when is_saturated or is_throttled then net_revenue else 0 end as numeric(18, 6))
+            as revenue_at_risk,
+        nullif(
+            concat_ws(
+                '; ',
+                case
+                    when is_saturated
+                        then 'p90 utilisation at or above {{ var("utilization_review_pct") }} %'
+                end,
+                case
+                    when is_throttled
+                        then 'throttle rate at or above {{ var("throttle_review_pct") }} %'
+                end
+            ),
+            ''
+        ) as reason
+    from judged
+
+)
+
+select * from final

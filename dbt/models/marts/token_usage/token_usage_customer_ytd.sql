@@ -1,0 +1,109 @@
+-- Grain: one row per account with at least one request in the fiscal year to date.
+with usage as (
+
+    select * from {{ ref('int_token_usage_period') }}
+    where
+        entity_type = 'account'
+        and grain = 'ytd'
+
+),
+
+accounts as (
+
+    select * from {{ ref('dim_account') }}
+
+),
+
+history as (
+
+    select * from {{ ref('int_account_history') }}
+
+),
+
+final as (
+
+    select
+        usage.entity_id as account_id,
+        usage.period_start as fiscal_year_start,
+        usage.observed_from_date,
+        usage.observed_to_date,
+        usage.observed_days,
+        usage.is_complete,
+        accounts.account_name,
+        accounts.segment,
+        accounts.plan_tier,
+        accounts.vertical,
+        accounts.home_region,
+        coalesce(history.segment, 'Unknown') as segment_as_of_period_end,
+        coalesce(history.plan_tier, 'Unknown') as plan_tier_as_of_period_end,
+        usage.request_count,
+        usage.error_count,
+        usage.throttled_count,
+        usage.unavailable_count,
+        usage.error_rate_pct,
+        usage.throttle_rate_pct,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+        usage.total_tokens,
+        usage.counterpart_count as model_count,
+        usage.active_minutes,
+        usage.possible_minutes,
+        usage.active_minutes_pct,
+        usage.requests_per_minute_mean,
+        usage.requests_per_calendar_minute_mean,
+        usage.requests_per_minute_p90,
+        usage.requests_per_minute_p95,
+        usage.requests_per_minute_p97,
+        usage.requests_per_minute_peak,
+        usage.requests_peak_to_mean_ratio,
+        usage.tokens_per_minute_mean,
+        usage.tokens_per_calendar_minute_mean,
+        usage.tokens_per_minute_p90,
+        usage.tokens_per_minute_p95,
+        usage.tokens_per_minute_p97,
+        usage.tokens_per_minute_peak,
+        usage.tokens_peak_to_mean_ratio,
+        usage.active_days,
+        usage.daily_requests_mean,
+        usage.daily_requests_max,
+        usage.daily_requests_min,
+        usage.daily_tokens_mean,
+        usage.daily_tokens_max,
+        usage.daily_tokens_min,
+        usage.previous_request_count,
+        usage.request_count_change,
+        usage.request_count_change_pct,
+        usage.previous_total_tokens,
+        usage.total_tokens_change,
+        usage.total_tokens_change_pct,
+        usage.tokens_share_pct,
+        usage.tokens_cumulative_share_pct,
+        usage.tokens_rank,
+        rank() over (
+            partition by usage.period_start, accounts.segment
+            order by usage.total_tokens desc nulls last
+        ) as tokens_rank_in_segment,
+        rank() over (
+            partition by usage.period_start, accounts.vertical
+            order by usage.total_tokens desc nulls last
+        ) as tokens_rank_in_vertical,
+        rank() over (
+            partition by usage.period_start, accounts.home_region
+            order by usage.total_tokens desc nulls last
+        ) as tokens_rank_in_home_region
+    from usage
+    inner join accounts
+        on usage.entity_id = accounts.account_id
+    left join history
+        on
+            usage.entity_id = history.account_id
+            and cast(usage.observed_to_date + interval '1 day' as timestamp)
+            > history.valid_from_at
+            and cast(usage.observed_to_date + interval '1 day' as timestamp)
+            <= history.valid_to_at
+
+)
+
+select * from final

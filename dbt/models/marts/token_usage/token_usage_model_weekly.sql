@@ -1,0 +1,86 @@
+-- Grain: one row per model variant and ISO week with at least one request.
+with usage as (
+
+    select * from {{ ref('int_token_usage_period') }}
+    where
+        entity_type = 'model'
+        and grain = 'week'
+
+),
+
+models as (
+
+    select * from {{ ref('dim_model') }}
+
+),
+
+final as (
+
+    select
+        usage.entity_id as model_variant,
+        usage.period_start as week_start,
+        usage.observed_from_date,
+        usage.observed_to_date,
+        usage.observed_days,
+        usage.is_complete,
+        models.display_name,
+        models.publisher,
+        models.product_sku,
+        models.task,
+        models.is_open_source,
+        usage.request_count,
+        usage.error_count,
+        usage.throttled_count,
+        usage.unavailable_count,
+        usage.error_rate_pct,
+        usage.throttle_rate_pct,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+        usage.total_tokens,
+        usage.counterpart_count as account_count,
+        usage.active_minutes,
+        usage.possible_minutes,
+        usage.active_minutes_pct,
+        usage.requests_per_minute_mean,
+        usage.requests_per_calendar_minute_mean,
+        usage.requests_per_minute_p90,
+        usage.requests_per_minute_p95,
+        usage.requests_per_minute_p97,
+        usage.requests_per_minute_peak,
+        usage.requests_peak_to_mean_ratio,
+        usage.tokens_per_minute_mean,
+        usage.tokens_per_calendar_minute_mean,
+        usage.tokens_per_minute_p90,
+        usage.tokens_per_minute_p95,
+        usage.tokens_per_minute_p97,
+        usage.tokens_per_minute_peak,
+        usage.tokens_peak_to_mean_ratio,
+        usage.active_days,
+        usage.daily_requests_mean,
+        usage.daily_requests_max,
+        usage.daily_requests_min,
+        usage.daily_tokens_mean,
+        usage.daily_tokens_max,
+        usage.daily_tokens_min,
+        usage.previous_request_count,
+        usage.request_count_change,
+        usage.request_count_change_pct,
+        usage.previous_total_tokens,
+        usage.total_tokens_change,
+        usage.total_tokens_change_pct,
+        usage.tokens_share_pct,
+        usage.tokens_cumulative_share_pct,
+        usage.tokens_rank,
+        rank() over (
+            partition by usage.period_start, models.product_sku
+            order by usage.total_tokens desc nulls last
+        ) as tokens_rank_in_product
+    from usage
+    inner join models
+        on usage.entity_id = models.model_variant
+
+)
+
+select * from final

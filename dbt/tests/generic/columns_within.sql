@@ -1,0 +1,20 @@
+{#-
+  Rows in which any of the columns lies outside its bounds; a null passes. One scan for all columns.
+
+  ranges: for each column [lowest, highest], both allowed values; null leaves a side open.
+-#}
+{% test columns_within(model, ranges) %}
+{%- set within = [] %}
+{%- for column, bounds in ranges.items() %}
+    {%- if bounds | length != 2 or bounds == [none, none] %}
+        {{ exceptions.raise_compiler_error(
+            "columns_within: " ~ column ~ " needs [lowest, highest], one of them not null"
+        ) }}
+    {%- endif %}
+    {%- if bounds[0] is not none %}{% do within.append(column ~ ' >= ' ~ bounds[0]) %}{% endif %}
+    {%- if bounds[1] is not none %}{% do within.append(column ~ ' <= ' ~ bounds[1]) %}{% endif %}
+{%- endfor %}
+    select {{ ranges.keys() | join(', ') }}
+    from {{ model }}
+    where not ({{ within | join(' and ') }})
+{% endtest %}

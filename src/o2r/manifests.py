@@ -1,0 +1,124 @@
+"""dbt's manifest of production: saved after a complete build, read again by `o2r ci`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from o2r.errors import UserError
+
+FILE = "manifest.json"
+BUILT = ("model", "seed", "snapshot")
+"""Resource types that are relations in the warehouse."""
+
+Manifest = dict[str, Any]
+
+
+def provenance(dbt_dir: Path) -> dict[str, str]:
+    """What a manifest does not say of its project: the commit and the text of dbt_project.yml.
+
+    The commit ends in -dirty when files differ from it, and is empty outside of git.
+    """
+    return {
+        "O2R_COMMIT": _commit(dbt_dir),
+        "O2R_PROJECT": (dbt_dir / "dbt_project.yml").read_text(encoding="utf-8"),
+    }
+
+
+def save_manifest(target_dir: Path, folder: Path, origin: dict[str, str]) -> None:
+    """Copy the manifest of a successful build into `folder`, as a whole or not at all.
+
+    origin: `provenance` before the build; it is added to the manifest as `metadata.env`.
+
+    Raises UserError when the build left out a model, as the manifest would then promise relations
+    that production does not have, or when the folder cannot be written.
+    """
+    manifest = _load(target_dir / FILE)
+    results = _load(target_dir / "run_results.json")
+    built = {result["unique_id"] for result in results["results"]}
+    left_out = sorted(set(relations(manifest)) - built)
+    if left_out or results["args"].get("empty") or results["args"].get("sample"):
+        raise UserError(
+            f"manifest not saved: the build was partial ({len(left_out)} models or seeds left out)"
+        )
+    manifest["metadata"]["env"] = origin
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(prefix=".manifest-", dir=folder)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(manifest, file)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(aside).chmod(0o644)
+            Path(aside).replace(folder / FILE)
+        finally:
+            Path(aside).unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder} ({error.strerror})") from None
+
+
+def read_production(folder: Path, dbt_dir: Path, database: str) -> Manifest:
+    """Return the saved manifest of production that this project is to be compared with.
+
+    Raises UserError when it is missing, broken, or of another target, project, dbt or database.
+    """
+    path = folder / FILE
+    found = _load(path)
+    if not all(isinstance(found.get(part), dict) for part in ("nodes", "macros", "sources")):
+        raise UserError(f"{path} is not a manifest of dbt")
+    metadata, ours = found["metadata"], version("dbt-core")
+    if str(metadata.get("dbt_version")).split(".")[:2] != ours.split(".")[:2]:
+        raise UserError(
+            f"{path} was written by dbt {metadata.get('dbt_version')}, this is {ours}: build "
+            "production with this one first, or leave out --state to build everything"
+        )
+    project = yaml.safe_load((dbt_dir / "dbt_project.yml").read_text(encoding="utf-8"))["name"]
+    if metadata.get("project_name") != project:
+        raise UserError(f"{path} is of dbt project '{metadata.get('project_name')}', not {project}")
+    if not (metadata.get("env") or {}).get("O2R_PROJECT"):
+        raise UserError(f"{path} was not saved by `o2r build --save-manifest`")
+    databases = {node["database"] for node in relations(found).values()}
+    if databases != {database}:
+        raise UserError(
+            f"{path} is of database {', '.join(sorted(databases)) or 'none'}, not {database}"
+        )
+    return found
+
+
+def relations(manifest: Manifest) -> dict[str, Any]:
+    """Models, seeds and snapshots by unique id; ephemeral models are no relations."""
+    return {
+        key: node
+        for key, node in manifest["nodes"].items()
+        if node["resource_type"] in BUILT and node["config"]["materialized"] != "ephemeral"
+    }
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """Read a JSON file of dbt's."""
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"cannot read {path} ({error.strerror})") from None
+    except ValueError:
+        raise UserError(f"{path} is not JSON, or only a part of it") from None
+    if not (isinstance(found, dict) and isinstance(found.get("metadata"), dict)):
+        raise UserError(f"{path} was not written by dbt")
+    return found
+
+
+def _commit(folder: Path) -> str:
+    command = ["git", "-c", "safe.directory=*", "-C", str(folder)]
+    command += ["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except FileNotFoundError:
+        return ""

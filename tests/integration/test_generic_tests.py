@@ -1,0 +1,101 @@
+"""The generic tests of dbt/tests/generic pass on good rows and count the bad ones."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from o2r.settings import Settings
+from o2r.warehouse import environment
+
+DBT_DIR = Path(__file__).parents[2] / "dbt"
+
+ROWS = """
+select 1 as a, 10 as b, 'x' as c
+union all select 5, null, 'y'
+union all select 9, -1, null
+"""
+
+WITHIN = {
+    "both_sides": ({"a": [1, 9]}, "pass"),
+    "one_side": ({"a": [1, None], "b": [None, 10]}, "pass"),
+    "null_passes": ({"b": [-1, 10]}, "pass"),
+    "fraction": ({"a": [0.5, 9.5]}, "pass"),
+    "below": ({"a": [2, None]}, 1),
+    "above": ({"a": [1, 4]}, 2),
+    "second_column": ({"a": [1, 9], "b": [0, None]}, 1),
+    "null_beside_a_breach": ({"b": [0, 10], "a": [6, 9]}, 3),
+}
+NOT_NULL = {
+    "none": (["a"], "pass"),
+    "one": (["a", "b"], 1),
+    "first": (["b", "a"], 1),
+    "several": (["a", "b", "c"], 2),
+}
+
+
+def dbt(command: str, settings: Settings, folder: Path, tests: list[dict]) -> str:
+    """Run dbt in a project of one model with these tests; return what it printed."""
+    shutil.copytree(DBT_DIR / "tests" / "generic", folder / "tests" / "generic")
+    shutil.copy(DBT_DIR / "profiles.yml", folder)
+    (folder / "models").mkdir()
+    (folder / "models" / "rows.sql").write_text(ROWS)
+    described = {"version": 2, "models": [{"name": "rows", "data_tests": tests}]}
+    (folder / "models" / "_models.yml").write_text(yaml.safe_dump(described, sort_keys=False))
+    (folder / "dbt_project.yml").write_text("{name: bad, version: '1.0', profile: o2r}")
+    done = subprocess.run(
+        [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", command],
+        env=os.environ | environment(settings) | {"DBT_TARGET": "ci"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def results(
+    module_warehouse: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str | int]:
+    """Status of each test: pass, or the number of failures."""
+    folder = tmp_path_factory.mktemp("generic")
+    tests = [
+        {"columns_within": {"name": f"within_{name}", "arguments": {"ranges": ranges}}}
+        for name, (ranges, _) in WITHIN.items()
+    ] + [
+        {"columns_not_null": {"name": f"not_null_{name}", "arguments": {"columns": columns}}}
+        for name, (columns, _) in NOT_NULL.items()
+    ]
+    printed = dbt("build", module_warehouse, folder, tests)
+    ran = json.loads((folder / "target" / "run_results.json").read_text())["results"]
+    assert len(ran) == 1 + len(tests), printed
+    return {
+        result["unique_id"].split(".")[2]: result["failures"]
+        if result["status"] == "fail"
+        else result["status"]
+        for result in ran
+    }
+
+
+@pytest.mark.parametrize("name", WITHIN)
+def test_columns_within(results: dict[str, str | int], name: str) -> None:
+    assert results[f"within_{name}"] == WITHIN[name][1]
+
+
+@pytest.mark.parametrize("name", NOT_NULL)
+def test_columns_not_null(results: dict[str, str | int], name: str) -> None:
+    assert results[f"not_null_{name}"] == NOT_NULL[name][1]
+
+
+@pytest.mark.parametrize("bounds", [[None, None], [1]])
+def test_bounds_that_cannot_fail_are_an_error(
+    module_warehouse: Settings, tmp_path: Path, bounds: list[int | None]
+) -> None:
+    tests = [{"columns_within": {"arguments": {"ranges": {"a": bounds}}}}]
+    printed = dbt("parse", module_warehouse, tmp_path, tests)
+    assert "a needs [lowest, highest], one of them not null" in printed

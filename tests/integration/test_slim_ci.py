@@ -1,0 +1,424 @@
+"""`o2r ci` builds what a change touches, in schemas of its own, and never writes production."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from o2r import slim_ci
+from o2r.bronze.datasets import load_dataset
+from o2r.cli import app
+from o2r.errors import UserError
+from o2r.manifests import save_manifest
+from o2r.settings import Settings
+from o2r.state import everything_because
+from o2r.transform import build, work_dir
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = "dbt/models/marts/customer/cs_score_account.sql"
+BUILDABLE = ("model", "seed", "snapshot", "test", "unit_test")
+WHOLE_PROJECT_TESTS = {
+    f"test.o2r.{path.stem}"
+    for path in (ROOT / "dbt" / "tests" / "singular").glob("*.sql")
+    if "mart_models(" in path.read_text()
+}
+
+
+class Production:
+    """A database with production built, its saved manifest, and a copy of the project to change."""
+
+    def __init__(self, settings: Settings, state: Path, query: Callable[..., list[tuple]]) -> None:
+        self.settings, self.state, self._query = settings, state, query
+        self.said: list[str] = []
+
+    @property
+    def manifest(self) -> dict:
+        return json.loads((self.state / "manifest.json").read_text())
+
+    def sql(self, statement: str) -> list[tuple]:
+        return self._query(self.settings, statement)
+
+    def change(self, path: str, edit: Callable[[str], str]) -> None:
+        file = self.settings.project / path
+        before = file.read_text() if file.exists() else ""
+        file.write_text(edit(before))
+        assert file.read_text() != before
+
+    def restore(self) -> None:
+        for folder in ("models", "macros", "seeds", "tests", "dbt_project.yml"):
+            copy(ROOT / "dbt" / folder, self.settings.dbt_dir / folder)
+
+    def ci(self, **choices: object) -> None:
+        self.said.clear()
+        slim_ci.run(self.settings, self.said.append, **{"state": self.state, **choices})
+
+    def results(self, name: str) -> dict[str, str]:
+        """Status by node of the last build of a CI run."""
+        path = work_dir(self.settings, f"dbt_ci_{name}") / "target" / "run_results.json"
+        return {r["unique_id"]: r["status"] for r in json.loads(path.read_text())["results"]}
+
+    def schemas(self) -> list[str]:
+        return [
+            name
+            for (name,) in self.sql(
+                "select nspname from pg_namespace where nspname like 'dbt%' order by 1"
+            )
+        ]
+
+    def fingerprint(self) -> list[tuple]:
+        """What every table and view of production is stored as, and the newest row in it."""
+        tables = self.sql(
+            "select nspname, relname, relkind, relfilenode, c.xmin::text "
+            "from pg_class c join pg_namespace n on n.oid = relnamespace "
+            "where nspname !~ '^(dbt|pg_|information)' and relkind in ('r', 'v') order by 1, 2"
+        )
+        assert {"mart_gold", "seeds", "staging_silver", "raw_bronze"} <= {t[0] for t in tables}
+        return [
+            (*table, *self.sql(f"select count(*), max(xmin::text::bigint) from {table[0]}.{name}"))
+            for table in tables
+            if table[2] == "r"
+            for name in [table[1]]
+        ] + tables
+
+    def below(self, *roots: str) -> set[str]:
+        """The roots and everything that depends on them, of what can be built."""
+        children = self.manifest["child_map"]
+        found, waiting = set(), list(roots)
+        while waiting:
+            node = waiting.pop()
+            if node not in found:
+                found.add(node)
+                waiting += children[node]
+        return {node for node in found if node.split(".")[0] in BUILDABLE}
+
+
+def copy(source: Path, to: Path) -> None:
+    if source.is_file():
+        shutil.copy(source, to)
+        return
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(source, to, ignore=shutil.ignore_patterns("target", "logs"))
+
+
+@pytest.fixture(scope="module")
+def built(module_warehouse, query, tmp_path_factory) -> Production:
+    load_dataset("chapter12", module_warehouse)
+    folder = tmp_path_factory.mktemp("slim-ci")
+    build(
+        module_warehouse,
+        arguments=["--exclude-resource-type", "test", "unit_test"],
+        quiet=True,
+        manifest_dir=folder / "state",
+    )
+    copy(ROOT / "dbt", folder / "project" / "dbt")
+    (folder / "project" / "database_scripts").mkdir()
+    project = module_warehouse.model_copy(update={"project": folder / "project"})
+    return Production(project, folder / "state", query)
+
+
+@pytest.fixture
+def production(built: Production) -> Iterator[Production]:
+    """Production, which must be found at the end as it was, without anything beside it."""
+    before = built.fingerprint(), built.sql("select * from ops.builds")
+    yield built
+    built.restore()
+    assert (built.fingerprint(), built.sql("select * from ops.builds")) == before
+    assert built.schemas() == []
+
+
+@pytest.fixture
+def only_select(monkeypatch) -> list[list[str]]:
+    """Let `o2r ci` select, but not build; give the arguments of the builds left out."""
+    left_out, dbt = [], slim_ci.dbt
+
+    def stub(settings: Settings, arguments: list[str], *rest: object, **options: object) -> int:
+        if "build" in arguments:
+            left_out.append(arguments)
+            return 0
+        return dbt(settings, arguments, *rest, **options)
+
+    monkeypatch.setattr(slim_ci, "dbt", stub)
+    return left_out
+
+
+def selected(said: list[str]) -> set[str]:
+    return {line.strip() for line in said if line.startswith("  ")}
+
+
+def test_one_changed_model_is_built_with_all_that_depends_on_it(production):
+    production.change(MODEL, lambda text: text.rstrip() + "\nwhere true\n")
+    production.ci(name="one", keep=True)
+    expected = production.below("model.o2r.cs_score_account")
+    assert {node for node in expected if node.startswith("model.")} == {
+        "model.o2r.cs_score_account",
+        "model.o2r.o2r_account_week",
+        "model.o2r.o2r_signal_chain",
+    }
+    expected |= WHOLE_PROJECT_TESTS
+    results = production.results("one")
+    assert set(results) - {n for n in results if n.startswith("operation.")} == expected
+    assert set(results.values()) == {"success", "pass"}
+    assert selected(production.said) == expected
+    in_ci = [
+        name for (name,) in production.sql(
+            "select table_name from information_schema.tables "
+            "where table_schema = 'dbt_ci_one_mart_gold' order by 1"
+        )
+    ]  # fmt: skip
+    assert in_ci == ["cs_score_account", "o2r_account_week", "o2r_signal_chain"]
+    same = "select * from {}.cs_score_account order by 1, 2, 3"
+    assert production.sql(same.format("dbt_ci_one_mart_gold")) == production.sql(
+        same.format("mart_gold")
+    )
+
+    made = production.schemas()
+    assert slim_ci.clean(production.settings, older_than_days=1) == []
+    assert slim_ci.clean(production.settings, name="on") == []
+    assert slim_ci.clean(production.settings, older_than_days=0) == made
+
+
+def test_a_failing_model_fails_the_run_and_leaves_nothing(production, capfd):
+    production.change(MODEL, lambda text: text.rstrip() + "\nwhere 1 / 0 = 1\n")
+    with pytest.raises(UserError, match="the CI build failed"):
+        production.ci(name="one")
+    assert "division by zero" in capfd.readouterr().out
+    assert "error" in production.results("one").values()
+    assert production.said[-1] == (
+        "dropped: dbt_ci_one_intermediate_silver, dbt_ci_one_mart_gold, dbt_ci_one_seeds, "
+        "dbt_ci_one_staging_silver"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_nothing(production, environ, number):
+    production.change(
+        MODEL, lambda text: text.rstrip() + "\nwhere (select pg_sleep(300)) is not null\n"
+    )
+    process = command(production, environ, "--schema", "one")
+    sleeping = (
+        "select pid from pg_stat_activity where state = 'active' and query like '%pg_sleep(300)%'"
+        " and pid <> pg_backend_pid()"
+    )
+    try:
+        wait_until(lambda: production.sql(sleeping))
+        assert production.schemas() != []
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode != 0
+    assert "dropped: dbt_ci_one_intermediate_silver" in output
+    wait_until(lambda: not production.sql(sleeping))
+
+
+def test_two_runs_at_once_do_not_meet(production, environ):
+    production.change("dbt/seeds/driver_map.csv", lambda text: text.replace(",GTM,", ",GTM2,", 1))
+    runs = [
+        command(production, environ, GITHUB_REF="refs/pull/7/merge"),
+        command(production, environ, "--schema", "pr7_again"),
+    ]
+    outputs = [run.communicate(timeout=900)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], outputs
+    expected = production.below("seed.o2r.driver_map") | WHOLE_PROJECT_TESTS
+    for name, output in zip(("pr7", "pr7_again"), outputs, strict=True):
+        assert selected(output.splitlines()) >= expected
+        assert set(production.results(name)) >= expected
+        assert f"dropped: dbt_ci_{name}_intermediate_silver, dbt_ci_{name}_mart_gold" in output
+
+
+def test_what_changes_no_result_is_not_built(production, only_select):
+    production.ci(name="one")
+    assert production.said == ["nothing to build: no change"]
+    production.change(MODEL, lambda text: text + "\n\n")
+    production.change(
+        "dbt/models/marts/exposures.yml",
+        lambda _: (
+            "exposures: [{name: report, type: dashboard, owner: {email: a@b.example}, "
+            "depends_on: [ref('metric_values')]}]"
+        ),
+    )
+    production.ci(name="one")
+    assert production.said == ["nothing to build: only exposure.o2r.report changed"]
+    assert only_select == []
+
+
+def test_changes_outside_of_models_select_what_they_touch(production, only_select):
+    changes = {
+        "dbt/macros/engine.sql": (
+            lambda text: re.sub(r"(macro default__iso_week\(day\) -%\})", r"\1/* */", text),
+            "model.o2r.dim_date",
+        ),
+        "dbt/models/staging/capacity/_sources.yml": (
+            lambda text: text.replace("count: 12", "count: 13", 1),
+            "source.o2r.capacity.resource_accelerator_inventory",
+        ),
+        "dbt/seeds/driver_map.csv": (
+            lambda text: text.replace(",GTM,", ",GTM2,", 1),
+            "seed.o2r.driver_map",
+        ),
+        "dbt/tests/fixtures/revenue_summary__145_active_accounts.csv": (
+            lambda text: text.replace("1", "2"),
+            "unit_test.o2r.revenue_summary.test_revenue_summary__arpa_of_the_worked_example",
+        ),
+        "dbt/tests/singular/assert_new.sql": (
+            lambda _: "select * from {{ ref('dim_product') }} where 1 = 2",
+            "test.o2r.assert_new",
+        ),
+    }
+    expected = {"test.o2r.assert_new", *WHOLE_PROJECT_TESTS}
+    for path, (edit, roots) in changes.items():
+        production.change(path, edit)
+        if "assert_new" not in roots:
+            touched = production.below(*roots.split())
+            assert touched - expected
+            expected |= touched
+    production.ci(name="one")
+    assert selected(production.said) == expected
+    assert [arguments[-2:] for arguments in only_select] == [["--defer", "--favor-state"]]
+
+
+def test_a_macro_that_dbt_calls_by_itself_touches_everything(production):
+    old = production.manifest
+    assert everything_because(old, old) == []
+    new = production.manifest
+    new["macros"]["macro.o2r.grant_schema_usage"]["macro_sql"] += "{# other #}"
+    new["nodes"]["operation.o2r.o2r-on-run-end-0"]["raw_code"] += ";"
+    project = new["metadata"]["env"]["O2R_PROJECT"].replace("_months: 24", "_months: 25")
+    new["metadata"]["env"]["O2R_PROJECT"] = project + "quoting: {schema: true}\n"
+    assert everything_because(old, new) == [
+        "macro grant_schema_usage",
+        "hooks of dbt_project.yml",
+        "quoting of dbt_project.yml",
+        "vars of dbt_project.yml",
+    ]
+    del new["macros"]["macro.o2r.generate_schema_name"]
+    assert "macro generate_schema_name" in everything_because(old, new)
+
+
+def test_a_run_that_would_write_elsewhere_is_refused(production, only_select):
+    production.change(
+        "dbt/macros/generate_schema_name.sql",
+        lambda text: text.replace("target.name == 'prod'", "true"),
+    )
+    with pytest.raises(UserError, match=r"writes to .*mart_gold.*, which is not dbt_ci_one_"):
+        production.ci(name="one")
+    assert only_select == []
+
+
+def test_a_schema_of_somebody_else_is_left_alone(production, only_select):
+    production.sql("create schema dbt_ci_one_mart_gold")
+    try:
+        with pytest.raises(UserError, match="dbt_ci_one_mart_gold exists and is not of `o2r ci`"):
+            production.ci(name="one", state=None)
+        assert production.schemas() == ["dbt_ci_one_mart_gold"]
+    finally:
+        production.sql("drop schema dbt_ci_one_mart_gold")
+    assert only_select == []
+
+
+def test_a_relation_that_production_lacks_is_named(production, only_select):
+    production.change(MODEL, lambda text: text.rstrip() + "\nwhere true\n")
+    rename = "alter table {}.fct_tickets{} rename to fct_tickets{}"
+    production.sql(rename.format("mart_gold", "", "_gone"))
+    try:
+        with pytest.raises(UserError, match=r"production lacks 1 .* mart_gold\.fct_tickets: build"):
+            production.ci(name="one")
+    finally:
+        production.sql(rename.format("mart_gold", "_gone", ""))
+    assert only_select == []
+
+
+def test_a_first_run_without_a_manifest_builds_everything(production):
+    for folder in ("models/intermediate", "models/marts", "tests/singular"):
+        shutil.rmtree(production.settings.dbt_dir / folder)
+    production.ci(name="first", state=None)
+    assert production.said[0] == "no --state, so this is a first run: everything is built"
+    path = work_dir(production.settings, "dbt_ci_first") / "target" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    everything = {k for k in manifest["nodes"] | manifest["unit_tests"] if "operation" not in k}
+    assert len(everything) > 100
+    assert everything <= set(production.results("first"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"cannot read .*manifest\.json \(No such file or directory\)"),
+        (lambda text: "", "is not JSON, or only a part of it"),
+        (lambda text: text[:-1000], "is not JSON, or only a part of it"),
+        (lambda text: "[]", "was not written by dbt"),
+        (lambda text: '{"metadata": {}}', "is not a manifest of dbt"),
+        (lambda text: edit(text, dbt_version="1.2.0"), r"was written by dbt 1\.2\.0, this is 1\."),
+        (lambda text: edit(text, project_name="shop"), "is of dbt project 'shop', not o2r"),
+        (lambda text: edit(text, env={}), "was not saved by `o2r build --save-manifest`"),
+        (lambda text: text.replace('"database": "', '"database": "x'), "is of database x"),
+    ],
+    ids=["missing", "empty", "cut", "list", "other", "dbt", "project", "unsaved", "database"],
+)
+def test_a_manifest_that_cannot_be_used_fails_the_run(
+    production, environ, tmp_path, content, message
+):
+    if content:
+        text = (production.state / "manifest.json").read_text()
+        (tmp_path / "manifest.json").write_text(content(text))
+    runner = CliRunner(env=environ(production.settings))
+    done = runner.invoke(app, ["ci", "--state", str(tmp_path), "--schema", "one"])
+    assert done.exit_code == 1
+    assert re.fullmatch(rf"error: .*{message}.*\n", done.output)
+
+
+def edit(text: str, **metadata: object) -> str:
+    manifest = json.loads(text)
+    manifest["metadata"] |= metadata
+    return json.dumps(manifest)
+
+
+def test_only_a_complete_build_of_production_leaves_a_manifest(production, tmp_path):
+    with pytest.raises(UserError, match="only target prod has a manifest to save, not dev"):
+        build(production.settings, "dev", manifest_dir=tmp_path)
+    target = tmp_path / "target"
+    copy(work_dir(production.settings, "prod") / "target", target)
+    (tmp_path / "manifest.json").write_text("the one before")
+    results = json.loads((target / "run_results.json").read_text())
+    results["results"] = [
+        result for result in results["results"] if "cs_score_account" not in result["unique_id"]
+    ]
+    (target / "run_results.json").write_text(json.dumps(results))
+    with pytest.raises(UserError, match=r"manifest not saved: the build was partial \(1 "):
+        save_manifest(target, tmp_path, {})
+    assert (tmp_path / "manifest.json").read_text() == "the one before"
+    assert [path.name for path in production.state.iterdir()] == ["manifest.json"]
+    assert production.manifest["metadata"]["env"].keys() == {"O2R_COMMIT", "O2R_PROJECT"}
+
+
+def command(production: Production, environ: Callable, *arguments: str, **variables: str):
+    """Start `o2r ci` as a process of its own."""
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-c", "from o2r.cli import app; app()", "ci"),
+            *("--state", str(production.state), *arguments),
+        ],
+        env={
+            **environ(production.settings),
+            "O2R_PROJECT": str(production.settings.project),
+            **variables,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 600
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.2)

@@ -1,0 +1,35 @@
+"""The rules of `python -m o2r.lint` hold for the project that the tests of numbers build."""
+
+from pathlib import Path
+
+import pytest
+
+from o2r.lint.coverage import measure
+from o2r.lint.manifest import LAYERS, Project, layer
+from o2r.lint.rules import check
+from o2r.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def project(small: Settings) -> Project:
+    return Project.read(small.home / "dbt" / f"{small.database}_prod" / "target")
+
+
+def test_the_project_breaks_no_rule(project: Project) -> None:
+    assert [str(finding) for finding in check(project)] == []
+
+
+def test_columns_of_marts_are_described_and_tested(project: Project) -> None:
+    coverage = measure(project)
+    assert coverage.is_enough, "\n".join(map(str, coverage.gaps))
+
+
+def test_nothing_is_left_out(project: Project) -> None:
+    """The rules see every model file, of every layer, and every singular test."""
+    files = {path.relative_to(ROOT / "dbt").as_posix() for path in ROOT.glob("dbt/models/**/*.sql")}
+    assert {model["original_file_path"] for model in project.models.values()} == files
+    assert {layer(model) for model in project.models.values()} == set(LAYERS)
+    singular = {test["name"] for test in project.tests.values() if not test.get("test_metadata")}
+    assert singular == {path.stem for path in ROOT.glob("dbt/tests/singular/*.sql")}
