@@ -16,10 +16,10 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo book test lint format bench up down install clean core python uv
+.PHONY: help demo book test test-scale lint format bench up down install clean core python uv
 
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: core ## From nothing to a filled warehouse: simulated company, all metrics
 	@$(RUN) o2r demo
@@ -34,6 +34,9 @@ book: up ## The book's chapter 12 dataset, in a database of its own
 
 test: install ## Run every test (PYTEST_ARGS="-k name" for some)
 	@$(RUN) pytest $(PYTEST_ARGS)
+
+test-scale: install up ## Replay 45 days of faulty deliveries; incremental must equal full (docs/replay.md)
+	@$(RUN) o2r replay --days 45 --faults all
 
 lint: install ## Run every check of .pre-commit-config.yaml on every file
 	@PATH="$$PWD/.o2r/tools/bin:$$PATH" $(RUN) pre-commit run --all-files

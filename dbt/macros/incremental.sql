@@ -280,7 +280,8 @@
             union all
             select
                 'arrivals of ' || to_char(timezone('UTC', loaded_at), 'YYYY-MM-DD HH24')
-                    || ', ' || count(*),
+                    || ', ' || count(*)
+                    || ' to ' || to_char(timezone('UTC', max(loaded_at)), 'MI:SS.US'),
                 {{ day_of }}
             from {{ table }}
             where batch_id is null and loaded_at >= {{ watched_from }}
@@ -359,5 +360,5 @@
 {#- Post-hook of int_requests: its few moved requests are looked up in every run. -#}
 {% macro index_moved_requests() -%}
     create index if not exists int_requests_moved
-    on {{ this }} (feed, request_id) where is_moved
+    on {{ this }} (feed, request_id) where first_date <> last_date
 {%- endmacro %}

@@ -15,7 +15,8 @@ source as (
 
 cleaned as (
     select
-        trim(request_id) as request_id,
+        -- Compared as delivered, as by the loader and by what notes the days of other versions.
+        request_id,
         {{ text_or_unknown('account_id') }} as account_id,
         {{ text_or_unknown('api_name') }} as api_name,
         {{ text_or_unknown('model_variant') }} as model_variant,

@@ -329,6 +329,47 @@ def headline() -> None:
     )
 
 
+@app.command()
+def replay(
+    days: Annotated[int, typer.Option(help="Evenings to replay.")] = 45,
+    faults: Annotated[
+        str, typer.Option(help="Comma-separated: late,duplicate,..., all or none.")
+    ] = "all",
+    seed: Annotated[int, typer.Option(help="Seed; the same gives the same deliveries.")] = 7,
+    accounts: Annotated[int, typer.Option(help="Accounts of the simulated company.")] = 25,
+    events_per_day: Annotated[int, typer.Option(help="Requests per day, roughly.")] = 100,
+    check_every: Annotated[
+        int, typer.Option(help="Compare after so many evenings, and after the last.")
+    ] = 15,
+    end_date: Annotated[
+        str | None, typer.Option(help="Last evening, YYYY-MM-DD; default yesterday (UTC).")
+    ] = None,
+    marts: Annotated[bool, typer.Option(help="Compare marts too, not only what they read.")] = True,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the scratch database.")] = False,
+) -> None:
+    """Build day after day under faults, and compare with a full refresh; exit code 1 if unequal."""
+    from o2r.replay import replay as run_replay
+    from o2r.replay import summary
+    from o2r.replay.run import read_choices
+    from o2r.settings import load_settings
+
+    choices = read_choices(
+        days=days,
+        faults=faults,
+        seed=seed,
+        accounts=accounts,
+        events=events_per_day,
+        check_every=check_every,
+        end=end_date,
+        marts=marts,
+        keep=keep,
+    )
+    report = run_replay(load_settings(), choices, typer.echo)
+    typer.echo("\n".join(summary(report)))
+    if report.problems:
+        raise typer.Exit(1)
+
+
 def _own_command() -> str:
     """How to call this command from the folder one is in, activated environment or not."""
     command = Path(sys.executable).with_name("o2r")

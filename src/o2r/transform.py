@@ -79,7 +79,7 @@ def mf(settings: Settings, arguments: Sequence[str], target: str = "prod") -> in
         return code
     work = work_dir(settings, target)
     shutil.copy(settings.dbt_dir / "dbt_project.yml", work)
-    variables = _variables(settings, target) | {"DBT_PROJECT_DIR": str(work)}
+    variables = os.environ | prepare(settings, (), target) | {"DBT_PROJECT_DIR": str(work)}
     return subprocess.run(
         [sys.executable, "-c", MF, *arguments], env=variables, check=False
     ).returncode
@@ -153,23 +153,26 @@ def _run(
     output: IO[str] | None = None,
 ) -> int:
     """Run dbt as a process of its own; see `dbt`."""
-    variables = _variables(settings, target, prefix)
+    install_packages(settings.dbt_dir)
+    variables = os.environ | prepare(settings, arguments, target, prefix)
     command = [
         sys.executable,
         "-c",
         "from dbt.cli.main import cli; cli(prog_name='dbt')",
         *arguments,
     ]
-    if WRITING & set(arguments) and not prefix:
-        _query(settings, "update ops.builds set is_current = false where target = %s", target)
     return subprocess.run(
         command, cwd=settings.dbt_dir, env=variables, stdout=output, check=False
     ).returncode
 
 
-def _variables(settings: Settings, target: str, prefix: str | None = None) -> dict[str, str]:
-    """Environment of dbt and MetricFlow; the packages and the work folder are there afterwards."""
-    install_packages(settings.dbt_dir)
+def prepare(
+    settings: Settings, arguments: Sequence[str], target: str, prefix: str | None = None
+) -> dict[str, str]:
+    """Get ready for one dbt command: make its folder, take the mark of being up to date.
+
+    Returns the variables of its environment.
+    """
     work = work_dir(settings, prefix or target)
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -177,9 +180,9 @@ def _variables(settings: Settings, target: str, prefix: str | None = None) -> di
         raise UserError(
             f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
         ) from None
-    return {
-        **os.environ,
-        **environment(settings),
+    if WRITING & set(arguments) and not prefix:
+        _query(settings, "update ops.builds set is_current = false where target = %s", target)
+    return environment(settings) | {
         "DBT_TARGET": target,
         "DBT_TARGET_PATH": str(work / "target"),
         "DBT_LOG_PATH": str(work / "logs"),

@@ -195,7 +195,7 @@ def test_the_worlds_exercise_the_hard_cases(worlds: Callable[[str], World]) -> N
     compared = {
         name: worlds(name)
         .gold("model_revenue_ytd")
-        .groupby("year_start")["previous_net_revenue"]
+        .groupby("fiscal_year_start")["previous_net_revenue"]
         .count()
         .to_dict()
         for name in ("april", "new_year")

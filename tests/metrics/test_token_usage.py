@@ -161,11 +161,9 @@ def with_ranks(table: pd.DataFrame, mart: Mart, groups: dict[str, str]) -> pd.Da
         peers = table[table[mart.start] == row[mart.start]]
         tokens, own = peers["total_tokens"], row["total_tokens"]
         everything = tokens.sum() or np.nan
-        table.loc[index, "tokens_rank"] = (tokens > own).sum() + 1
+        table.loc[index, "rank_overall"] = (tokens > own).sum() + 1
         table.loc[index, "tokens_share_pct"] = 100 * own / everything
-        table.loc[index, "tokens_cumulative_share_pct"] = (
-            100 * tokens[tokens >= own].sum() / everything
-        )
+        table.loc[index, "cumulative_share_pct"] = 100 * tokens[tokens >= own].sum() / everything
         for column, group in groups.items():
             near = tokens[peers[group] == row[group]]
             table.loc[index, column] = (near > own).sum() + 1
@@ -176,12 +174,11 @@ def models_again(company: Company, mart: Mart) -> pd.DataFrame:
     configured = company.models[company.models["snapshot_date"] <= company.as_of]
     newest = configured.sort_values(["snapshot_date", "loaded_at"])
     newest = newest.drop_duplicates("model_variant", keep="last").set_index("model_variant")
-    newest = newest.rename(columns={"model_family": "product_sku"})
     table = measures(company, mart)
-    for column in ("display_name", "publisher", "product_sku", "task"):
+    for column in ("display_name", "publisher", "model_family", "task"):
         table[column] = known(table["model_variant"].map(newest[column]))
     table["is_open_source"] = table["model_variant"].map(newest["is_open_source"])
-    return with_ranks(table, mart, {"tokens_rank_in_product": "product_sku"})
+    return with_ranks(table, mart, {"rank_in_family": "model_family"})
 
 
 def customers_again(company: Company, mart: Mart) -> pd.DataFrame:
@@ -200,7 +197,7 @@ def customers_again(company: Company, mart: Mart) -> pd.DataFrame:
             )
         ]
     ranks = ("segment", "vertical", "home_region")
-    return with_ranks(table, mart, {f"tokens_rank_in_{name}": name for name in ranks})
+    return with_ranks(table, mart, {f"rank_in_{name}": name for name in ranks})
 
 
 def version_at(versions: pd.DataFrame, account: str, column: str, instant: pd.Timestamp) -> str:
@@ -265,7 +262,7 @@ def test_the_company_exercises_the_hard_cases(small: Settings) -> None:
             (select count(*) from mart_gold.token_usage_customer_weekly
                 where account_id = 'Unknown') as nameless,
             (select count(*) from mart_gold.token_usage_model_weekly
-                where product_sku = 'Unknown') as unconfigured,
+                where model_family = 'Unknown') as unconfigured,
             (select count(*) from (
                 select 1 from intermediate_silver.int_token_usage_minute
                 group by model_variant, usage_minute_at having count(distinct account_id) > 1

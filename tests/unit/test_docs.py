@@ -32,12 +32,12 @@ def test_links_lead_to_files(page):
 
 def test_make_targets_named_in_documents_exist():
     targets = set(
-        re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE)
+        re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE)
     )
     named = {
         target
         for page in PAGES
-        for target in re.findall(r"(?:^|`)make ([a-z]+)", page.read_text("utf-8"), re.MULTILINE)
+        for target in re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE)
     }
     assert named
     assert named <= targets

@@ -3,7 +3,7 @@
 {%- set marts = [
     ('week', 'week_start', ['model_revenue_weekly', 'customer_revenue_weekly']),
     ('month', 'month_start', ['model_revenue_monthly', 'customer_revenue_monthly']),
-    ('ytd', 'year_start', ['model_revenue_ytd', 'customer_revenue_ytd']),
+    ('ytd', 'fiscal_year_start', ['model_revenue_ytd', 'customer_revenue_ytd']),
 ] %}
 with facts as (
 

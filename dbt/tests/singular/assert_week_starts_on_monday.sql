@@ -19,7 +19,11 @@
     'dim_date', 'fct_subscription_month', 'model_revenue_monthly', 'customer_revenue_monthly',
     'token_usage_model_monthly', 'token_usage_customer_monthly',
 ] %}
-{%- set years = ['model_revenue_ytd', 'customer_revenue_ytd'] %}
+{%- set years = [
+    'dim_date', 'fct_revenue_year_to_date', 'revenue_summary', 'revenue_target_pace',
+    'model_revenue_ytd', 'customer_revenue_ytd', 'token_usage_model_ytd',
+    'token_usage_customer_ytd',
+] %}
 with starts as (
 
     {%- for model in periods %}
@@ -56,7 +60,7 @@ with starts as (
     select distinct
         '{{ model }}' as model,
         'ytd' as grain,
-        year_start as period_start
+        fiscal_year_start as period_start
     from {{ ref(model) }}
     {%- if not loop.last %}
 
@@ -78,7 +82,7 @@ where
     or (grain <> 'week' and period_start <> cast(date_trunc('month', period_start) as date))
 {%- for column, known in [
     ('period_start', periods), ('week_start', weeks), ('month_start', months),
-    ('year_start', years),
+    ('fiscal_year_start', years),
 ] %}
 {%- for model in mart_models(column) %}
 {%- if model not in known %}

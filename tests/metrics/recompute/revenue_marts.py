@@ -13,7 +13,7 @@ from tests.metrics.recompute.tables import DAY, WEEKS_PER_MONTH, Bronze, known
 
 from o2r.settings import Settings
 
-START = {"week": "week_start", "month": "month_start", "ytd": "year_start"}
+START = {"week": "week_start", "month": "month_start", "ytd": "fiscal_year_start"}
 SUFFIX = {"week": "weekly", "month": "monthly", "ytd": "ytd"}
 KEY = {"model": "model_variant", "customer": "account_id"}
 TIERS = (("top", 50_000), ("high", 10_000), ("medium", 1_000))

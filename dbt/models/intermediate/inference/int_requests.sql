@@ -34,15 +34,18 @@ candidates as (
 
 ),
 
--- Requests that a correction has moved from one day to another.
+-- Requests that a correction has moved from one day to another; the days of their versions as far
+-- as they are not read again.
 moved as (
 
     select
         feed,
         request_id,
-        requested_date
+        requested_date,
+        case when first_date not in ({{ days_to_build() }}) then first_date end as first_date,
+        case when last_date not in ({{ days_to_build() }}) then last_date end as last_date
     from {{ this }}
-    where is_moved
+    where first_date <> last_date
 
 ),
 
@@ -59,7 +62,9 @@ moved as (
     select
         feed,
         request_id,
-        requested_date
+        requested_date,
+        requested_date as first_date,
+        requested_date as last_date
     from candidates
     where false
 
@@ -105,7 +110,8 @@ final as (
         ranked.is_error,
         ranked.is_throttled,
         ranked.is_unavailable,
-        ranked.first_date <> ranked.last_date or moved.request_id is not null as is_moved,
+        least(ranked.first_date, moved.first_date) as first_date,
+        greatest(ranked.last_date, moved.last_date) as last_date,
         ranked.requested_at,
         ranked.requested_minute_at,
         ranked.requested_date,

@@ -234,7 +234,7 @@ ranked as (
         *,
         rank() over (
             partition by entity_type, grain, period_start order by total_tokens desc nulls last
-        ) as tokens_rank,
+        ) as rank_overall,
         sum(total_tokens) over (partition by entity_type, grain, period_start) as all_tokens,
         sum(total_tokens) over (
             partition by entity_type, grain, period_start
@@ -311,9 +311,9 @@ final as (
             100 * cast(ranked.total_tokens - ranked.previous_total_tokens as numeric(38, 6))
             / nullif(ranked.previous_total_tokens, 0) as numeric(38, 6)
         ) as total_tokens_change_pct,
-        cast(ranked.tokens_rank as bigint) as tokens_rank,
+        cast(ranked.rank_overall as bigint) as rank_overall,
         {{ pct('ranked.total_tokens', 'ranked.all_tokens') }} as tokens_share_pct,
-        {{ pct('ranked.cumulative_tokens', 'ranked.all_tokens') }} as tokens_cumulative_share_pct
+        {{ pct('ranked.cumulative_tokens', 'ranked.all_tokens') }} as cumulative_share_pct
     from ranked
     inner join counterparts
         on

@@ -9,7 +9,7 @@ with periods as (
 final as (
 
     select
-        period_start as year_start,
+        period_start as fiscal_year_start,
         account_id,
         account_name,
         account_size,

@@ -9,7 +9,7 @@ with periods as (
 final as (
 
     select
-        period_start as year_start,
+        period_start as fiscal_year_start,
         model_variant,
         display_name,
         model_family,

@@ -79,20 +79,20 @@ final as (
         usage.total_tokens_change,
         usage.total_tokens_change_pct,
         usage.tokens_share_pct,
-        usage.tokens_cumulative_share_pct,
-        usage.tokens_rank,
+        usage.cumulative_share_pct,
+        usage.rank_overall,
         rank() over (
             partition by usage.period_start, accounts.segment
             order by usage.total_tokens desc nulls last
-        ) as tokens_rank_in_segment,
+        ) as rank_in_segment,
         rank() over (
             partition by usage.period_start, accounts.vertical
             order by usage.total_tokens desc nulls last
-        ) as tokens_rank_in_vertical,
+        ) as rank_in_vertical,
         rank() over (
             partition by usage.period_start, accounts.home_region
             order by usage.total_tokens desc nulls last
-        ) as tokens_rank_in_home_region
+        ) as rank_in_region
     from usage
     inner join accounts
         on usage.entity_id = accounts.account_id

@@ -25,7 +25,7 @@ final as (
         usage.is_complete,
         models.display_name,
         models.publisher,
-        models.product_sku,
+        models.product_sku as model_family,
         models.task,
         models.is_open_source,
         usage.request_count,
@@ -71,12 +71,12 @@ final as (
         usage.total_tokens_change,
         usage.total_tokens_change_pct,
         usage.tokens_share_pct,
-        usage.tokens_cumulative_share_pct,
-        usage.tokens_rank,
+        usage.cumulative_share_pct,
+        usage.rank_overall,
         rank() over (
             partition by usage.period_start, models.product_sku
             order by usage.total_tokens desc nulls last
-        ) as tokens_rank_in_product
+        ) as rank_in_family
     from usage
     inner join models
         on usage.entity_id = models.model_variant

@@ -1,0 +1,166 @@
+"""Run after run over late, future, corrected and erased rows: nothing is lost or doubled.
+
+The newest day of the first delivery is Friday 10 May 2024.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.metrics.warehouse import execute, frame, run_models
+
+from o2r.bronze.loader import load
+from o2r.settings import Settings
+
+REQUESTS = "request_id,account_id,model_variant,event_timestamp,input_tokens"
+REVENUE = (
+    "account_id,product_sku,model_variant,inference_scope,region,billing_type,currency_code,"
+    "revenue_date,snapshot_date,gross_revenue_input_tokens"
+)
+FIRST = {
+    "inference_user_token_usage_proprietary": [
+        "P1,A1,m1,2024-01-30T10:00:00Z,1",
+        "P2,A1,m1,2024-04-20T10:00:00Z,2",
+        "P3,A1,m1,2024-05-07T10:00:00Z,4",
+        "P4,A1,m1,2024-05-10T10:00:00Z,8",
+        "P5,A1,m1,2024-05-10T10:00:30Z,16",
+        "P6,A2,m1,2031-01-01T00:00:00Z,1024",
+    ],
+    "inference_user_token_usage_open_source": ["O1,A1,m1,2024-05-02T10:00:00Z,32"],
+    "revenue_account_daily": [
+        "A1,S,m1,global,eu,pay-as-you-go,USD,2024-05-09,2024-05-10,100",
+        "A1,S,m1,global,eu,pay-as-you-go,EUR,2024-05-09,2024-05-10,10",
+        "A1,S,m1,global,eu,savings-plan,USD,2024-05-09,2024-05-10,1",
+        "A1,S,m1,global,eu,pay-as-you-go,USD,2030-01-01,2024-05-10,100000",
+    ],
+}
+LATE = {
+    "inference_user_token_usage_proprietary": [
+        "P7,A1,m1,2024-05-10T10:00:10Z,100",  # the minute that was the newest
+        "P8,A1,m1,2024-05-07T11:00:00Z,200",  # 3 days late
+        "P9,A1,m1,2024-04-20T11:00:00Z,400",  # 20 days
+        "P10,A1,m1,2024-01-30T10:00:00Z,800",  # 100 days
+    ],
+    "inference_user_token_usage_open_source": ["O2,A1,m1,2024-05-03T10:00:00Z,1600"],
+    "revenue_account_daily": ["A1,S,m1,global,eu,pay-as-you-go,USD,2024-02-01,2024-02-02,7"],
+}
+CORRECTED = {
+    "inference_user_token_usage_proprietary": [
+        "P8,A1,m1,2024-05-07T11:00:00Z,201",
+        "P9,A1,m1,2024-04-22T11:00:00Z,400",  # to another day
+    ],
+    "revenue_account_daily": ["A1,S,m1,global,eu,pay-as-you-go,USD,2024-05-09,2024-05-12,60"],
+}
+MODELS = ["+int_token_usage_period", "+int_revenue_daily"]
+TABLES = {
+    "requests": "select feed, request_id, requested_date::text, total_tokens from {}.int_requests",
+    "minutes": "select usage_minute_at::text, request_count, total_tokens "
+    "from {}.int_token_usage_minute",
+    "days": "select usage_date::text, request_count, total_tokens from {}.int_token_usage_daily",
+    "rates": "select entity_type, grain, period_start::text, active_minutes, "
+    "tokens_per_minute_peak::text from {}.int_token_usage_rates",
+    "comparisons": "select entity_id, grain, period_start::text, "
+    "coalesce(previous_total_tokens, -1) from {}.int_token_usage_period",
+    "revenue": "select revenue_date::text, currency_code, billing_type, net_revenue::float "
+    "from {}.int_revenue_daily",
+}
+State = dict[str, list[tuple]]
+
+
+def state(settings: Settings) -> State:
+    """The rows of the incremental tables in any order, and their places on the disk."""
+    found = {
+        name: sorted(
+            frame(settings, query.format("intermediate_silver")).itertuples(index=False, name=None)
+        )
+        for name, query in TABLES.items()
+    }
+    for model in ("int_requests", "int_token_usage_minute", "int_revenue_daily"):
+        places = frame(settings, f"select ctid::text from intermediate_silver.{model}")
+        found[f"places of {model}"] = sorted(places["ctid"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def states(
+    new_database: Callable[[], Settings], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, State]:
+    """What the tables hold after each run, by what was new to it."""
+    settings = new_database()
+    found: dict[str, State] = {}
+
+    def run(news: str, *arguments: str) -> None:
+        run_models(settings, "--select", *MODELS, *arguments)
+        found[news] = state(settings)
+
+    def deliver(name: str, tables: dict[str, list[str]]) -> None:
+        folder: Path = tmp_path_factory.mktemp(name)
+        for table, lines in tables.items():
+            header = REVENUE if table.startswith("revenue") else REQUESTS
+            (folder / f"{table}__{name}.csv").write_text("\n".join([header, *lines, ""]))
+        load(folder, settings=settings)
+
+    run("empty")
+    deliver("first", FIRST)
+    run("first")
+    run("nothing")
+    deliver("late", LATE)
+    run("late")
+    deliver("corrected", CORRECTED)
+    execute(
+        settings,
+        "delete from raw_bronze.inference_user_token_usage_proprietary where request_id = 'P10';"
+        "delete from raw_bronze.revenue_account_daily where currency_code = 'EUR'",
+    )
+    run("corrected")
+    run("in full", "--full-refresh")
+    return found
+
+
+def tokens(found: State) -> int:
+    return sum(row[-1] for row in found["requests"])
+
+
+def test_a_table_built_empty_fills_on_the_next_run(states: dict[str, State]) -> None:
+    assert not any(states["empty"].values())
+    assert tokens(states["first"]) == 1 + 2 + 4 + 8 + 16 + 32 + 1024
+    assert len(states["first"]["revenue"]) == 4
+
+
+def test_a_run_without_news_changes_nothing(states: dict[str, State]) -> None:
+    assert states["nothing"] == states["first"]
+
+
+def test_late_rows_count_also_behind_a_row_of_the_future(states: dict[str, State]) -> None:
+    late = states["late"]
+    assert tokens(late) - tokens(states["first"]) == 100 + 200 + 400 + 800 + 1600
+    assert ("2024-05-10 10:00:00", 3, 8 + 16 + 100) in late["minutes"], "the rest of a minute"
+    by_day = {day: (requests, total) for day, requests, total in late["days"]}
+    assert by_day["2024-01-30"] == (2, 801)
+    assert by_day["2024-05-03"] == (1, 1600), "a feed behind its sibling"
+    assert ("2024-02-01", "USD", "pay-as-you-go", 7) in late["revenue"]
+    assert set(states["first"]["revenue"]) <= set(late["revenue"])
+
+
+def test_corrected_and_erased_rows_are_followed(states: dict[str, State]) -> None:
+    by_day = {day: (requests, total) for day, requests, total in states["corrected"]["days"]}
+    assert by_day["2024-05-07"] == (2, 4 + 201)
+    assert by_day["2024-04-20"] == (1, 2), "the request has moved away"
+    assert by_day["2024-04-22"] == (1, 400)
+    assert by_day["2024-01-30"] == (1, 1), "the other request was erased"
+    assert [row for row in states["corrected"]["revenue"] if row[0] == "2024-05-09"] == [
+        ("2024-05-09", "USD", "pay-as-you-go", 60),
+        ("2024-05-09", "USD", "savings-plan", 1),
+    ]
+
+
+def test_comparisons_survive(states: dict[str, State]) -> None:
+    """The week from 29 April is compared with the one before, whichever of them was rebuilt."""
+    week = ("m1", "week", "2024-04-29")
+    for news, previous in {"first": 0, "nothing": 0, "late": 0, "corrected": 400}.items():
+        assert (*week, previous) in states[news]["comparisons"]
+
+
+def test_run_by_run_equals_a_build_in_full(states: dict[str, State]) -> None:
+    for name in TABLES:
+        assert states["corrected"][name] == states["in full"][name]
