@@ -19,7 +19,8 @@ def dbt_in_process() -> Iterator[list]:
     """
     results = []
 
-    def run(command: list[str], *, cwd: os.PathLike, env: dict[str, str], check: bool):
+    def run(command: list[str], *, cwd: os.PathLike, env: dict[str, str], stdout, check: bool):
+        assert stdout is None
         assert not check
         with chdir(cwd), patch.dict(os.environ, env, clear=True):
             results.append(dbtRunner().invoke(command[3:]))
