@@ -17,7 +17,7 @@ begin
 
     foreach place in array array[
         'public', 'raw_bronze', 'seeds', 'staging_silver', 'intermediate_silver',
-        'staging_silver_ds', 'mart_gold', 'snapshots', 'ops'
+        'staging_silver_ds', 'mart_gold', 'snapshots', 'test_failures', 'ops'
     ]
     loop
         execute format('revoke all on schema %I from public, %s', place, roles);
@@ -31,30 +31,30 @@ alter default privileges revoke execute on functions from public;
 
 -- data_engineer: writes bronze and ops, reads the rest
 grant usage on schema raw_bronze, ops, seeds, staging_silver, intermediate_silver,
-    staging_silver_ds, mart_gold, snapshots to data_engineer;
+    staging_silver_ds, mart_gold, snapshots, test_failures to data_engineer;
 grant select, insert, update, delete on all tables in schema raw_bronze, ops to data_engineer;
 grant usage, select on all sequences in schema ops to data_engineer;
 grant execute on all functions in schema ops to data_engineer;
 grant select on all tables in schema seeds, staging_silver, intermediate_silver,
-    staging_silver_ds, mart_gold, snapshots to data_engineer;
+    staging_silver_ds, mart_gold, snapshots, test_failures to data_engineer;
 alter default privileges in schema raw_bronze, ops
     grant select, insert, update, delete on tables to data_engineer;
 alter default privileges in schema seeds, staging_silver, intermediate_silver,
-    staging_silver_ds, mart_gold, snapshots grant select on tables to data_engineer;
+    staging_silver_ds, mart_gold, snapshots, test_failures grant select on tables to data_engineer;
 
 -- analytics_engineer: builds silver and gold, reads bronze without personal data, reads ops
 grant usage on schema raw_bronze, ops to analytics_engineer;
 grant usage, create on schema seeds, staging_silver, intermediate_silver, staging_silver_ds,
-    mart_gold, snapshots to analytics_engineer;
+    mart_gold, snapshots, test_failures to analytics_engineer;
 grant select, insert, update, delete, truncate on all tables in schema seeds, staging_silver,
-    intermediate_silver, staging_silver_ds, mart_gold, snapshots to analytics_engineer;
+    intermediate_silver, staging_silver_ds, mart_gold, snapshots, test_failures to analytics_engineer;
 grant select on all tables in schema ops to analytics_engineer;
 -- the original text of a row kept out may hold an e-mail address
 revoke select on ops.quarantined_rows from analytics_engineer;
 grant select (batch_id, row_number, table_name, reason, column_name)
     on ops.quarantined_rows to analytics_engineer;
 alter default privileges in schema seeds, staging_silver, intermediate_silver,
-    staging_silver_ds, mart_gold, snapshots
+    staging_silver_ds, mart_gold, snapshots, test_failures
     grant select, insert, update, delete, truncate on tables to analytics_engineer;
 
 -- partner_dw_engineer: the configuration, capacity and quota tables of bronze, and gold below

@@ -8,6 +8,8 @@
             'seeds': 'data_engineer, analytics_engineer, data_scientist',
             'staging_silver': 'data_engineer, analytics_engineer, data_scientist',
             'intermediate_silver': 'data_engineer, analytics_engineer, data_scientist',
+            'snapshots': 'data_engineer, analytics_engineer',
+            'test_failures': 'data_engineer, analytics_engineer',
             'mart_gold':
                 'data_engineer, analytics_engineer, data_scientist, business_user, partner_dw_engineer, metabase_reader',
         } %}
@@ -15,6 +17,9 @@
             {%- set full_name = generate_schema_name(schema, none) %}
             {%- if adapter.check_schema_exists(target.database, full_name) %}
                 grant usage on schema {{ adapter.quote(full_name) }} to {{ roles }};
+                {%- if schema == 'test_failures' %}
+                grant select on all tables in schema {{ adapter.quote(full_name) }} to {{ roles }};
+                {%- endif %}
             {%- endif %}
         {%- endfor %}
     {%- endif %}

@@ -20,7 +20,7 @@ ROLES = (
     "metabase_reader",
 )
 SILVER = ("seeds", "staging_silver", "intermediate_silver", "staging_silver_ds")
-BUILT = (*SILVER, "mart_gold", "snapshots")
+BUILT = (*SILVER, "mart_gold", "snapshots", "test_failures")
 READS = {
     "data_engineer": {"raw_bronze", "ops", *BUILT},
     "analytics_engineer": {"raw_bronze", "ops", *BUILT},

@@ -114,6 +114,27 @@ values
     ('slow-1', 'acc-slow', 'no-such-model', 999, '2026-09-01', '2026-11-22 07:00Z'),
     ('slow-2', 'acc-slow', 'no-such-model', 900, '2026-11-04 00:00Z', '2026-11-22 07:00Z');
 
+-- up, two tiers down, up again; offered, withdrawn for a while, once without saying so
+insert into raw_bronze.customer_details
+    (account_id, plan_tier, segment, country, is_active, date_created, date_updated, loaded_at)
+values
+    ('acc-slow', 'Enterprise', 'Strategic', 'FR', true, '2026-08-05', '2026-09-15 10:00Z',
+     '2026-11-22Z'),
+    ('acc-slow', 'Starter', 'Strategic', 'FR', true, '2026-08-05', '2026-10-20 12:00Z',
+     '2026-11-22Z'),
+    ('acc-slow', 'Growth', 'Strategic', 'FR', true, '2026-08-05', '2026-11-10 09:00Z',
+     '2026-11-22Z');
+insert into raw_bronze.config_model_region_availability
+    (model_variant, source_region, snapshot_date, is_active, routing_strategy, inference_region,
+     loaded_at)
+values
+    ('lumen-chat-small', 'eu-west', '2026-09-10', false, 'local', 'eu-west', '2026-11-22 07:00Z'),
+    ('lumen-chat-small', 'eu-west', '2026-09-10', true, 'local', 'eu-west', '2026-11-22 06:30Z'),
+    ('lumen-chat-small', 'eu-west', '2026-09-13', false, 'local', 'eu-west', '2026-11-22 07:00Z'),
+    ('lumen-chat-small', 'us-west', '2026-09-20', null, 'local', 'us-west', '2026-11-22 07:00Z'),
+    ('lumen-chat-small', 'us-west', '2026-09-24', true, 'local', 'us-west', '2026-11-22 07:00Z'),
+    ('lumen-chat-small', 'us-west', '2026-11-22', false, 'local', 'us-west', '2026-11-22 07:00Z');
+
 -- a flow finished after its window, one whose window closes in time, one still open
 insert into raw_bronze.onboarding_step_events
     (event_id, account_id, product_user_id, journey, step, action, event_timestamp, loaded_at)

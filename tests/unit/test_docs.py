@@ -41,3 +41,15 @@ def test_make_targets_named_in_documents_exist():
     }
     assert named
     assert named <= targets
+
+
+def test_every_doc_block_is_used_and_exists():
+    models = PROJECT / "dbt" / "models"
+    written = re.findall(r"{% docs (\w+) %}", (models / "docs.md").read_text("utf-8"))
+    used = {
+        name
+        for path in models.rglob("*.yml")
+        for name in re.findall(r"doc\('(\w+)'\)", path.read_text("utf-8"))
+    }
+    assert len(written) == len(set(written))
+    assert set(written) == used

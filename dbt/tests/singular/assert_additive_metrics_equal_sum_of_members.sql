@@ -1,4 +1,6 @@
 -- The members of every dimension of an additive metric add up to its total in every period.
+{{ config(store_failures=true) }}
+
 with additive_values as (
 
     select metric_values.*

@@ -1,5 +1,7 @@
 -- Every amount of revenue and every paid contract has a rate into the reporting currency.
 -- The rows name the currency without one.
+{{ config(store_failures=true) }}
+
 with revenue as (
 
     select

@@ -1,5 +1,7 @@
 -- Requests, failures and tokens of both feeds up to the as-of day are those of the fact on every
 -- day, and its requests are those of the metric in every month.
+{{ config(store_failures=true) }}
+
 with feeds as (
 
     select

@@ -1,5 +1,7 @@
 -- Net revenue of bronze up to the as-of day is that of the fact in every currency, and the fact's
 -- is that of the metric in every month.
+{{ config(store_failures=true) }}
+
 with bronze as (
 
     select

@@ -1,5 +1,7 @@
 -- Tickets created up to the as-of day, and those resolved by then, are the same in bronze, in the
 -- fact and in the marts in every month.
+{{ config(store_failures=true) }}
+
 with bronze as (
 
     select

@@ -7,6 +7,7 @@
     'account_retention', 'cs_score_summary', 'time_to_value_summary', 'request_performance',
     'throttle_top_decile', 'availability_summary', 'utilization_summary', 'ticket_summary',
     'ticket_category_summary', 'feature_engagement', 'flow_abandonment', 'metric_values',
+    'model_availability_summary', 'plan_tier_movement',
     'int_revenue_period', 'fct_revenue_period', 'model_revenue_period', 'customer_revenue_period',
 ] %}
 {%- set weeks = [

@@ -1,5 +1,7 @@
 -- Weekly revenue is one number everywhere: the daily fact, metric_values, the sum over accounts and
 -- the weekly story.
+{{ config(store_failures=true) }}
+
 with facts as (
 
     select

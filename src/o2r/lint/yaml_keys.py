@@ -292,15 +292,15 @@ def _message(place: str, key: str, known: Any) -> str:
     return f"{place}: unknown key" + (f", did you mean {close[0]}?" if close else "")
 
 
-def unknown_config_arguments(sql: str) -> Iterator[str]:
-    """Yield one message for each argument of a model's `config(...)` that dbt does not know."""
+def unknown_config_arguments(sql: str, known: dict[str, Any] = _MODEL_CONFIG) -> Iterator[str]:
+    """Yield one message for each argument of a `config(...)` that dbt does not know."""
     for block in _CONFIG_BLOCK.findall(sql):
         flat = re.sub(r"'[^']*'|\"[^\"]*\"", "''", block)
         while re.search(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}", flat):
             flat = re.sub(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}", "''", flat)
         for key in _KEYWORD.findall(flat):
-            if key not in _MODEL_CONFIG:
-                yield _message("config", key, _MODEL_CONFIG)
+            if key not in known:
+                yield _message("config", key, known)
 
 
 def missing_folders(project: dict[str, Any], dbt_dir: Path) -> Iterator[str]:
@@ -334,8 +334,10 @@ def check_project(dbt_dir: Path) -> list[str]:
         for path in sorted((dbt_dir / folder).rglob("*.y*ml")):
             content = yaml.safe_load(path.read_text())
             problems += [f"{path}: {text}" for text in unknown_keys(content, RESOURCES)]
+        known = _TEST_CONFIG if folder == "tests" else _MODEL_CONFIG
         for path in sorted((dbt_dir / folder).rglob("*.sql")):
-            problems += [f"{path}: {text}" for text in unknown_config_arguments(path.read_text())]
+            found = unknown_config_arguments(path.read_text(), known)
+            problems += [f"{path}: {text}" for text in found]
     return problems
 
 

@@ -45,6 +45,7 @@ final as (
     select
         versioned.account_id,
         versioned.version_number,
+        versioned.changed_at,
         -- Nothing is known of the time before the first version, so it stands for that time too.
         case
             when versioned.version_number = 1 then cast('1900-01-01' as timestamp)

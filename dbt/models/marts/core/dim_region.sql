@@ -32,6 +32,12 @@ regions as (
 
 ),
 
+territories as (
+
+    select * from {{ ref('region_territories') }}
+
+),
+
 countries as (
 
     select
@@ -46,11 +52,15 @@ final as (
 
     select
         regions.region,
+        coalesce(territories.territory, 'Unknown') as territory,
+        territories.is_government_cloud,
         cast(coalesce(countries.country_count, 0) as integer) as country_count,
         serving_regions.region is not null and regions.region <> 'Unknown' as is_serving
     from regions
     left join serving_regions
         on regions.region = serving_regions.region
+    left join territories
+        on regions.region = territories.region
     left join countries
         on regions.region = countries.region
 
