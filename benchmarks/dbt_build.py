@@ -10,9 +10,9 @@ simulated company with that many requests over the days, and measures
 * a run after new rows of the next day: the same number for each size, then 1 % of it;
 * the physical limit: one hand-written roll-up of the requests by minute, and a count(*) of them.
 
-dbt's start-up is a `dbt run` of one view, the best of three. The share spent in Postgres is the time in which
-the server executed statements (pg_stat_database.active_time) over the time the run took; with
-several threads it may be above 1. Exits with 1 when a limit is broken.
+dbt's start-up is a `dbt run` of one view, the best of three. The share spent in Postgres is the
+time in which the server executed statements (pg_stat_database.active_time) over the time the run
+took; with several threads it may be above 1. Exits with 1 when a limit is broken.
 """
 
 import argparse

@@ -47,6 +47,7 @@ def test_every_fault_is_there_once_in_order() -> None:
     ("number", "tests"), [pytest.param(n, tests, id=str(n)) for n, _, tests in faults(PAGE)]
 )
 def test_its_tests_exist(number: int, tests: list[str]) -> None:
+    assert tests
     assert len(set(tests)) == len(tests)
     assert set(tests) - pytest_names() - set(dbt_names()) == set()
 

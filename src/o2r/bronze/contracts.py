@@ -37,7 +37,7 @@ class Contract:
     business_key: tuple[str, ...]
     checks: tuple[str, ...]
     partition_column: str | None
-    event_column: str | None
+    event_column: str | None = None
 
     @property
     def event_day(self) -> str | None:
