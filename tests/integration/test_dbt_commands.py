@@ -73,11 +73,15 @@ def manifest(settings: Settings, target: str = "prod") -> dict:
 
 
 def selected(settings: Settings, results: list, *arguments: str) -> set[str]:
-    """Unique ids of what `dbt ls` finds and a build may run: no sources, no exposures."""
+    """Unique ids of what `dbt ls` finds and a build may run: no sources, exposures, metrics."""
     command = ["--quiet", "ls", "--output", "json", "--output-keys", "unique_id", *arguments]
     assert dbt(settings, command) == 0
     found = {json.loads(line)["unique_id"] for line in results[-1].result}
-    return {name for name in found if not name.startswith(("source.", "exposure."))}
+    return {name for name in found if is_run(name)}
+
+
+def is_run(unique_id: str) -> bool:
+    return unique_id.split(".")[0] in {*BUILT, "test", "unit_test"}
 
 
 def nodes(found: dict) -> dict[str, dict]:
@@ -85,8 +89,7 @@ def nodes(found: dict) -> dict[str, dict]:
     return {
         unique_id: node
         for unique_id, node in (found["nodes"] | found["unit_tests"]).items()
-        if node["resource_type"] in {*BUILT, "test", "unit_test"}
-        and not unique_id.startswith("test.dbt_")
+        if is_run(unique_id) and not unique_id.startswith("test.dbt_")
     }
 
 
@@ -172,7 +175,7 @@ def test_ci_modified_is_the_change_and_what_reads_it(copied, state, change, resu
     found = manifest(copied)
     changed = {"model.o2r.int_mrr_account_period", "model.o2r.dim_brand_new"}
     expected = closure(changed, found["child_map"])
-    assert chosen == {n for n in expected if not n.startswith(("exposure.", "analysis."))}
+    assert chosen == {name for name in expected if is_run(name)}
     assert {"nrr_summary", "metric_values"} <= short(chosen)
     assert "request_performance" not in short(chosen)
 
@@ -232,7 +235,11 @@ def test_fail_fast_stops_at_the_first_failure(copied, state, change) -> None:
 def test_empty_builds_every_model_without_rows_elsewhere(gold: Settings) -> None:
     before = gold_hashes(gold)
     assert dbt(gold, ["--quiet", "build", "--empty", *NO_TESTS], "ci") == 0
-    built = {r["unique_id"] for r in run_results(gold, "ci") if r["status"] == "success"}
+    built = {
+        r["unique_id"]
+        for r in run_results(gold, "ci")
+        if r["status"] == "success" and not r["unique_id"].startswith("seed.")
+    }
     models = {
         name
         for name, node in manifest(gold, "ci")["nodes"].items()

@@ -30,7 +30,7 @@ COMMANDS = [
 def reader(
     new_database: Callable[[], Settings], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Settings]:
-    """A checkout of one's own beside the shared server: `dbt clean` empties it."""
+    """A checkout of one's own beside the shared server."""
     settings = new_database()
     load_dataset("chapter12", settings)
     project = tmp_path_factory.mktemp("reader")
@@ -50,7 +50,7 @@ def test_the_guide_has_commands_of_every_kind() -> None:
     verbs = {shlex.split(line)[2] for line in COMMANDS if line.startswith(f"{O2R}dbt ")}
     assert verbs >= {
         *("debug", "parse", "ls", "compile", "source", "seed", "run", "build", "retry", "test"),
-        *("snapshot", "docs", "run-operation", "clean"),
+        *("snapshot", "docs", "run-operation"),
     }
     assert len(COMMANDS) > 25
 
