@@ -332,7 +332,8 @@
     {%- do run_query(
         "insert into " ~ change_log() ~ " (model, table_name, change, event_date) "
         "select distinct 'bronze', '" ~ source.name ~ "', 'moved by '"
-        " || coalesce('batch ' || newer.batch_id, 'arrivals of ' || newer.loaded_at), "
+        " || coalesce('batch ' || newer.batch_id, "
+        "'arrivals of ' || timezone('UTC', newer.loaded_at)), "
         ~ older_day ~ " from " ~ source.relation_name ~ " as newer inner join "
         ~ source.relation_name ~ " as older on " ~ (on_key | join(' and '))
         ~ " where newer.loaded_at >= '" ~ since ~ "' and " ~ newer_day ~ " <> " ~ older_day
