@@ -243,6 +243,8 @@
         model text primary key,
         logic text not null
     );
+    grant select on {{ change_log() }}, {{ model_logic_log() }}
+    to data_engineer, analytics_engineer, data_scientist;
 {%- endmacro %}
 
 {#-

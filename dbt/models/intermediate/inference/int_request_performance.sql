@@ -10,7 +10,22 @@
   Region is the region that received the request. Percentiles are taken over the requests of the
   period, never over other percentiles.
 #}
-with periods as (
+with periods_to_build as (
+
+    {% if is_incremental() -%}
+    {{ periods_to_build() }}
+    {%- else -%}
+    select
+        grain,
+        period_start,
+        observed_end
+    from {{ ref('int_usage_period') }}
+    where grain in ('week', 'month')
+    {%- endif %}
+
+),
+
+periods as (
 
     select
         usage_period.grain,
@@ -18,14 +33,10 @@ with periods as (
         usage_period.observed_end,
         usage_period.attributes_sha256
     from {{ ref('int_usage_period') }} as usage_period
-    {%- if is_incremental() %}
-    inner join ({{ periods_to_build() }}) as stale
+    inner join periods_to_build
         on
-            usage_period.grain = stale.grain
-            and usage_period.period_start = stale.period_start
-    {%- else %}
-    where usage_period.grain in ('week', 'month')
-    {%- endif %}
+            usage_period.grain = periods_to_build.grain
+            and usage_period.period_start = periods_to_build.period_start
 
 ),
 

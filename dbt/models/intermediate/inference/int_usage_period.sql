@@ -36,8 +36,8 @@ members as (
     from {{ ref('int_reporting_period') }} as periods
     inner join usage
         on
-            usage.usage_date >= periods.period_start
-            and usage.usage_date <= periods.observed_end
+            periods.period_start <= usage.usage_date
+            and periods.observed_end >= usage.usage_date
     left join accounts
         on usage.account_id = accounts.account_id
 
@@ -50,8 +50,8 @@ members as (
     from {{ ref('int_reporting_period') }} as periods
     inner join usage
         on
-            usage.usage_date >= periods.period_start
-            and usage.usage_date <= periods.observed_end
+            periods.period_start <= usage.usage_date
+            and periods.observed_end >= usage.usage_date
     left join models
         on usage.model_variant = models.model_variant
 

@@ -2,7 +2,16 @@
 with known as (
 
     select
-        *,
+        model_variant,
+        product_sku,
+        display_name,
+        publisher,
+        task,
+        is_open_source,
+        accelerator_type,
+        replicas,
+        max_concurrency,
+        ideal_concurrency,
         false as is_inferred
     from {{ ref('int_model_current') }}
 
