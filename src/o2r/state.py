@@ -21,11 +21,15 @@ SEEN_IN_NODES = {
 def everything_because(old: Manifest, new: Manifest) -> list[str]:
     """Reasons why every node is touched by changes that `state:modified` ties to none of them.
 
-    These are macros that dbt calls by itself, such as generate_schema_name or one in a hook, the
-    hooks, and the settings of dbt_project.yml that are not about resources, variables among them.
+    These are macros that dbt calls by itself, because they are in a hook or take the place of one of
+    its own, such as generate_schema_name; the hooks; and the settings of dbt_project.yml that are not about resources, variables among them.
     """
     tied = set().union(*(_macros_of(node, new) | _macros_of(node, old) for node in _nodes(new)))
-    reasons = [f"macro {key.split('.')[-1]}" for key in sorted(_changed_macros(old, new) - tied)]
+    reasons = [
+        f"macro {key.split('.')[-1]}"
+        for key in sorted(_changed_macros(old, new))
+        if key not in tied or f"macro.dbt.{key.split('.')[-1]}" in new["macros"]
+    ]
     if _hooks(old) != _hooks(new):
         reasons.append("hooks of dbt_project.yml")
     before, now = _project(old), _project(new)
