@@ -21,8 +21,9 @@ SEEN_IN_NODES = {
 def everything_because(old: Manifest, new: Manifest) -> list[str]:
     """Reasons why every node is touched by changes that `state:modified` ties to none of them.
 
-    These are macros that dbt calls by itself, because they are in a hook or take the place of one of
-    its own, such as generate_schema_name; the hooks; and the settings of dbt_project.yml that are not about resources, variables among them.
+    These are macros that dbt calls by itself, because they are in a hook or take the place of one
+    of its own, such as generate_schema_name; the hooks; and the settings of dbt_project.yml that
+    are not about resources, variables among them.
     """
     tied = set().union(*(_macros_of(node, new) | _macros_of(node, old) for node in _nodes(new)))
     reasons = [
