@@ -153,8 +153,9 @@ def test_the_company_exercises_the_hard_cases(small: Settings) -> None:
                 join mart_gold.fct_incidents as other on one.incident_id < other.incident_id
                     and one.started_at < other.downtime_ended_at
                     and other.started_at < one.downtime_ended_at) as overlaps,
-            (select count(*) from raw_bronze.inference_user_token_usage_proprietary)
-                - (select count(*) from staging_silver.stg_requests_proprietary) as corrections,
+            (select count(*) from staging_silver.stg_requests_proprietary)
+                - (select count(*) from intermediate_silver.int_requests
+                    where feed = 'proprietary') as corrections,
             (select count(*) from raw_bronze.revenue_account_daily)
                 - (select count(*) from staging_silver.stg_revenue_daily) as restated,
             (select count(*) from staging_silver.stg_requests_proprietary, mart_gold.dim_date
