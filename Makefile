@@ -33,7 +33,7 @@ book: up ## The book's chapter 12 dataset, in a database of its own
 	@echo "They are in the database $(BOOK_DATABASE): set POSTGRES_DB=$(BOOK_DATABASE) to query it."
 
 test: install ## Run every test (PYTEST_ARGS="-k name" for some)
-	@$(RUN) pytest $(PYTEST_ARGS)
+	@$(RUN) pytest --numprocesses logical --dist loadfile $(PYTEST_ARGS)
 
 test-scale: install up ## Replay 45 days of faulty deliveries; incremental must equal full (docs/replay.md)
 	@$(RUN) o2r replay --days 45 --faults all

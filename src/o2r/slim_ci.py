@@ -199,8 +199,8 @@ def _require_parents(
         missing = [name.replace('"', "") for (name,) in cursor.fetchall()]
     if missing:
         raise UserError(
-            f"production lacks {len(missing)} relations of its manifest, such as {missing[0]}: "
-            "build production at the commit of the manifest first"
+            f"production lacks {len(missing)} of the relations in its manifest, such as "
+            f"{missing[0]}: build production at the commit of the manifest first"
         )
 
 

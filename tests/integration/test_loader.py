@@ -25,24 +25,6 @@ HEADER = "ticket_id,account_id,created_at,resolved_at,csat,reopen_count,last_upd
 GOOD = "t1,a1,2026-01-05 09:00,2026-01-05 10:00,4.5,0,2026-01-05 10:00\n"
 
 
-@pytest.fixture
-def deliver(warehouse, tmp_path):
-    """Load text or bytes as a file and return its result: `deliver(content, name)`."""
-
-    def run(content, name=f"{TICKETS}.csv", **options):
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return load(path, settings=warehouse, **options)[0]
-
-    return run
-
-
-@pytest.fixture
-def bronze(warehouse, query):
-    """Query the database of `deliver`."""
-    return lambda statement: query(warehouse, statement)
-
-
 def counts(result):
     return result.received, result.inserted, result.duplicate, result.quarantined
 
@@ -488,47 +470,3 @@ def test_file_that_changes_while_it_is_loaded(deliver, tmp_path, bronze):
 
     stopped(deliver, HEADER + GOOD, "changed while it was loaded", progress=grow)
     assert bronze(f"select 1 from raw_bronze.{TICKETS}") == []
-
-
-# ---- mapping
-
-
-MAPPING = """
-files:
-  export.csv:
-    table: support_tickets
-    columns: {ticket_id: id, created_at: opened}
-    expressions:
-      account_id: "'acc-' || customer"
-      last_updated: coalesce(closed, opened)
-      csat: stars::numeric / 2
-    ignore: [noise]
-"""
-
-
-def test_mapping(deliver, tmp_path, bronze):
-    (tmp_path / "m.yml").write_text(MAPPING)
-    text = "id,customer,opened,closed,stars,noise\n1,7,2026-01-05,,9,?\n"
-    result = deliver(text, "export.csv", mapping=tmp_path / "m.yml")
-    assert counts(result) == (1, 1, 0, 0)
-    assert bronze(f"select ticket_id, account_id, csat from raw_bronze.{TICKETS}") == [
-        ("1", "acc-7", 4.5)
-    ]
-
-
-def test_expression_that_fails(deliver, tmp_path, bronze):
-    (tmp_path / "m.yml").write_text(MAPPING)
-    options = {"name": "export.csv", "mapping": tmp_path / "m.yml"}
-    text = "id,customer,opened,closed,stars,noise\n1,7,2026-01-05,,many,?\n"
-    stopped(deliver, text, 'export.csv: nothing loaded: .*"many": check the expr', **options)
-    (tmp_path / "m.yml").write_text(MAPPING.replace("stars::numeric", "starz::numeric"))
-    stopped(deliver, text, "export.csv: .*stars", **options)
-    assert bronze("select 1 from ops.load_batches") == []
-
-
-def test_a_corrected_mapping_loads_the_same_file_again(deliver, tmp_path, bronze):
-    text = "id,customer,opened,closed,stars,noise\n1,7,2026-01-05,,9,?\n"
-    for formula in ("stars::numeric / 2", "stars::numeric / 3"):
-        (tmp_path / "m.yml").write_text(MAPPING.replace("stars::numeric / 2", formula))
-        assert not deliver(text, "export.csv", mapping=tmp_path / "m.yml").already_loaded
-    assert bronze(f"select csat from raw_bronze.{TICKETS} order by loaded_at") == [(4.5,), (3,)]

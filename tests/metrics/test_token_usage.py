@@ -196,8 +196,8 @@ def customers_again(company: Company, mart: Mart) -> pd.DataFrame:
                 table["account_id"], table["observed_to_date"], strict=True
             )
         ]
-    ranks = ("segment", "vertical", "home_region")
-    return with_ranks(table, mart, {f"rank_in_{name}": name for name in ranks})
+    ranks = {"segment": "segment", "vertical": "vertical", "region": "home_region"}
+    return with_ranks(table, mart, {f"rank_in_{name}": column for name, column in ranks.items()})
 
 
 def version_at(versions: pd.DataFrame, account: str, column: str, instant: pd.Timestamp) -> str:
