@@ -40,8 +40,8 @@ def limit_on(small: Settings, company: Company):
                 limits = versions.iloc[-1][LIMITS].astype(float).tolist()
         mine = agreed_of.get(key)
         if mine is not None:
-            ends = mine["expiry_date"].fillna(pd.Timestamp.max)
-            mine = mine[(mine["effective_date"] <= day) & (day < ends)]
+            goes_on = mine["expiry_date"].isna() | (day < mine["expiry_date"])
+            mine = mine[(mine["effective_date"] <= day) & goes_on]
             if len(mine):
                 changed = mine.iloc[-1][LIMITS].astype(float).tolist()
                 limits = [b if np.isnan(a) else a for a, b in zip(changed, limits, strict=True)]
