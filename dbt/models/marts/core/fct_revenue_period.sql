@@ -58,9 +58,15 @@ daily as (
 
 ),
 
+-- Each part carries the key of its row: of a join on four columns the planner expects one row, and
+-- would read the other side again for each.
 totals as (
 
     select
+        {{ dbt_utils.generate_surrogate_key([
+            'daily.dimension', 'daily.dimension_value', 'period_days.grain',
+            'period_days.period_start',
+        ]) }} as revenue_period_key,
         period_days.grain,
         period_days.period_start,
         daily.dimension,
@@ -92,10 +98,10 @@ totals as (
 counts as (
 
     select
-        period_days.grain,
-        period_days.period_start,
-        by_member.dimension,
-        by_member.dimension_value,
+        {{ dbt_utils.generate_surrogate_key([
+            'by_member.dimension', 'by_member.dimension_value', 'period_days.grain',
+            'period_days.period_start',
+        ]) }} as revenue_period_key,
         count(distinct by_member.account_id) as customer_count,
         count(distinct by_member.model_variant) as model_count,
         count(distinct by_member.product_sku) as product_count,
@@ -112,10 +118,10 @@ counts as (
 previous as (
 
     select
-        period_days.grain,
-        period_days.period_start,
-        daily.dimension,
-        daily.dimension_value,
+        {{ dbt_utils.generate_surrogate_key([
+            'daily.dimension', 'daily.dimension_value', 'period_days.grain',
+            'period_days.period_start',
+        ]) }} as revenue_period_key,
         sum(daily.net_revenue) as net_revenue
     from daily
     inner join period_days
@@ -129,9 +135,7 @@ previous as (
 final as (
 
     select
-        {{ dbt_utils.generate_surrogate_key([
-            'totals.dimension', 'totals.dimension_value', 'totals.grain', 'totals.period_start'
-        ]) }} as revenue_period_key,
+        totals.revenue_period_key,
         totals.dimension,
         totals.dimension_value,
         totals.grain,
@@ -175,17 +179,9 @@ final as (
             totals.grain = periods.grain
             and totals.period_start = periods.period_start
     inner join counts
-        on
-            totals.grain = counts.grain
-            and totals.period_start = counts.period_start
-            and totals.dimension = counts.dimension
-            and totals.dimension_value = counts.dimension_value
+        on totals.revenue_period_key = counts.revenue_period_key
     left join previous
-        on
-            totals.grain = previous.grain
-            and totals.period_start = previous.period_start
-            and totals.dimension = previous.dimension
-            and totals.dimension_value = previous.dimension_value
+        on totals.revenue_period_key = previous.revenue_period_key
 
 )
 
