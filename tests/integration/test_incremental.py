@@ -57,6 +57,8 @@ TABLES = {
     "minutes": "select usage_minute_at::text, request_count, total_tokens "
     "from {}.int_token_usage_minute",
     "days": "select usage_date::text, request_count, total_tokens from {}.int_token_usage_daily",
+    "entities": "select entity_type, usage_minute_at::text, request_count, total_tokens "
+    "from {}.int_token_usage_entity_minute",
     "rates": "select entity_type, grain, period_start::text, active_minutes, "
     "tokens_per_minute_peak::text from {}.int_token_usage_rates",
     "comparisons": "select entity_id, grain, period_start::text, "

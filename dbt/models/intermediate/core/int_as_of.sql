@@ -50,9 +50,9 @@ with observed_days as (
     union all
 
     select
-        occurred_date as observed_date,
-        loaded_at
-    from {{ ref('stg_product_events') }}
+        usage_date as observed_date,
+        newest_loaded_at as loaded_at
+    from {{ ref('int_product_usage_daily') }}
 
 ),
 

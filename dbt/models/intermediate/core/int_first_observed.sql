@@ -65,8 +65,8 @@ first_days as (
 
     select
         'product_events' as feed,
-        min(occurred_date) as first_date
-    from {{ ref('stg_product_events') }}
+        min(usage_date) as first_date
+    from {{ ref('int_product_usage_daily') }}
 
     union all
 

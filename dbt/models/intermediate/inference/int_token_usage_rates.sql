@@ -3,12 +3,11 @@
     materialized='incremental',
     incremental_strategy='replace_periods',
     unique_key=['grain', 'period_start'],
-    meta={'follows': 'int_token_usage_minute', 'grains': ['week', 'month', 'ytd']},
+    meta={'follows': 'int_token_usage_entity_minute', 'grains': ['week', 'month', 'ytd']},
 ) }}
 {#
-  Rates are those of a whole model or account: first the rows of one minute are added up, over
-  accounts, regions, scopes and traffic types, then the minutes are compared. A minute without a
-  request is no minute here.
+  Rates are those of a whole model or account, over all its regions, scopes and traffic types. A minute
+  without a request is no minute here.
 #}
 with periods as (
 
@@ -24,45 +23,18 @@ with periods as (
 
 ),
 
-usage as (
-
-    select
-        account_id,
-        model_variant,
-        usage_date,
-        usage_minute_at,
-        request_count,
-        total_tokens
-    from {{ ref('int_token_usage_minute') }}
-    {%- if is_incremental() %}
-    where usage_date >= {{ first_day_to_build() }}
-    {%- endif %}
-
-),
-
 minutes as (
 
     select
-        'model' as entity_type,
-        model_variant as entity_id,
+        entity_type,
+        entity_id,
         usage_date,
-        usage_minute_at,
-        cast(sum(request_count) as {{ type_double() }}) as request_count,
-        cast(sum(total_tokens) as {{ type_double() }}) as token_count
-    from usage
-    group by model_variant, usage_date, usage_minute_at
-
-    union all
-
-    select
-        'account' as entity_type,
-        account_id as entity_id,
-        usage_date,
-        usage_minute_at,
-        cast(sum(request_count) as {{ type_double() }}) as request_count,
-        cast(sum(total_tokens) as {{ type_double() }}) as token_count
-    from usage
-    group by account_id, usage_date, usage_minute_at
+        cast(request_count as {{ type_double() }}) as request_count,
+        cast(total_tokens as {{ type_double() }}) as token_count
+    from {{ ref('int_token_usage_entity_minute') }}
+    {%- if is_incremental() %}
+    where usage_date >= {{ first_day_to_build() }}
+    {%- endif %}
 
 ),
 

@@ -51,10 +51,10 @@ seen_in_facts as (
 
     union
 
-    select events.account_id
-    from {{ ref('stg_product_events') }} as events
+    select product_usage.account_id
+    from {{ ref('int_product_usage_daily') }} as product_usage
     inner join as_of
-        on events.occurred_date <= as_of.as_of_date
+        on product_usage.usage_date <= as_of.as_of_date
 
     union
 

@@ -8,19 +8,18 @@ with as_of as (
 daily as (
 
     select
-        events.account_id,
-        events.feature_name,
-        events.occurred_date as usage_date,
-        count(*) as event_count,
-        count(distinct events.product_user_id) as user_count
-    from {{ ref('stg_product_events') }} as events
+        product_usage.account_id,
+        product_usage.feature_name,
+        product_usage.usage_date,
+        product_usage.event_count,
+        product_usage.user_count
+    from {{ ref('int_product_usage_daily') }} as product_usage
     inner join as_of
-        on events.occurred_date <= as_of.as_of_date
+        on product_usage.usage_date <= as_of.as_of_date
     where
-        events.event_type = 'feature_used'
-        and events.feature_name is not null
-        and events.feature_name <> 'Unknown'
-    group by events.account_id, events.feature_name, events.occurred_date
+        product_usage.event_type = 'feature_used'
+        and product_usage.feature_name is not null
+        and product_usage.feature_name <> 'Unknown'
 
 ),
 
