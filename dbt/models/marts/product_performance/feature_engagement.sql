@@ -32,12 +32,6 @@ used as (
         periods.grain,
         periods.period_start,
         periods.is_complete,
-        grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'accounts.plan_tier',
-            'segment': 'accounts.segment',
-            'region': 'accounts.home_region',
-        }) }} as dimension_value,
         feature_usage.account_id,
         feature_usage.feature_name
     from {{ ref('fct_feature_usage_daily') }} as feature_usage
@@ -45,15 +39,29 @@ used as (
         on
             feature_usage.feature_name = releases.feature_name
             and feature_usage.usage_date >= cast(releases.released_at as date)
-    inner join {{ ref('dim_account') }} as accounts
-        on feature_usage.account_id = accounts.account_id
     inner join periods
         on
             feature_usage.usage_date >= periods.period_start
             and feature_usage.usage_date <= periods.period_end
+
+),
+
+used_by_member as (
+
+    select
+        used.*,
+        grain_dimensions.dimension,
+        {{ dimension_value({
+            'plan_tier': 'accounts.plan_tier',
+            'segment': 'accounts.segment',
+            'region': 'accounts.home_region',
+        }) }} as dimension_value
+    from used
+    inner join {{ ref('dim_account') }} as accounts
+        on used.account_id = accounts.account_id
     inner join {{ ref('int_grain_dimension') }} as grain_dimensions
         on
-            periods.grain = grain_dimensions.grain
+            used.grain = grain_dimensions.grain
             and grain_dimensions.dimension <> 'product'
 
 ),
@@ -69,7 +77,7 @@ counted as (
         count(*) as features_used_sum,
         count(distinct account_id) as active_accounts,
         count(distinct feature_name) as used_features
-    from used
+    from used_by_member
     group by grain, period_start, is_complete, dimension, dimension_value
 
 ),
