@@ -103,3 +103,18 @@
 {% macro spark__string_agg_sorted(value) -%}
     array_join(array_sort(collect_list({{ value }})), ',')
 {%- endmacro %}
+
+{#-
+  Pre-hook of models that join many rows on several texts. Postgres expects next to no row of such a
+  join and would then search a big table once per row; this holds until the model is built.
+-#}
+{% macro hash_joins_only() -%}
+    {{ return(adapter.dispatch('hash_joins_only', 'o2r')()) }}
+{%- endmacro %}
+
+{% macro default__hash_joins_only() -%}
+    set local enable_nestloop = off;
+    set local enable_mergejoin = off
+{%- endmacro %}
+
+{% macro spark__hash_joins_only() -%}{%- endmacro %}

@@ -4,6 +4,7 @@
     materialized='incremental',
     incremental_strategy='replace_periods',
     unique_key=['grain', 'period_start'],
+    pre_hook="{{ hash_joins_only() }}",
     meta={'follows': 'int_requests', 'grains': ['week', 'month'], 'depends_on_attributes': true},
 ) }}
 {#
@@ -66,34 +67,39 @@ models as (
 
 ),
 
-requests as (
+usage as (
 
     select
-        cast(date_trunc('week', requests.requested_date) as date) as week_start,
-        cast(date_trunc('month', requests.requested_date) as date) as month_start,
+        usage.account_id,
+        usage.model_variant,
+        usage.source_region,
+        usage.usage_date,
+        cast(date_trunc('week', usage.usage_date) as date) as week_start,
+        cast(date_trunc('month', usage.usage_date) as date) as month_start,
         coalesce(accounts.plan_tier, 'Unknown') as plan_tier,
         coalesce(accounts.segment, 'Unknown') as segment,
-        requests.source_region as region,
+        usage.source_region as region,
         coalesce(models.product_sku, 'Unknown') as product,
-        cast(requests.latency_ms as {{ type_double() }}) as latency_ms,
-        requests.is_error,
-        requests.is_throttled,
-        requests.is_unavailable
-    from {{ ref('int_requests') }} as requests
+        usage.request_count,
+        usage.error_count,
+        usage.throttled_count,
+        usage.unavailable_count,
+        usage.latency_count
+    from {{ ref('int_token_usage_daily') }} as usage
     inner join as_of
-        on requests.requested_date <= as_of.as_of_date
+        on usage.usage_date <= as_of.as_of_date
     left join accounts
-        on requests.account_id = accounts.account_id
+        on usage.account_id = accounts.account_id
     left join models
-        on requests.model_variant = models.model_variant
+        on usage.model_variant = models.model_variant
     {%- if is_incremental() %}
-    where requests.requested_date >= {{ first_day_to_build() }}
+    where usage.usage_date >= {{ first_day_to_build() }}
     {%- endif %}
 
 ),
 
 -- A slice holds the requests that are alike in week, month and every dimension.
-sliced_requests as (
+sliced_usage as (
 
     select
         *,
@@ -102,7 +108,7 @@ sliced_requests as (
                 week_start nulls last, month_start nulls last, plan_tier nulls last,
                 segment nulls last, region nulls last, product nulls last
         ) as slice_number
-    from requests
+    from usage
 
 ),
 
@@ -116,14 +122,45 @@ slices as (
         segment,
         region,
         product,
-        count(*) as request_count,
-        count(*) filter (where is_error) as error_count,
-        count(*) filter (where is_throttled) as throttled_count,
-        count(*) filter (where is_unavailable) as unavailable_count,
-        count(latency_ms) as latency_count
-    from sliced_requests
+        sum(request_count) as request_count,
+        sum(error_count) as error_count,
+        sum(throttled_count) as throttled_count,
+        sum(unavailable_count) as unavailable_count,
+        sum(latency_count) as latency_count
+    from sliced_usage
     group by
         slice_number, week_start, month_start, plan_tier, segment, region, product
+
+),
+
+request_slices as (
+
+    select distinct
+        account_id,
+        model_variant,
+        source_region,
+        usage_date,
+        slice_number
+    from sliced_usage
+
+),
+
+-- The requests are read for their latency only; those after the as-of day are in no slice.
+latencies as (
+
+    select
+        request_slices.slice_number,
+        cast(requests.latency_ms as {{ type_double() }}) as latency_ms
+    from {{ ref('int_requests') }} as requests
+    inner join request_slices
+        on
+            requests.account_id = request_slices.account_id
+            and requests.model_variant = request_slices.model_variant
+            and requests.source_region = request_slices.source_region
+            and requests.requested_date = request_slices.usage_date
+    {%- if is_incremental() %}
+    where requests.requested_date >= {{ first_day_to_build() }}
+    {%- endif %}
 
 ),
 
@@ -195,12 +232,12 @@ percentiles as (
 
     select
         numbered_members.member_number,
-        percentile_cont(0.50) within group (order by sliced_requests.latency_ms) as latency_p50_ms,
-        percentile_cont(0.90) within group (order by sliced_requests.latency_ms) as latency_p90_ms,
-        percentile_cont(0.99) within group (order by sliced_requests.latency_ms) as latency_p99_ms
-    from sliced_requests
+        percentile_cont(0.50) within group (order by latencies.latency_ms) as latency_p50_ms,
+        percentile_cont(0.90) within group (order by latencies.latency_ms) as latency_p90_ms,
+        percentile_cont(0.99) within group (order by latencies.latency_ms) as latency_p99_ms
+    from latencies
     inner join numbered_members
-        on sliced_requests.slice_number = numbered_members.slice_number
+        on latencies.slice_number = numbered_members.slice_number
     group by numbered_members.member_number
 
 ),

@@ -1,4 +1,5 @@
 -- Grain: one row per account, model variant, scope and source region with requests in the window.
+{{ config(pre_hook="{{ hash_joins_only() }}") }}
 {#
   Each minute and day is held against the limit in force on that day: the default of the newest
   snapshot by then, replaced by an adjustment that is in force. Adjustments of one effective date
@@ -18,41 +19,28 @@ with as_of as (
 ),
 
 -- A limit knows no traffic types.
-minutes as (
-
-    select
-        usage_minutes.account_id,
-        usage_minutes.model_variant,
-        usage_minutes.inference_scope,
-        usage_minutes.source_region,
-        usage_minutes.usage_date,
-        usage_minutes.usage_minute_at,
-        sum(usage_minutes.request_count) as request_count,
-        sum(usage_minutes.throttled_count) as throttled_count,
-        sum(usage_minutes.total_tokens) as total_tokens
-    from {{ ref('int_token_usage_minute') }} as usage_minutes
-    inner join as_of
-        on
-            usage_minutes.usage_date >= as_of.window_start
-            and usage_minutes.usage_date <= as_of.as_of_date
-    group by
-        usage_minutes.account_id,
-        usage_minutes.model_variant,
-        usage_minutes.inference_scope,
-        usage_minutes.source_region,
-        usage_minutes.usage_date,
-        usage_minutes.usage_minute_at
-
-),
-
 days as (
 
     select
-        {{ key | join(', ') }},
-        usage_date,
-        sum(total_tokens) as total_tokens
-    from minutes
-    group by {{ key | join(', ') }}, usage_date
+        usage.account_id,
+        usage.model_variant,
+        usage.inference_scope,
+        usage.source_region,
+        usage.usage_date,
+        sum(usage.request_count) as request_count,
+        sum(usage.throttled_count) as throttled_count,
+        sum(usage.total_tokens) as total_tokens
+    from {{ ref('int_token_usage_daily') }} as usage
+    inner join as_of
+        on
+            usage.usage_date >= as_of.window_start
+            and usage.usage_date <= as_of.as_of_date
+    group by
+        usage.account_id,
+        usage.model_variant,
+        usage.inference_scope,
+        usage.source_region,
+        usage.usage_date
 
 ),
 
@@ -146,6 +134,13 @@ in_force as (
 limits as (
 
     select
+        dense_rank() over (
+            order by
+                key_days.account_id nulls last,
+                key_days.model_variant nulls last,
+                key_days.inference_scope nulls last,
+                key_days.source_region nulls last
+        ) as key_number,
         key_days.account_id,
         key_days.model_variant,
         key_days.inference_scope,
@@ -155,8 +150,18 @@ limits as (
         coalesce(in_force.requests_per_minute, defaults.requests_per_minute)
             as requests_per_minute,
         coalesce(in_force.tokens_per_minute, defaults.tokens_per_minute) as tokens_per_minute,
-        coalesce(in_force.tokens_per_day, defaults.tokens_per_day) as tokens_per_day
+        coalesce(in_force.tokens_per_day, defaults.tokens_per_day) as tokens_per_day,
+        days.request_count,
+        days.throttled_count,
+        days.total_tokens
     from key_days
+    left join days
+        on
+            key_days.account_id = days.account_id
+            and key_days.model_variant = days.model_variant
+            and key_days.inference_scope = days.inference_scope
+            and key_days.source_region = days.source_region
+            and key_days.limit_date = days.usage_date
     left join defaults
         on
             key_days.model_variant = defaults.model_variant
@@ -178,77 +183,125 @@ limits as (
 
 ),
 
-minute_use as (
+keys as (
+
+    select distinct
+        key_number,
+        {{ key | join(', ') }}
+    from limits
+
+),
+
+-- The minutes are many, so they are grouped by a number and not by four texts.
+minutes as (
 
     select
-        minutes.*,
-        {{ pct('minutes.request_count', 'limits.requests_per_minute') }} as requests_use_pct,
-        {{ pct('minutes.total_tokens', 'limits.tokens_per_minute') }} as tokens_use_pct,
-        coalesce(minutes.request_count >= limits.requests_per_minute, false)
-        or coalesce(minutes.total_tokens >= limits.tokens_per_minute, false) as is_at_limit,
-        coalesce(100 * minutes.request_count >= {{ near }} * limits.requests_per_minute, false)
-        or coalesce(100 * minutes.total_tokens >= {{ near }} * limits.tokens_per_minute, false)
-            as is_near_limit
-    from minutes
-    inner join limits
+        keys.key_number,
+        usage_minutes.usage_date,
+        usage_minutes.usage_minute_at,
+        cast(sum(usage_minutes.request_count) as bigint) as request_count,
+        cast(sum(usage_minutes.total_tokens) as bigint) as total_tokens
+    from {{ ref('int_token_usage_minute') }} as usage_minutes
+    inner join as_of
         on
-            minutes.account_id = limits.account_id
-            and minutes.model_variant = limits.model_variant
-            and minutes.inference_scope = limits.inference_scope
-            and minutes.source_region = limits.source_region
-            and minutes.usage_date = limits.limit_date
+            usage_minutes.usage_date >= as_of.window_start
+            and usage_minutes.usage_date <= as_of.as_of_date
+    inner join keys
+        on
+            usage_minutes.account_id = keys.account_id
+            and usage_minutes.model_variant = keys.model_variant
+            and usage_minutes.inference_scope = keys.inference_scope
+            and usage_minutes.source_region = keys.source_region
+    group by keys.key_number, usage_minutes.usage_date, usage_minutes.usage_minute_at
+
+),
+
+percentiles as (
+
+    select
+        key_number,
+        percentile_cont(0.95) within group (order by request_count) as requests_per_minute_p95,
+        percentile_cont(0.95) within group (order by total_tokens) as tokens_per_minute_p95
+    from minutes
+    group by key_number
 
 ),
 
 minute_peaks as (
 
     select
-        {{ key | join(', ') }},
+        minutes.key_number,
+        minutes.usage_date,
         count(*) as active_minutes,
-        sum(request_count) as request_count,
-        sum(throttled_count) as throttled_count,
-        max(request_count) as requests_per_minute_peak,
-        percentile_cont(0.95) within group (order by request_count) as requests_per_minute_p95,
-        max(total_tokens) as tokens_per_minute_peak,
-        percentile_cont(0.95) within group (order by total_tokens) as tokens_per_minute_p95,
-        max(requests_use_pct) as requests_use_pct,
-        max(tokens_use_pct) as tokens_use_pct,
-        count(*) filter (where is_at_limit) as minutes_at_limit,
-        bool_or(is_near_limit) as is_near_limit
-    from minute_use
-    group by {{ key | join(', ') }}
+        max(minutes.request_count) as requests_per_minute_peak,
+        max(minutes.total_tokens) as tokens_per_minute_peak,
+        count(*) filter (
+            where minutes.request_count >= limits.requests_per_minute
+            or minutes.total_tokens >= limits.tokens_per_minute
+        ) as minutes_at_limit
+    from minutes
+    inner join limits
+        on
+            minutes.key_number = limits.key_number
+            and minutes.usage_date = limits.limit_date
+    group by minutes.key_number, minutes.usage_date
 
 ),
 
+-- The limit of a day is one, so the minute with the highest peak is the nearest to it.
 day_use as (
 
     select
-        days.*,
-        {{ pct('days.total_tokens', 'limits.tokens_per_day') }} as tokens_per_day_use_pct,
-        coalesce(days.total_tokens >= limits.tokens_per_day, false) as is_at_limit,
-        coalesce(100 * days.total_tokens >= {{ near }} * limits.tokens_per_day, false)
+        limits.key_number,
+        limits.request_count,
+        limits.throttled_count,
+        limits.total_tokens,
+        minute_peaks.active_minutes,
+        minute_peaks.requests_per_minute_peak,
+        minute_peaks.tokens_per_minute_peak,
+        minute_peaks.minutes_at_limit,
+        {{ pct('minute_peaks.requests_per_minute_peak', 'limits.requests_per_minute') }}
+            as requests_use_pct,
+        {{ pct('minute_peaks.tokens_per_minute_peak', 'limits.tokens_per_minute') }}
+            as tokens_use_pct,
+        {{ pct('limits.total_tokens', 'limits.tokens_per_day') }} as tokens_per_day_use_pct,
+        coalesce(limits.total_tokens >= limits.tokens_per_day, false) as is_at_limit,
+        coalesce(
+            100 * minute_peaks.requests_per_minute_peak >= {{ near }} * limits.requests_per_minute,
+            false
+        )
+        or coalesce(
+            100 * minute_peaks.tokens_per_minute_peak >= {{ near }} * limits.tokens_per_minute,
+            false
+        )
+        or coalesce(100 * limits.total_tokens >= {{ near }} * limits.tokens_per_day, false)
             as is_near_limit
-    from days
-    inner join limits
+    from limits
+    inner join minute_peaks
         on
-            days.account_id = limits.account_id
-            and days.model_variant = limits.model_variant
-            and days.inference_scope = limits.inference_scope
-            and days.source_region = limits.source_region
-            and days.usage_date = limits.limit_date
+            limits.key_number = minute_peaks.key_number
+            and limits.limit_date = minute_peaks.usage_date
 
 ),
 
-day_peaks as (
+peaks as (
 
     select
-        {{ key | join(', ') }},
+        key_number,
+        sum(active_minutes) as active_minutes,
+        sum(request_count) as request_count,
+        sum(throttled_count) as throttled_count,
+        max(requests_per_minute_peak) as requests_per_minute_peak,
+        max(tokens_per_minute_peak) as tokens_per_minute_peak,
         max(total_tokens) as tokens_per_day_peak,
+        max(requests_use_pct) as requests_use_pct,
+        max(tokens_use_pct) as tokens_use_pct,
         max(tokens_per_day_use_pct) as tokens_per_day_use_pct,
+        sum(minutes_at_limit) as minutes_at_limit,
         count(*) filter (where is_at_limit) as days_at_limit,
-        bool_or(is_near_limit) as is_near_limit
+        bool_or(is_near_limit) as was_near_limit
     from day_use
-    group by {{ key | join(', ') }}
+    group by key_number
 
 ),
 
@@ -256,40 +309,32 @@ day_peaks as (
 present as (
 
     select
-        minute_peaks.*,
-        day_peaks.tokens_per_day_peak,
-        day_peaks.tokens_per_day_use_pct,
-        day_peaks.days_at_limit,
-        minute_peaks.is_near_limit or day_peaks.is_near_limit as was_near_limit,
+        peaks.*,
+        percentiles.requests_per_minute_p95,
+        percentiles.tokens_per_minute_p95,
+        limits.account_id,
+        limits.model_variant,
+        limits.inference_scope,
+        limits.source_region,
         limits.is_adjusted,
         limits.requests_per_minute,
         limits.tokens_per_minute,
         limits.tokens_per_day,
         coalesce(
-            100 * minute_peaks.requests_per_minute_peak >= {{ near }} * limits.requests_per_minute,
-            false
+            100 * peaks.requests_per_minute_peak >= {{ near }} * limits.requests_per_minute, false
         ) as needs_requests_per_minute,
         coalesce(
-            100 * minute_peaks.tokens_per_minute_peak >= {{ near }} * limits.tokens_per_minute,
-            false
+            100 * peaks.tokens_per_minute_peak >= {{ near }} * limits.tokens_per_minute, false
         ) as needs_tokens_per_minute,
-        coalesce(
-            100 * day_peaks.tokens_per_day_peak >= {{ near }} * limits.tokens_per_day, false
-        ) as needs_tokens_per_day
-    from minute_peaks
-    inner join day_peaks
-        on
-            minute_peaks.account_id = day_peaks.account_id
-            and minute_peaks.model_variant = day_peaks.model_variant
-            and minute_peaks.inference_scope = day_peaks.inference_scope
-            and minute_peaks.source_region = day_peaks.source_region
+        coalesce(100 * peaks.tokens_per_day_peak >= {{ near }} * limits.tokens_per_day, false)
+            as needs_tokens_per_day
+    from peaks
+    inner join percentiles
+        on peaks.key_number = percentiles.key_number
     cross join as_of
     inner join limits
         on
-            minute_peaks.account_id = limits.account_id
-            and minute_peaks.model_variant = limits.model_variant
-            and minute_peaks.inference_scope = limits.inference_scope
-            and minute_peaks.source_region = limits.source_region
+            peaks.key_number = limits.key_number
             and as_of.as_of_date = limits.limit_date
 
 ),
