@@ -3,7 +3,9 @@
 The newest day of the first delivery is Friday 10 May 2024.
 """
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from tests.metrics.warehouse import execute, frame, run_models
 
 from o2r.bronze.loader import load
 from o2r.settings import Settings
+from o2r.warehouse import connect
 
 REQUESTS = "request_id,account_id,model_variant,event_timestamp,input_tokens"
 REVENUE = (
@@ -166,3 +169,36 @@ def test_comparisons_survive(states: dict[str, State]) -> None:
 def test_run_by_run_equals_a_build_in_full(states: dict[str, State]) -> None:
     for name in TABLES:
         assert states["corrected"][name] == states["in full"][name]
+
+
+def test_what_is_built_is_committed_before_statistics_are_taken(
+    new_database: Callable[[], Settings], tmp_path: Path
+) -> None:
+    """Autovacuum at work on a table may delay a run, never fail it."""
+    settings = new_database()
+    select = ("--select", "+int_revenue_daily")
+    total = "select count(*) from intermediate_silver.int_revenue_daily"
+    waiting = (
+        "select count(*) from pg_stat_activity where datname = current_database() "
+        "and wait_event_type = 'Lock' and query like '%analyze%int_revenue_daily%'"
+    )
+    for name, deliveries in {"first": FIRST, "late": LATE}.items():
+        lines = deliveries["revenue_account_daily"]
+        file = tmp_path / f"revenue_account_daily__{name}.csv"
+        file.write_text("\n".join([REVENUE, *lines, ""]))
+        load(file, settings=settings)
+        if name == "first":
+            run_models(settings, *select)
+    autovacuum = connect(settings)
+    table = "intermediate_silver.int_revenue_daily"
+    autovacuum.cursor().execute(f"lock table {table} in share update exclusive mode")
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(run_models, settings, *select)
+        try:
+            while not run.done() and not frame(settings, waiting).iloc[0, 0]:
+                time.sleep(0.1)
+            assert not run.done()
+            assert frame(settings, total).iloc[0, 0] == len(FIRST["revenue_account_daily"]) + 1
+        finally:
+            autovacuum.close()
+        run.result(60)
