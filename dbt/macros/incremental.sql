@@ -293,9 +293,11 @@
         returning change, event_date
     {%- endset -%}
     {%- set changes = run_query(note).rows -%}
-    {%- if changes | length > 0 and not is_first_run -%}
-        {%- do note_days_left(source, day_of, changes) -%}
-        {%- do note_look_back(source, changes) -%}
+    {%- if changes | length > 0 -%}
+        {%- if not is_first_run -%}
+            {%- do note_days_left(source, day_of, changes) -%}
+        {%- endif -%}
+        {%- do note_look_back(source, day_of, changes) -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -343,20 +345,43 @@
     ) -%}
 {%- endmacro %}
 
-{#- The least that is read again: the last days, as of the newest of the changes. -#}
-{% macro note_look_back(source, changes) -%}
+{#-
+  The least that is read again: the last days, as of the newest of the changes. A day is rebuilt when
+  its rows are not those that were read the last time, whatever went unnoticed.
+-#}
+{% macro note_look_back(source, day_of, changes) -%}
     {%- set today = run_started_at.date() -%}
     {%- set days = [] -%}
     {%- for change in changes if change[1] <= today -%}
         {%- do days.append(change[1]) -%}
     {%- endfor -%}
     {%- if days -%}
-        {%- do run_query(
-            "insert into " ~ change_log() ~ " (model, table_name, change, event_date) "
-            "select 'bronze', '" ~ source.name ~ "', 'look-back of " ~ invocation_id ~ "', "
-            "cast(day as date) from generate_series(timestamp '" ~ (days | max) ~ "' - interval '"
-            ~ (var('lookback_days') - 1) ~ " days', '" ~ (days | max) ~ "', interval '1 day') as day"
-        ) -%}
+        {%- set first_day -%}
+            cast(date '{{ days | max }}' - interval '{{ var("lookback_days") - 1 }} days' as date)
+        {%- endset -%}
+        {%- set note -%}
+            with contents as (
+                select
+                    {{ day_of }} as event_date,
+                    count(*) as rows_read,
+                    sum(hash_record_extended(versions, 0)) as hash
+                from {{ source.relation_name }} as versions
+                where {{ day_of }} between {{ first_day }} and date '{{ days | max }}'
+                group by {{ day_of }}
+            )
+            insert into {{ change_log() }} (model, table_name, change, event_date)
+            select
+                'bronze',
+                '{{ source.name }}',
+                'content of ' || coalesce(contents.rows_read, 0) || ' rows, hash '
+                    || coalesce(contents.hash, 0),
+                cast(days.day as date)
+            from generate_series({{ first_day }}, date '{{ days | max }}', interval '1 day') as days (day)
+            left join contents
+                on contents.event_date = cast(days.day as date)
+            on conflict do nothing
+        {%- endset -%}
+        {%- do run_query(note) -%}
     {%- endif -%}
 {%- endmacro %}
 

@@ -202,3 +202,39 @@ def test_what_is_built_is_committed_before_statistics_are_taken(
         finally:
             autovacuum.close()
         run.result(60)
+
+
+def test_the_last_days_are_read_again_whatever_went_unnoticed(
+    new_database: Callable[[], Settings], tmp_path: Path
+) -> None:
+    """Of two rows altered behind the triggers' back, the one of the last seven days is seen."""
+    settings = new_database()
+
+    def deliver(name: str, *lines: str) -> None:
+        file = tmp_path / f"revenue_account_daily__{name}.csv"
+        file.write_text("\n".join([REVENUE, *lines, ""]))
+        load(file, settings=settings)
+        run_models(settings, "--select", "+int_revenue_daily")
+
+    def revenue() -> dict[str, tuple[int, str]]:
+        rows = frame(
+            settings,
+            "select revenue_date::text as day, net_revenue::int as amount, ctid::text as place "
+            "from intermediate_silver.int_revenue_daily",
+        )
+        return {row.day: (row.amount, row.place) for row in rows.itertuples()}
+
+    row = "A1,S,m1,global,eu,pay-as-you-go,USD,2024-05-{day},2024-05-{day},1".format
+    deliver("first", *(row(day=f"{day:02}") for day in range(1, 10)))
+    before = revenue()
+    execute(
+        settings,
+        "set session_replication_role = replica;"
+        "update raw_bronze.revenue_account_daily set gross_revenue_input_tokens = 100 "
+        "where revenue_date in ('2024-05-03', '2024-05-05')",
+    )
+    deliver("next", row(day=10))
+    after = revenue()
+    assert {day: amount for day, (amount, _) in after.items() if amount != 1} == {"2024-05-05": 100}
+    moved = {day for day in before if after[day] != before[day]}
+    assert moved == {"2024-05-05"}, "days whose rows are the same are not built again"
