@@ -359,26 +359,35 @@
         {%- set first_day -%}
             cast(date '{{ days | max }}' - interval '{{ var("lookback_days") - 1 }} days' as date)
         {%- endset -%}
+        {%- set contents -%}
+            select
+                cast(days.day as date) as event_date,
+                'content of ' || count(versions.loaded_at) || ' rows, hash '
+                    || coalesce(sum(hash_record_extended(
+                        row(versions.{{ source.columns | join(", versions.") }}, versions.loaded_at), 0
+                    )) filter (where versions.loaded_at is not null), 0) as change
+            from generate_series({{ first_day }}, date '{{ days | max }}', interval '1 day') as days (day)
+            left join {{ source.relation_name }} as versions
+                on
+                    {{ day_of }} = cast(days.day as date)
+                    and {{ day_of }} between {{ first_day }} and date '{{ days | max }}'
+            group by days.day
+        {%- endset -%}
+        {#- Only the newest content is kept, so that a day that goes back to an older one is seen. -#}
         {%- set note -%}
-            with contents as (
-                select
-                    {{ day_of }} as event_date,
-                    count(*) as rows_read,
-                    sum(hash_record_extended(versions, 0)) as hash
-                from {{ source.relation_name }} as versions
-                where {{ day_of }} between {{ first_day }} and date '{{ days | max }}'
-                group by {{ day_of }}
+            with contents as materialized ({{ contents }}),
+            outdated as (
+                delete from {{ change_log() }} as noted
+                using contents
+                where
+                    noted.table_name = '{{ source.name }}'
+                    and noted.event_date = contents.event_date
+                    and noted.change like 'content of %'
+                    and noted.change <> contents.change
             )
             insert into {{ change_log() }} (model, table_name, change, event_date)
-            select
-                'bronze',
-                '{{ source.name }}',
-                'content of ' || coalesce(contents.rows_read, 0) || ' rows, hash '
-                    || coalesce(contents.hash, 0),
-                cast(days.day as date)
-            from generate_series({{ first_day }}, date '{{ days | max }}', interval '1 day') as days (day)
-            left join contents
-                on contents.event_date = cast(days.day as date)
+            select 'bronze', '{{ source.name }}', change, event_date
+            from contents
             on conflict do nothing
         {%- endset -%}
         {%- do run_query(note) -%}

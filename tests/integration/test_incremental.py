@@ -227,14 +227,21 @@ def test_the_last_days_are_read_again_whatever_went_unnoticed(
     row = "A1,S,m1,global,eu,pay-as-you-go,USD,2024-05-{day},2024-05-{day},1".format
     deliver("first", *(row(day=f"{day:02}") for day in range(1, 10)))
     before = revenue()
-    execute(
-        settings,
-        "set session_replication_role = replica;"
-        "update raw_bronze.revenue_account_daily set gross_revenue_input_tokens = 100 "
-        "where revenue_date in ('2024-05-03', '2024-05-05')",
-    )
+
+    def alter(amount: int) -> None:
+        execute(
+            settings,
+            "set session_replication_role = replica;"
+            f"update raw_bronze.revenue_account_daily set gross_revenue_input_tokens = {amount} "
+            "where revenue_date in ('2024-05-03', '2024-05-05')",
+        )
+
+    alter(100)
     deliver("next", row(day=10))
     after = revenue()
     assert {day: amount for day, (amount, _) in after.items() if amount != 1} == {"2024-05-05": 100}
     moved = {day for day in before if after[day] != before[day]}
     assert moved == {"2024-05-05"}, "days whose rows are the same are not built again"
+    alter(1)
+    deliver("back", row(day=11))
+    assert {amount for amount, _ in revenue().values()} == {1}, "the content it once had"
