@@ -20,6 +20,7 @@ REVENUE = (
     "account_id,product_sku,model_variant,inference_scope,region,billing_type,currency_code,"
     "revenue_date,snapshot_date,gross_revenue_input_tokens"
 )
+EVENTS = "event_id,crm_account_id,product_user_id,event_type,event_timestamp"
 FIRST = {
     "inference_user_token_usage_proprietary": [
         "P1,A1,m1,2024-01-30T10:00:00Z,1",
@@ -36,6 +37,11 @@ FIRST = {
         "A1,S,m1,global,eu,savings-plan,USD,2024-05-09,2024-05-10,1",
         "A1,S,m1,global,eu,pay-as-you-go,USD,2030-01-01,2024-05-10,100000",
     ],
+    "product_usage_events": [
+        "E1,A1,U1,login,2024-04-20T10:00:00Z",
+        "E2,A1,U2,login,2024-04-20T10:00:00Z",
+        "E3,A1,U1,login,2024-05-10T10:00:00Z",
+    ],
 }
 LATE = {
     "inference_user_token_usage_proprietary": [
@@ -46,6 +52,7 @@ LATE = {
     ],
     "inference_user_token_usage_open_source": ["O2,A1,m1,2024-05-03T10:00:00Z,1600"],
     "revenue_account_daily": ["A1,S,m1,global,eu,pay-as-you-go,USD,2024-02-01,2024-02-02,7"],
+    "product_usage_events": ["E4,A1,U1,login,2024-01-30T10:00:00Z"],
 }
 CORRECTED = {
     "inference_user_token_usage_proprietary": [
@@ -53,8 +60,9 @@ CORRECTED = {
         "P9,A1,m1,2024-04-22T11:00:00Z,400",  # to another day
     ],
     "revenue_account_daily": ["A1,S,m1,global,eu,pay-as-you-go,USD,2024-05-09,2024-05-12,60"],
+    "product_usage_events": ["E1,A1,U1,login,2024-04-22T10:00:00Z"],  # to another day
 }
-MODELS = ["+int_token_usage_period", "+int_revenue_daily"]
+MODELS = ["+int_token_usage_period", "+int_revenue_daily", "+int_product_usage_daily"]
 TABLES = {
     "requests": "select feed, request_id, requested_date::text, total_tokens from {}.int_requests",
     "minutes": "select usage_minute_at::text, request_count, total_tokens "
@@ -63,7 +71,10 @@ TABLES = {
     "entities": "select entity_type, usage_minute_at::text, request_count, total_tokens "
     "from {}.int_token_usage_entity_minute",
     "rates": "select entity_type, grain, period_start::text, active_minutes, "
-    "tokens_per_minute_peak::text from {}.int_token_usage_rates",
+    "tokens_per_minute_peak::text, tokens_per_minute_p90::text, requests_per_minute_p97::text "
+    "from {}.int_token_usage_rates",
+    "product usage": "select usage_date::text, event_count, user_count "
+    "from {}.int_product_usage_daily",
     "comparisons": "select entity_id, grain, period_start::text, "
     "coalesce(previous_total_tokens, -1) from {}.int_token_usage_period",
     "revenue": "select revenue_date::text, currency_code, billing_type, net_revenue::float "
@@ -80,7 +91,12 @@ def state(settings: Settings) -> State:
         )
         for name, query in TABLES.items()
     }
-    for model in ("int_requests", "int_token_usage_minute", "int_revenue_daily"):
+    for model in (
+        "int_requests",
+        "int_token_usage_minute",
+        "int_revenue_daily",
+        "int_product_events",
+    ):
         places = frame(settings, f"select ctid::text from intermediate_silver.{model}")
         found[f"places of {model}"] = sorted(places["ctid"])
     return found
@@ -101,7 +117,9 @@ def states(
     def deliver(name: str, tables: dict[str, list[str]]) -> None:
         folder: Path = tmp_path_factory.mktemp(name)
         for table, lines in tables.items():
-            header = REVENUE if table.startswith("revenue") else REQUESTS
+            header = {"revenue_account_daily": REVENUE, "product_usage_events": EVENTS}.get(
+                table, REQUESTS
+            )
             (folder / f"{table}__{name}.csv").write_text("\n".join([header, *lines, ""]))
         load(folder, settings=settings)
 
@@ -115,10 +133,18 @@ def states(
     execute(
         settings,
         "delete from raw_bronze.inference_user_token_usage_proprietary where request_id = 'P10';"
-        "delete from raw_bronze.revenue_account_daily where currency_code = 'EUR'",
+        "delete from raw_bronze.revenue_account_daily where currency_code = 'EUR';"
+        "delete from raw_bronze.product_usage_events where event_id = 'E4'",
     )
     run("corrected")
     run("in full", "--full-refresh")
+    found["in full"]["indexes of moved rows"] = list(
+        frame(
+            settings,
+            "select indrelid::regclass::text from pg_index where indpred is not null "
+            "and pg_get_expr(indpred, indrelid) = '(first_date <> last_date)'",
+        ).itertuples(index=False, name=None)
+    )
     return found
 
 
@@ -157,6 +183,16 @@ def test_corrected_and_erased_rows_are_followed(states: dict[str, State]) -> Non
         ("2024-05-09", "USD", "pay-as-you-go", 60),
         ("2024-05-09", "USD", "savings-plan", 1),
     ]
+    assert states["late"]["product usage"] == [
+        ("2024-01-30", 1, 1),
+        ("2024-04-20", 2, 2),
+        ("2024-05-10", 1, 1),
+    ]
+    assert states["corrected"]["product usage"] == [
+        ("2024-04-20", 1, 1),
+        ("2024-04-22", 1, 1),
+        ("2024-05-10", 1, 1),
+    ]
 
 
 def test_comparisons_survive(states: dict[str, State]) -> None:
@@ -169,6 +205,13 @@ def test_comparisons_survive(states: dict[str, State]) -> None:
 def test_run_by_run_equals_a_build_in_full(states: dict[str, State]) -> None:
     for name in TABLES:
         assert states["corrected"][name] == states["in full"][name]
+
+
+def test_moved_rows_have_their_index_after_a_build_in_full(states: dict[str, State]) -> None:
+    assert sorted(states["in full"]["indexes of moved rows"]) == [
+        ("intermediate_silver.int_product_events",),
+        ("intermediate_silver.int_requests",),
+    ]
 
 
 def test_what_is_built_is_committed_before_statistics_are_taken(

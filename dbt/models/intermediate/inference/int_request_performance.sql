@@ -150,7 +150,8 @@ latencies as (
 
     select
         request_slices.slice_number,
-        cast(requests.latency_ms as {{ type_double() }}) as latency_ms
+        cast(requests.latency_ms as {{ type_double() }}) as latency_ms,
+        {{ value_bucket('requests.latency_ms') }} as bucket
     from {{ ref('int_requests') }} as requests
     inner join request_slices
         on
@@ -158,9 +159,22 @@ latencies as (
             and requests.model_variant = request_slices.model_variant
             and requests.source_region = request_slices.source_region
             and requests.requested_date = request_slices.usage_date
-    {%- if is_incremental() %}
-    where requests.requested_date >= {{ first_day_to_build() }}
-    {%- endif %}
+    where
+        requests.latency_ms is not null
+        {%- if is_incremental() %}
+        and requests.requested_date >= {{ first_day_to_build() }}
+        {%- endif %}
+
+),
+
+slice_buckets as (
+
+    select
+        slice_number,
+        bucket,
+        count(*) as latency_count
+    from latencies
+    group by slice_number, bucket
 
 ),
 
@@ -228,17 +242,94 @@ counts as (
 
 ),
 
-percentiles as (
+-- A percentile lies in one or two buckets of its member. Only their latencies are sorted.
+member_buckets as (
 
     select
         numbered_members.member_number,
-        percentile_cont(0.50) within group (order by latencies.latency_ms) as latency_p50_ms,
-        percentile_cont(0.90) within group (order by latencies.latency_ms) as latency_p90_ms,
-        percentile_cont(0.99) within group (order by latencies.latency_ms) as latency_p99_ms
-    from latencies
+        slice_buckets.bucket,
+        cast(sum(slice_buckets.latency_count) as bigint) as latency_count
+    from slice_buckets
     inner join numbered_members
-        on latencies.slice_number = numbered_members.slice_number
-    group by numbered_members.member_number
+        on slice_buckets.slice_number = numbered_members.slice_number
+    group by numbered_members.member_number, slice_buckets.bucket
+
+),
+
+cumulated_buckets as (
+
+    select
+        member_number,
+        bucket,
+        latency_count as bucket_count,
+        cast(sum(latency_count) over (
+            partition by member_number order by bucket nulls last
+        ) as bigint) as count_to_bucket,
+        cast(sum(latency_count) over (partition by member_number) as bigint) as total_count
+    from member_buckets
+
+),
+
+percentile_buckets as (
+
+    select
+        member_number,
+        bucket,
+        count_to_bucket - bucket_count as count_before,
+        total_count
+    from cumulated_buckets
+    where
+        {{ holds_percentile(
+            [0.50, 0.90, 0.99], 'count_to_bucket - bucket_count', 'count_to_bucket', 'total_count'
+        ) }}
+
+),
+
+-- Distinct, so that the latencies are joined with these and not with every slice first.
+sought_buckets as (
+
+    select distinct
+        numbered_members.slice_number,
+        percentile_buckets.bucket,
+        percentile_buckets.member_number,
+        percentile_buckets.count_before,
+        percentile_buckets.total_count
+    from percentile_buckets
+    inner join numbered_members
+        on percentile_buckets.member_number = numbered_members.member_number
+
+),
+
+ranked_latencies as (
+
+    select
+        sought_buckets.member_number,
+        sought_buckets.total_count,
+        latencies.latency_ms,
+        sought_buckets.count_before + row_number() over (
+            partition by sought_buckets.member_number, sought_buckets.bucket
+            order by latencies.latency_ms nulls last
+        ) as place
+    from latencies
+    inner join sought_buckets
+        on
+            latencies.slice_number = sought_buckets.slice_number
+            and latencies.bucket = sought_buckets.bucket
+
+),
+
+percentiles as (
+
+    select
+        member_number,
+        {{ percentile_of_places(0.50, 'latency_ms', 'place', 'place', 'total_count') }}
+            as latency_p50_ms,
+        {{ percentile_of_places(0.90, 'latency_ms', 'place', 'place', 'total_count') }}
+            as latency_p90_ms,
+        {{ percentile_of_places(0.99, 'latency_ms', 'place', 'place', 'total_count') }}
+            as latency_p99_ms
+    from ranked_latencies
+    group by member_number, total_count
 
 ),
 

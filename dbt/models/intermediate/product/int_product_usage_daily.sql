@@ -1,8 +1,17 @@
 -- Grain: one row per account, type of event, feature and day with product events.
-{# Staging finds the newest version of every event; this is done once, for all that count days. #}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_days',
+    unique_key='usage_date',
+    indexes=[{'columns': ['usage_date']}],
+    meta={'follows': 'int_product_events'},
+) }}
 with events as (
 
-    select * from {{ ref('stg_product_events') }}
+    select * from {{ ref('int_product_events') }}
+    {%- if is_incremental() %}
+    where occurred_date in ({{ days_to_build() }})
+    {%- endif %}
 
 ),
 

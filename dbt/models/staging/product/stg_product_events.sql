@@ -1,4 +1,5 @@
--- Grain: one row per product event.
+-- Grain: one row per delivered version of a product event.
+{# The latest version of an event is found by int_product_events, only for the days that changed. #}
 with
 
 source as (
@@ -7,7 +8,8 @@ source as (
 
 cleaned as (
     select
-        trim(event_id) as event_id,
+        -- Compared as delivered, as by the loader and by what notes the days of other versions.
+        event_id,
         {{ to_utc('event_timestamp') }} as occurred_at,
         nullif(trim(product_user_id), '') as product_user_id,
         nullif(trim(crm_contact_id), '') as contact_id,
@@ -17,20 +19,6 @@ cleaned as (
         cast(session_duration_sec as bigint) as session_duration_seconds,
         {{ to_utc('loaded_at') }} as loaded_at
     from source
-),
-
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['event_id'],
-            newest=['loaded_at'],
-            tie_breakers=[
-                'occurred_at', 'product_user_id', 'contact_id', 'account_id', 'event_type',
-                'feature_name', 'session_duration_seconds',
-            ]
-        ) }} as version_rank
-    from cleaned
 ),
 
 final as (
@@ -45,8 +33,7 @@ final as (
         feature_name,
         session_duration_seconds,
         loaded_at
-    from ranked
-    where version_rank = 1
+    from cleaned
 )
 
 select * from final
