@@ -16,7 +16,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo book test test-scale lint format bench up down install clean core python uv
+.PHONY: help demo book test test-scale lint format bench up down env install clean core python uv
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,9 @@ up: core ## Start the warehouse (embedded, unless POSTGRES_HOST is set)
 
 down: core ## Stop the embedded warehouse; its data stay
 	@$(RUN) o2r down
+
+env: python ## Write .env with new secrets, for docker compose; what it says already stays
+	@"$(PYTHON)" tools/env_file.py
 
 install: uv ## Install everything for development into .venv
 	@$(UV) sync --locked $(QUIET) --python "$(PYTHON)"
