@@ -57,7 +57,7 @@ def complete(example: list[str], current: list[str]) -> tuple[list[str], list[st
     made = {name: f"{name}={SECRETS[name]()}" for name in [*missing, *empty] if name in SECRETS}
     if not current:
         return [made.get(_name(line), line) for line in example], missing
-    lines = [made[_name(line)] if _name(line) in empty else line for line in current]
+    lines = [made.get(_name(line), line) for line in current]
     if missing:
         lines += ["", "# Added by `make env`; .env.example explains them."]
         lines += [made.get(_name(line), line) for line in example if _name(line) in missing]
