@@ -5,7 +5,7 @@ FROM ghcr.io/astral-sh/uv:0.13.9 AS uv
 
 FROM python:3.11.15-slim-bookworm AS base
 RUN useradd --uid 10001 --user-group --home-dir /var/lib/o2r --no-create-home --shell /usr/sbin/nologin o2r \
-    && install --directory --owner o2r --group o2r /var/lib/o2r /var/lib/airflow
+    && install --directory --owner o2r --group o2r /var/lib/o2r /var/lib/o2r/landing /var/lib/airflow
 ENV PYTHONUNBUFFERED=1
 
 FROM base AS build
@@ -50,12 +50,13 @@ CMD ["o2r", "--help"]
 
 FROM o2r AS airflow
 COPY --from=build-airflow /opt/airflow-venv /opt/airflow-venv
-COPY docker/airflow-health docker/airflow-init docker/airflow-pools.json /srv/o2r/docker/
-COPY airflow/dags /srv/o2r/airflow/dags
+COPY docker/airflow-health docker/airflow-init /srv/o2r/docker/
+COPY airflow /srv/o2r/airflow
 ENV AIRFLOW_HOME=/var/lib/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/srv/o2r/airflow/dags \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
     O2R_COMMAND=/opt/o2r/bin/o2r \
+    O2R_STATE=/var/lib/o2r/prod-state \
     PATH=/opt/airflow-venv/bin:${PATH}
 WORKDIR /var/lib/airflow
 CMD ["airflow", "--help"]
