@@ -231,6 +231,17 @@ def build(
         typer.echo("nothing has changed since the last build")
 
 
+@app.command()
+def manifest(
+    folder: Annotated[Path, typer.Argument(help="Folder that gets the manifest.")],
+) -> None:
+    """Save the manifest of this commit, once production was built from it by another machine."""
+    from o2r.settings import load_settings
+    from o2r.transform import parse_manifest
+
+    parse_manifest(load_settings(), folder)
+
+
 @ci_app.callback(invoke_without_command=True)
 def ci(
     context: typer.Context,

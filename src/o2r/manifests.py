@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from importlib.metadata import version
@@ -24,7 +25,8 @@ Manifest = dict[str, Any]
 def provenance(dbt_dir: Path) -> dict[str, str]:
     """What a manifest does not say of its project: the commit and the text of dbt_project.yml.
 
-    The commit ends in -dirty when files differ from it, and is empty outside of git.
+    The commit ends in -dirty when files differ from it. Outside of git, as in an image, it is the
+    one in the variable O2R_COMMIT, or empty.
     """
     return {
         "O2R_COMMIT": _commit(dbt_dir),
@@ -48,6 +50,21 @@ def save_manifest(target_dir: Path, folder: Path, origin: dict[str, str]) -> Non
         raise UserError(
             f"manifest not saved: the build was partial ({len(left_out)} models or seeds left out)"
         )
+    _write(manifest, folder, origin)
+
+
+def save_parsed_manifest(target_dir: Path, folder: Path, origin: dict[str, str]) -> None:
+    """Write the manifest of a project that was parsed, not built, into `folder`, as a whole.
+
+    It is that of production only if production was built from this commit, by another machine.
+    Raises UserError when files differ from the commit, or the folder cannot be written.
+    """
+    if not re.fullmatch("[0-9a-f]{40}", origin["O2R_COMMIT"]):
+        raise UserError("manifest not saved: the project is not exactly a commit of git")
+    _write(_load(target_dir / FILE), folder, origin)
+
+
+def _write(manifest: Manifest, folder: Path, origin: dict[str, str]) -> None:
     manifest["metadata"]["env"] = origin
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,6 +136,7 @@ def _commit(folder: Path) -> str:
     command = ["git", "-c", "safe.directory=*", "-C", str(folder)]
     command += ["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
     try:
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        found = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     except FileNotFoundError:
-        return ""
+        found = ""
+    return found or os.environ.get("O2R_COMMIT", "")

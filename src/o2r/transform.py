@@ -18,7 +18,7 @@ from psycopg2.errors import UndefinedTable
 
 from o2r.bronze.contracts import SCHEMA, load_contracts
 from o2r.errors import UserError
-from o2r.manifests import provenance, save_manifest
+from o2r.manifests import provenance, save_manifest, save_parsed_manifest
 from o2r.packages import install_packages
 from o2r.settings import Settings
 from o2r.warehouse import connect, environment
@@ -122,6 +122,17 @@ def build(
         if manifest_dir:
             save_manifest(work_dir(settings, target) / "target", manifest_dir, origin)
         return True
+
+
+def parse_manifest(settings: Settings, folder: Path) -> None:
+    """Put the manifest of the project as it is, for target prod, into `folder`; nothing is built.
+
+    Raises UserError when the project cannot be parsed, or is not exactly a commit.
+    """
+    origin = provenance(settings.dbt_dir)
+    if dbt(settings, ["--quiet", "parse"]) != 0:
+        raise UserError("the dbt project cannot be parsed: correct what is printed above")
+    save_parsed_manifest(work_dir(settings, "prod") / "target", folder, origin)
 
 
 @contextmanager

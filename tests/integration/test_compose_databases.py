@@ -81,7 +81,8 @@ def test_the_roles_can_do_nothing_else(own_server):
     with connect(own_server, database="postgres").cursor() as cursor:
         cursor.execute(
             "select rolname, rolcanlogin, rolsuper or rolcreaterole or rolcreatedb "
-            "or rolreplication or rolbypassrls from pg_roles where rolname in ('airflow', 'metabase') order by 1"
+            "or rolreplication or rolbypassrls from pg_roles "
+            "where rolname in ('airflow', 'metabase') order by 1"
         )
         assert cursor.fetchall() == [("airflow", True, False), ("metabase", True, False)]
 
