@@ -1,6 +1,7 @@
 """The marts of production from silver as it is: every night and after a build of silver."""
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
+
 from o2r_airflow.defaults import GOLD, SILVER, build_params, dag_options
 from o2r_airflow.pipeline import PUBLISH, build
 

@@ -4,6 +4,7 @@ import json
 
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
 from o2r_airflow.command import O2ROperator
 from o2r_airflow.defaults import BRONZE, dag_options
 
@@ -18,7 +19,7 @@ with DAG(
     @task(outlets=[BRONZE])
     def announce(answer: str) -> None:
         """Start what waits for new bronze, if there is any."""
-        if not json.loads(answer)["loaded"]:
+        if not json.loads(answer)["inserted"]:
             raise AirflowSkipException("nothing new")
 
     @task

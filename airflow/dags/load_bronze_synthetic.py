@@ -1,6 +1,7 @@
 """The simulated company lives on: one more day of it, or all that are missing up to that day."""
 
 from airflow.sdk import DAG, Param
+
 from o2r_airflow.command import O2ROperator
 from o2r_airflow.defaults import BRONZE, dag_options
 

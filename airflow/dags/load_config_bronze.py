@@ -1,6 +1,7 @@
 """By hand, after a change of database_scripts or dbt/seeds: the database and the configuration."""
 
 from airflow.sdk import DAG
+
 from o2r_airflow.command import O2ROperator
 from o2r_airflow.defaults import BRONZE, dag_options, pool
 

@@ -1,6 +1,7 @@
 """Production, every night: fresh sources, then build, test and publish, then its documentation."""
 
 from airflow.sdk import DAG
+
 from o2r_airflow.defaults import GOLD, build_params, dag_options
 from o2r_airflow.pipeline import PUBLISH, STATE, backfill, build, documentation, freshness
 

@@ -1,6 +1,7 @@
 """The schemas of target dev, every night before production: problems show there first."""
 
 from airflow.sdk import DAG
+
 from o2r_airflow.defaults import build_params, dag_options
 from o2r_airflow.pipeline import backfill, build, documentation, freshness
 

@@ -1,6 +1,7 @@
 """Seeds, staging and intermediate models of production: every six hours and after new bronze."""
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
+
 from o2r_airflow.defaults import BRONZE, SILVER, build_params, dag_options
 from o2r_airflow.pipeline import backfill, build, freshness
 

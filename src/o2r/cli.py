@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from o2r.cli_scheduled import app as scheduled_app
 from o2r.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 ci_app = typer.Typer()
 app.add_typer(ci_app, name="ci")
+app.add_typer(scheduled_app)
 
 
 @app.command()
@@ -177,6 +179,10 @@ def generate(
     faults: Annotated[
         str, typer.Option(help="Delivery faults, comma-separated: late,duplicate,malformed,...")
     ] = "",
+    ahead: Annotated[
+        int,
+        typer.Option(help="Days after the last one that `o2r live` can land; none with faults."),
+    ] = 0,
 ) -> None:
     """Simulate a company for `o2r load --dataset demo`."""
     from o2r.demo import simulate
@@ -190,6 +196,7 @@ def generate(
         weeks=weeks,
         events=events,
         seed=seed,
+        ahead=ahead,
         faults=tuple(name.strip() for name in faults.split(",") if name.strip()),
     )
     typer.echo(f"written to {settings.demo_dir}; load it with `o2r load --dataset demo`")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, Param
+
 from o2r_airflow.alerts import task_failed
 
 RETRY_DELAY = timedelta(seconds=int(os.environ.get("O2R_RETRY_SECONDS") or 300))
@@ -22,10 +23,10 @@ BUILD_TIME = timedelta(hours=3)
 def dag_options(*tags: str) -> dict[str, Any]:
     """Options that all DAGs share.
 
-    One run at a time, no catching up on days gone by: a build takes in whatever has arrived.
+    One run at a time, no catching up on days gone by: a build takes in whatever has arrived. There
+    is no start date, so that Airflow, when first started, waits for the next hour of the schedule.
     """
     return {
-        "start_date": datetime(2026, 1, 1, tzinfo=UTC),
         "catchup": False,
         "max_active_runs": 1,
         "is_paused_upon_creation": False,

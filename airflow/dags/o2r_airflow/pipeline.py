@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from airflow.sdk import Asset, TriggerRule
+
 from o2r_airflow.command import O2ROperator
 from o2r_airflow.defaults import BUILD_TIME, FULL_REFRESH, pool
 
