@@ -231,6 +231,41 @@ def build(
         typer.echo("nothing has changed since the last build")
 
 
+@app.command()
+def publish(
+    target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
+    only_gold: Annotated[
+        bool, typer.Option("--only-gold", help="Build gold on the silver that is there.")
+    ] = False,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Build incremental models anew.")
+    ] = False,
+    variables: Annotated[
+        str | None, typer.Option("--vars", help="dbt variables, such as 'as_of_date: 2026-01-31'.")
+    ] = None,
+    save_manifest: Annotated[
+        Path | None, typer.Option(help="Folder that gets the manifest of prod, for `o2r ci`.")
+    ] = None,
+    wait: Annotated[float, typer.Option(help="Minutes to wait for readers of gold.")] = 10,
+) -> None:
+    """Build and test gold aside, then put it in place of the old one as a whole."""
+    from o2r.publish import publish as run_publish
+    from o2r.settings import load_settings
+
+    done = run_publish(
+        load_settings(),
+        target,
+        only_gold=only_gold,
+        full_refresh=full_refresh,
+        variables=variables,
+        manifest_dir=save_manifest,
+        patience=60 * wait,
+    )
+    typer.echo(f"published: {done.count} tables in {done.schema}")
+    if done.gone:
+        typer.echo(f"gone from {done.schema}: {', '.join(done.gone)}")
+
+
 @ci_app.callback(invoke_without_command=True)
 def ci(
     context: typer.Context,
