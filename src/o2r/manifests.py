@@ -34,16 +34,19 @@ def provenance(dbt_dir: Path) -> dict[str, str]:
     }
 
 
-def save_manifest(target_dir: Path, folder: Path, origin: dict[str, str]) -> None:
+def save_manifest(
+    target_dir: Path, folder: Path, origin: dict[str, str], *, results_dir: Path | None = None
+) -> None:
     """Copy the manifest of a successful build into `folder`, as a whole or not at all.
 
     origin: `provenance` before the build; it is added to the manifest as `metadata.env`.
+    results_dir: where the results of the build are, if not beside the manifest.
 
     Raises UserError when the build left out a model, as the manifest would then promise relations
     that production does not have, or when the folder cannot be written.
     """
     manifest = _load(target_dir / FILE)
-    results = _load(target_dir / "run_results.json")
+    results = _load((results_dir or target_dir) / "run_results.json")
     built = {result["unique_id"] for result in results["results"]}
     left_out = sorted(set(relations(manifest)) - built)
     if left_out or results["args"].get("empty") or results["args"].get("sample"):

@@ -85,7 +85,7 @@ def test_scripts_exist_and_can_be_run():
 def test_commands_and_their_options_exist():
     called = [words[1:] for words in lines() if words[:1] == [".venv/bin/o2r"]]
     called += [words[words.index("o2r") + 1 :] for words in lines() if words[:3] == COMPOSE_EXEC]
-    assert {words[0] for words in called} >= {"setup", "load", "build", "ci", "manifest"}
+    assert {words[0] for words in called} >= {"setup", "load", "build", "ci", "dbt"}
     for words in called:
         command = typer.main.get_command(app)
         for word in words:
