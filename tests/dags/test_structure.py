@@ -75,7 +75,7 @@ def test_files_are_small_and_hold_no_loop():
 
 @pytest.mark.parametrize(
     ("text", "is_found"),
-    [("from airflow import DAG\n\nDAG(\"a\", schedule_interval=None)\n", True), (None, False)],
+    [('from airflow import DAG\n\nDAG("a", schedule_interval=None)\n', True), (None, False)],
 )
 def test_nothing_of_airflow_2_is_used(tmp_path, text, is_found):
     """Once on a file that does, so that the check is known to see it."""
