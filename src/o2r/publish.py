@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from o2r.builds import recorded
+from o2r.counts import count_rows
 from o2r.errors import UserError
 from o2r.manifests import (
     FILE,
@@ -89,6 +90,7 @@ def publish(
             _require_audited(settings, target, manifest, gold + SHADOW)
             try:
                 reconcile(settings, build_id, target, manifest, since)
+                count_rows(settings, build_id, manifest)
             except UserError as error:
                 raise UserError(f"not published, {gold} is as it was: {error}") from None
             gone = swap(settings, gold, gold + SHADOW, patience=patience)

@@ -16,6 +16,7 @@ from typing import IO
 
 from o2r.bronze.contracts import SCHEMA, load_contracts
 from o2r.builds import last_fingerprint, no_longer_current, query, recorded
+from o2r.counts import count_rows
 from o2r.errors import UserError
 from o2r.manifests import (
     FILE,
@@ -133,6 +134,7 @@ def build(
             manifest = load(built / FILE)
             if not left_out_of(load(built / RESULTS), relations(manifest)):
                 reconcile(settings, build_id, target, manifest, since)
+                count_rows(settings, build_id, manifest)
         if manifest_dir:
             save_manifest(built, manifest_dir, origin)
         return True
