@@ -137,6 +137,27 @@ def doctor() -> None:
 
 
 @app.command()
+def health(
+    target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say whether the platform is well: sources, builds, rows, disk; exit code 1 if not."""
+    import json
+
+    from o2r.health import WRONG, examine
+    from o2r.settings import load_settings
+    from o2r.warehouse.query import Answer
+
+    findings = examine(load_settings(), target)
+    if as_json:
+        typer.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
+    else:
+        _print_answer(Answer(["area", "subject", "state", "found", "what to do"], findings, ""))
+    if any(finding.state == WRONG for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
 def load(
     path: Annotated[
         Path | None, typer.Argument(help="CSV, NDJSON or Parquet file, or a folder of them.")

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import yaml
 from o2r.errors import UserError
 
 FILE = "manifest.json"
+RESULTS = "run_results.json"
 BUILT = ("model", "seed", "snapshot")
 """Resource types that are relations in the warehouse."""
 
@@ -45,11 +47,9 @@ def save_manifest(
     Raises UserError when the build left out a model, as the manifest would then promise relations
     that production does not have, or when the folder cannot be written.
     """
-    manifest = _load(target_dir / FILE)
-    results = _load((results_dir or target_dir) / "run_results.json")
-    built = {result["unique_id"] for result in results["results"]}
-    left_out = sorted(set(relations(manifest)) - built)
-    if left_out or results["args"].get("empty") or results["args"].get("sample"):
+    manifest = load(target_dir / FILE)
+    results = load((results_dir or target_dir) / RESULTS)
+    if left_out := left_out_of(results, relations(manifest)):
         raise UserError(
             f"manifest not saved: the build was partial ({len(left_out)} models or seeds left out)"
         )
@@ -64,7 +64,7 @@ def save_parsed_manifest(target_dir: Path, folder: Path, origin: dict[str, str])
     """
     if not re.fullmatch("[0-9a-f]{40}", origin["O2R_COMMIT"]):
         raise UserError("manifest not saved: the project is not exactly a commit of git")
-    _write(_load(target_dir / FILE), folder, origin)
+    _write(load(target_dir / FILE), folder, origin)
 
 
 def _write(manifest: Manifest, folder: Path, origin: dict[str, str]) -> None:
@@ -91,7 +91,7 @@ def read_production(folder: Path, dbt_dir: Path, database: str) -> Manifest:
     Raises UserError when it is missing, broken, or of another target, project, dbt or database.
     """
     path = folder / FILE
-    found = _load(path)
+    found = load(path)
     if not all(isinstance(found.get(part), dict) for part in ("nodes", "macros", "sources")):
         raise UserError(f"{path} is not a manifest of dbt")
     metadata, ours = found["metadata"], version("dbt-core")
@@ -113,6 +113,16 @@ def read_production(folder: Path, dbt_dir: Path, database: str) -> Manifest:
     return found
 
 
+def left_out_of(results: dict[str, Any], wanted: Iterable[str]) -> list[str]:
+    """Which of the wanted nodes a run has left out, all of them if it left out rows.
+
+    results: dbt's run_results.json.
+    """
+    if results["args"].get("empty") or results["args"].get("sample"):
+        return sorted(wanted)
+    return sorted(set(wanted) - {result["unique_id"] for result in results["results"]})
+
+
 def relations(manifest: Manifest) -> dict[str, Any]:
     """Models, seeds and snapshots by unique id; ephemeral models are no relations."""
     return {
@@ -122,7 +132,7 @@ def relations(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> dict[str, Any]:
     """Read a JSON file of dbt's."""
     try:
         found = json.loads(path.read_bytes())

@@ -5,15 +5,24 @@ docs/decisions/0010-write-audit-publish.md says why.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from o2r.builds import recorded
+from o2r.counts import count_rows
 from o2r.errors import UserError
-from o2r.manifests import FILE, Manifest, provenance, relations, save_manifest
+from o2r.manifests import (
+    FILE,
+    RESULTS,
+    Manifest,
+    left_out_of,
+    load,
+    provenance,
+    relations,
+    save_manifest,
+)
+from o2r.reconcile import reconcile, start
 from o2r.settings import Settings
 from o2r.transform import SHADOW, alone, check_target, fingerprint, run_dbt, work_dir
 from o2r.warehouse.swap import make_shadow, require_replaceable, swap
@@ -66,7 +75,8 @@ def publish(
     with alone(settings, target) as lock:
         state = fingerprint(settings, choices)
         origin = provenance(settings.dbt_dir)
-        with recorded(settings, target, "publish", choices, state):
+        since = start(settings)
+        with recorded(settings, target, "publish", choices, state) as build_id:
             gold, new = _parse(settings, target, variables)
             require_replaceable(settings, gold, new)
             make_shadow(settings, gold, gold + SHADOW)
@@ -76,7 +86,13 @@ def publish(
                     f"not published, {gold} is as it was: correct what is printed above, "
                     "then run it again"
                 )
-            _require_audited(settings, target, gold + SHADOW)
+            manifest = load(_folder(settings, target) / FILE)
+            _require_audited(settings, target, manifest, gold + SHADOW)
+            try:
+                reconcile(settings, build_id, target, manifest, since)
+                count_rows(settings, build_id, manifest)
+            except UserError as error:
+                raise UserError(f"not published, {gold} is as it was: {error}") from None
             gone = swap(settings, gold, gold + SHADOW, patience=patience)
         if manifest_dir:
             _save_manifest(settings, manifest_dir, origin)
@@ -88,7 +104,7 @@ def _parse(settings: Settings, target: str, variables: str | None) -> tuple[str,
     command = ["--quiet", "parse", *(["--vars", variables] if variables else [])]
     if run_dbt(settings, command, target, shadow=True) != 0:
         raise UserError("the dbt project cannot be parsed: correct what is printed above")
-    manifest = _read(settings, target, FILE)
+    manifest = load(_folder(settings, target) / FILE)
     nodes = [node for node in relations(manifest).values() if node["schema"].endswith(SHADOW)]
     schemas = {node["schema"].removesuffix(SHADOW) for node in nodes}
     if len(schemas) != 1:
@@ -96,21 +112,17 @@ def _parse(settings: Settings, target: str, variables: str | None) -> tuple[str,
     return schemas.pop(), {node["alias"] for node in nodes}
 
 
-def _require_audited(settings: Settings, target: str, shadow: str) -> None:
+def _require_audited(settings: Settings, target: str, manifest: Manifest, shadow: str) -> None:
     """UserError unless the run has built every model of gold and run every test of it.
 
     Variables of the environment, such as DBT_EXCLUDE_RESOURCE_TYPES, can make dbt leave out some.
     """
-    manifest = _read(settings, target, FILE)
-    results = _read(settings, target, "run_results.json")
-    done = {result["unique_id"] for result in results["results"]}
+    results = load(_folder(settings, target) / RESULTS)
     models = {key for key, node in relations(manifest).items() if node["schema"] == shadow}
-    left_out = sorted((models | _tests_of(manifest, models)) - done)
-    if left_out or results["args"].get("empty") or results["args"].get("sample"):
+    if left_out := left_out_of(results, models | _tests_of(manifest, models)):
         raise UserError(
-            f"not published, {shadow.removesuffix(SHADOW)} is as it was: the run left out "
-            f"{len(left_out)} models or tests of gold, or rows"
-            + (f", such as {left_out[0]}" if left_out else "")
+            f"not published, {shadow.removesuffix(SHADOW)} is as it was: the run left out (or had "
+            f"no rows for) {len(left_out)} models or tests of gold, such as {left_out[0]}"
         )
 
 
@@ -127,11 +139,14 @@ def _save_manifest(settings: Settings, folder: Path, origin: dict[str, str]) -> 
     """Save the manifest of a plain parse, which names the schema that gold is in now."""
     if run_dbt(settings, ["--quiet", "parse"], "prod") != 0:
         raise UserError("published, but the manifest was not saved: the project cannot be parsed")
-    built = work_dir(settings, "prod" + SHADOW) / "target"
-    save_manifest(work_dir(settings, "prod") / "target", folder, origin, results_dir=built)
+    save_manifest(
+        work_dir(settings, "prod") / "target",
+        folder,
+        origin,
+        results_dir=_folder(settings, "prod"),
+    )
 
 
-def _read(settings: Settings, target: str, file: str) -> dict[str, Any]:
-    """A JSON file of the last dbt command that had the shadow."""
-    path = work_dir(settings, target + SHADOW) / "target" / file
-    return json.loads(path.read_bytes())
+def _folder(settings: Settings, target: str) -> Path:
+    """Where dbt leaves its JSON files when it has the shadow."""
+    return work_dir(settings, target + SHADOW) / "target"

@@ -16,9 +16,20 @@ from typing import IO
 
 from o2r.bronze.contracts import SCHEMA, load_contracts
 from o2r.builds import last_fingerprint, no_longer_current, query, recorded
+from o2r.counts import count_rows
 from o2r.errors import UserError
-from o2r.manifests import provenance, save_manifest, save_parsed_manifest
+from o2r.manifests import (
+    FILE,
+    RESULTS,
+    left_out_of,
+    load,
+    provenance,
+    relations,
+    save_manifest,
+    save_parsed_manifest,
+)
 from o2r.packages import install_packages
+from o2r.reconcile import reconcile, start
 from o2r.settings import Settings
 from o2r.warehouse import connect, environment
 
@@ -103,7 +114,8 @@ def build(
         bronze rows with the same project.
     manifest_dir: after a complete build of prod, put its manifest there for `o2r ci`.
     Builds of one target wait for each other.
-    Raises UserError when a model or a test fails; what failed has been printed by then.
+    Raises UserError when a model or a test fails; what failed has been printed by then. So it does
+    when all was built and bronze, silver and gold do not add up to the same.
     """
     check_target(target, manifest_dir)
     with alone(settings, target) as lock:
@@ -112,14 +124,20 @@ def build(
             return False
         origin = provenance(settings.dbt_dir)
         command = [*(["--quiet"] if quiet else []), "build", *arguments]
-        with recorded(settings, target, "build", arguments, state):
+        since = start(settings)
+        with recorded(settings, target, "build", arguments, state) as build_id:
             if run_dbt(settings, command, target, lock=lock) != 0:
                 raise UserError(
                     f"dbt build of target {target} failed: "
                     "correct what is printed above, then run it again"
                 )
+            built = work_dir(settings, target) / "target"
+            manifest = load(built / FILE)
+            if not left_out_of(load(built / RESULTS), relations(manifest)):
+                reconcile(settings, build_id, target, manifest, since)
+                count_rows(settings, build_id, manifest)
         if manifest_dir:
-            save_manifest(work_dir(settings, target) / "target", manifest_dir, origin)
+            save_manifest(built, manifest_dir, origin)
         return True
 
 
