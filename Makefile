@@ -3,6 +3,7 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 BOOK_DATABASE := o2r_book
+AIRFLOW_PORT := 8080
 
 # An own copy of uv, for machines without one that knows the options used below.
 OWN_UV := .o2r/tools/bin/uv
@@ -16,10 +17,11 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo book test test-scale lint format bench up down install clean core python uv
+.PHONY: help demo book airflow airflow-down test test-scale lint format bench up down env install
+.PHONY: clean core airflow-install python uv
 
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: core ## From nothing to a filled warehouse: simulated company, all metrics
 	@$(RUN) o2r demo
@@ -31,6 +33,12 @@ book: up ## The book's chapter 12 dataset, in a database of its own
 	@$(RUN) o2r build
 	@$(RUN) o2r headline
 	@echo "They are in the database $(BOOK_DATABASE): set POSTGRES_DB=$(BOOK_DATABASE) to query it."
+
+airflow: airflow-install ## Airflow with all DAGs on this machine, until Ctrl-C (docs/airflow.md)
+	@$(RUN) o2r airflow up --port $(AIRFLOW_PORT)
+
+airflow-down: ## Stop Airflow from another terminal
+	@if [ -x .venv/bin/o2r ]; then .venv/bin/o2r airflow down; fi
 
 test: install ## Run every test (PYTEST_ARGS="-k name" for some)
 	@$(RUN) pytest --numprocesses logical --dist loadfile $(PYTEST_ARGS)
@@ -55,11 +63,14 @@ up: core ## Start the warehouse (embedded, unless POSTGRES_HOST is set)
 down: core ## Stop the embedded warehouse; its data stay
 	@$(RUN) o2r down
 
+env: python ## Write .env with new secrets, for docker compose; what it says already stays
+	@"$(PYTHON)" tools/env_file.py
+
 install: uv ## Install everything for development into .venv
 	@$(UV) sync --locked $(QUIET) --python "$(PYTHON)"
 
 clean: ## Delete all that these targets made, the embedded warehouse included
-	@if [ -x .venv/bin/o2r ]; then .venv/bin/o2r down; fi
+	@if [ -x .venv/bin/o2r ]; then .venv/bin/o2r airflow down; .venv/bin/o2r down; fi
 	rm -rf .o2r .venv dbt/target dbt/logs dbt/dbt_packages dbt/package-lock.yml
 	rm -rf .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -67,6 +78,9 @@ clean: ## Delete all that these targets made, the embedded warehouse included
 # What the commands need to run, without the tools for development (which stay when installed).
 core: uv
 	@$(UV) sync --locked --no-default-groups --inexact $(QUIET) --python "$(PYTHON)"
+
+airflow-install: uv
+	@$(UV) sync --locked --no-default-groups --group airflow --inexact $(QUIET) --python "$(PYTHON)"
 
 python:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -71,22 +71,6 @@ comment on column ops.synthetic_truth.elasticity is
     'Relative change of outcome per change of cause.';
 comment on column ops.synthetic_truth.description is 'The effect in words.';
 
-create table if not exists ops.builds (
-    build_id bigint generated always as identity primary key,
-    target text not null,
-    fingerprint text not null,
-    finished_at timestamptz not null default now(),
-    is_current boolean not null default true
-);
-comment on table ops.builds is 'One row per dbt build that succeeded from end to end.';
-comment on column ops.builds.build_id is 'Number of the build.';
-comment on column ops.builds.target is 'dbt target: prod, dev, ci or personal.';
-comment on column ops.builds.fingerprint is
-    'SHA-256 over the dbt project, its arguments and the batches loaded.';
-comment on column ops.builds.finished_at is 'When the build had succeeded.';
-comment on column ops.builds.is_current is
-    'False once anything has been run on the target again through o2r, even if it failed.';
-
 create or replace function ops.ensure_month_partition(target regclass, month date)
 returns boolean
 language plpgsql

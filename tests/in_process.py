@@ -19,7 +19,9 @@ def dbt_in_process() -> Iterator[list]:
     """
     results = []
 
-    def run(command: list[str], *, cwd: os.PathLike, env: dict[str, str], stdout, check: bool):
+    def run(
+        command: list[str], *, cwd: os.PathLike, env: dict[str, str], stdout, check: bool, pass_fds
+    ):
         assert stdout is None
         assert not check
         with chdir(cwd), patch.dict(os.environ, env, clear=True):

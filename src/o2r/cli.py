@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from o2r.cli_ci import app as ci_app
+from o2r.cli_scheduled import app as scheduled_app
 from o2r.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-ci_app = typer.Typer()
 app.add_typer(ci_app, name="ci")
+app.add_typer(scheduled_app)
 
 
 @app.command()
@@ -135,6 +137,27 @@ def doctor() -> None:
 
 
 @app.command()
+def health(
+    target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say whether the platform is well: sources, builds, rows, disk; exit code 1 if not."""
+    import json
+
+    from o2r.health import WRONG, examine
+    from o2r.settings import load_settings
+    from o2r.warehouse.query import Answer
+
+    findings = examine(load_settings(), target)
+    if as_json:
+        typer.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
+    else:
+        _print_answer(Answer(["area", "subject", "state", "found", "what to do"], findings, ""))
+    if any(finding.state == WRONG for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
 def load(
     path: Annotated[
         Path | None, typer.Argument(help="CSV, NDJSON or Parquet file, or a folder of them.")
@@ -177,6 +200,10 @@ def generate(
     faults: Annotated[
         str, typer.Option(help="Delivery faults, comma-separated: late,duplicate,malformed,...")
     ] = "",
+    ahead: Annotated[
+        int,
+        typer.Option(help="Days after the last one that `o2r live` can land; none with faults."),
+    ] = 0,
 ) -> None:
     """Simulate a company for `o2r load --dataset demo`."""
     from o2r.demo import simulate
@@ -190,6 +217,7 @@ def generate(
         weeks=weeks,
         events=events,
         seed=seed,
+        ahead=ahead,
         faults=tuple(name.strip() for name in faults.split(",") if name.strip()),
     )
     typer.echo(f"written to {settings.demo_dir}; load it with `o2r load --dataset demo`")
@@ -231,39 +259,39 @@ def build(
         typer.echo("nothing has changed since the last build")
 
 
-@ci_app.callback(invoke_without_command=True)
-def ci(
-    context: typer.Context,
-    state: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the production manifest; without it everything is built."),
+@app.command()
+def publish(
+    target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
+    only_gold: Annotated[
+        bool, typer.Option("--only-gold", help="Build gold on the silver that is there.")
+    ] = False,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Build incremental models anew.")
+    ] = False,
+    variables: Annotated[
+        str | None, typer.Option("--vars", help="dbt variables, such as 'as_of_date: 2026-01-31'.")
     ] = None,
-    schema: Annotated[
-        str | None,
-        typer.Option(help="NAME in the schemas dbt_ci_NAME_...; default: the pull request."),
+    save_manifest: Annotated[
+        Path | None, typer.Option(help="Folder that gets the manifest of prod, for `o2r ci`.")
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the schemas.")] = False,
+    wait: Annotated[float, typer.Option(help="Minutes to wait for readers of gold.")] = 10,
 ) -> None:
-    """Build what differs from production in schemas of its own, and drop them."""
-    if context.invoked_subcommand:
-        return
+    """Build and test gold aside, then put it in place of the old one as a whole."""
+    from o2r.publish import publish as run_publish
     from o2r.settings import load_settings
-    from o2r.slim_ci import run
 
-    run(load_settings(), typer.echo, state=state, name=schema, keep=keep)
-
-
-@ci_app.command()
-def clean(
-    schema: Annotated[str | None, typer.Option(help="NAME of the run.")] = None,
-    older_than: Annotated[float | None, typer.Option(help="Age of the run in days.")] = None,
-) -> None:
-    """Drop the schemas that killed or kept CI runs left."""
-    from o2r.settings import load_settings
-    from o2r.slim_ci import clean as run_clean
-
-    dropped = run_clean(load_settings(), name=schema, older_than_days=older_than)
-    typer.echo(f"dropped: {', '.join(dropped) or 'nothing'}")
+    done = run_publish(
+        load_settings(),
+        target,
+        only_gold=only_gold,
+        full_refresh=full_refresh,
+        variables=variables,
+        manifest_dir=save_manifest,
+        patience=60 * wait,
+    )
+    typer.echo(f"published: {done.count} tables in {done.schema}")
+    if done.gone:
+        typer.echo(f"gone from {done.schema}: {', '.join(done.gone)}")
 
 
 @app.command(

@@ -18,6 +18,8 @@ HEADLINE = (
     "uptime_pct", "ticket_volume",
 )  # fmt: skip
 """Metrics of the demo's closing table, in order."""
+DAYS_AHEAD = 182
+"""Days that the company of `o2r demo` can live on, see o2r.live."""
 
 
 def yesterday() -> date:
@@ -67,7 +69,7 @@ def run_demo(settings: Settings, say: Callable[[str], None]) -> None:
         say(f"2/4 keeping the demo data in {settings.demo_dir}")
     else:
         say(f"2/4 simulating a company into {settings.demo_dir}")
-        simulate(settings)
+        simulate(settings, ahead=DAYS_AHEAD)
     results = load_dataset("demo", settings)
     inserted = sum(result.inserted for result in results)
     say(f"3/4 bronze: {inserted:,} new rows from {len(results)} files")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import yaml
 from o2r.errors import UserError
 
 FILE = "manifest.json"
+RESULTS = "run_results.json"
 BUILT = ("model", "seed", "snapshot")
 """Resource types that are relations in the warehouse."""
 
@@ -24,7 +27,8 @@ Manifest = dict[str, Any]
 def provenance(dbt_dir: Path) -> dict[str, str]:
     """What a manifest does not say of its project: the commit and the text of dbt_project.yml.
 
-    The commit ends in -dirty when files differ from it, and is empty outside of git.
+    The commit ends in -dirty when files differ from it. Outside of git, as in an image, it is the
+    one in the variable O2R_COMMIT, or empty.
     """
     return {
         "O2R_COMMIT": _commit(dbt_dir),
@@ -32,22 +36,38 @@ def provenance(dbt_dir: Path) -> dict[str, str]:
     }
 
 
-def save_manifest(target_dir: Path, folder: Path, origin: dict[str, str]) -> None:
+def save_manifest(
+    target_dir: Path, folder: Path, origin: dict[str, str], *, results_dir: Path | None = None
+) -> None:
     """Copy the manifest of a successful build into `folder`, as a whole or not at all.
 
     origin: `provenance` before the build; it is added to the manifest as `metadata.env`.
+    results_dir: where the results of the build are, if not beside the manifest.
 
     Raises UserError when the build left out a model, as the manifest would then promise relations
     that production does not have, or when the folder cannot be written.
     """
-    manifest = _load(target_dir / FILE)
-    results = _load(target_dir / "run_results.json")
-    built = {result["unique_id"] for result in results["results"]}
-    left_out = sorted(set(relations(manifest)) - built)
-    if left_out or results["args"].get("empty") or results["args"].get("sample"):
+    manifest = load(target_dir / FILE)
+    results = load((results_dir or target_dir) / RESULTS)
+    if left_out := left_out_of(results, relations(manifest)):
         raise UserError(
             f"manifest not saved: the build was partial ({len(left_out)} models or seeds left out)"
         )
+    _write(manifest, folder, origin)
+
+
+def save_parsed_manifest(target_dir: Path, folder: Path, origin: dict[str, str]) -> None:
+    """Write the manifest of a project that was parsed, not built, into `folder`, as a whole.
+
+    It is that of production only if production was built from this commit, by another machine.
+    Raises UserError when files differ from the commit, or the folder cannot be written.
+    """
+    if not re.fullmatch("[0-9a-f]{40}", origin["O2R_COMMIT"]):
+        raise UserError("manifest not saved: the project is not exactly a commit of git")
+    _write(load(target_dir / FILE), folder, origin)
+
+
+def _write(manifest: Manifest, folder: Path, origin: dict[str, str]) -> None:
     manifest["metadata"]["env"] = origin
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +91,7 @@ def read_production(folder: Path, dbt_dir: Path, database: str) -> Manifest:
     Raises UserError when it is missing, broken, or of another target, project, dbt or database.
     """
     path = folder / FILE
-    found = _load(path)
+    found = load(path)
     if not all(isinstance(found.get(part), dict) for part in ("nodes", "macros", "sources")):
         raise UserError(f"{path} is not a manifest of dbt")
     metadata, ours = found["metadata"], version("dbt-core")
@@ -93,6 +113,16 @@ def read_production(folder: Path, dbt_dir: Path, database: str) -> Manifest:
     return found
 
 
+def left_out_of(results: dict[str, Any], wanted: Iterable[str]) -> list[str]:
+    """Which of the wanted nodes a run has left out, all of them if it left out rows.
+
+    results: dbt's run_results.json.
+    """
+    if results["args"].get("empty") or results["args"].get("sample"):
+        return sorted(wanted)
+    return sorted(set(wanted) - {result["unique_id"] for result in results["results"]})
+
+
 def relations(manifest: Manifest) -> dict[str, Any]:
     """Models, seeds and snapshots by unique id; ephemeral models are no relations."""
     return {
@@ -102,7 +132,7 @@ def relations(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> dict[str, Any]:
     """Read a JSON file of dbt's."""
     try:
         found = json.loads(path.read_bytes())
@@ -119,6 +149,7 @@ def _commit(folder: Path) -> str:
     command = ["git", "-c", "safe.directory=*", "-C", str(folder)]
     command += ["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
     try:
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        found = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     except FileNotFoundError:
-        return ""
+        found = ""
+    return found or os.environ.get("O2R_COMMIT", "")

@@ -18,13 +18,15 @@ class Settings(BaseSettings):
     `home` holds everything O2R writes: the embedded server and the demo files. An empty value
     counts as unset, also where `.env` has one. With POSTGRES_HOST unset the warehouse is the
     embedded server, which is always entered as its superuser; POSTGRES_DB then still chooses the
-    database. Relative paths start at the project folder.
+    database. `landing` is the folder that `o2r land` loads from. Relative paths start at the
+    project folder, that of `landing` at `home`.
     """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     project: Path = Field(validation_alias="O2R_PROJECT")
     home: Path = Field(Path(".o2r"), validate_default=True, validation_alias="O2R_HOME")
+    landing: Path = Field(Path("landing"), validate_default=True, validation_alias="O2R_LANDING")
     tcp_port: int | None = Field(None, ge=1, le=65535, validation_alias="O2R_PGPORT")
     host: str | None = Field(None, validation_alias="POSTGRES_HOST")
     port: int = Field(5432, ge=1, le=65535, validation_alias="POSTGRES_PORT")
@@ -48,6 +50,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path, info: ValidationInfo) -> Path:
         return (info.data["project"] / value.expanduser()).resolve()
+
+    @field_validator("landing")
+    @classmethod
+    def _in_home(cls, value: Path, info: ValidationInfo) -> Path:
+        return (info.data["home"] / value.expanduser()).resolve()
 
     @property
     def embedded(self) -> bool:

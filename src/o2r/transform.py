@@ -14,12 +14,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from psycopg2.errors import UndefinedTable
-
 from o2r.bronze.contracts import SCHEMA, load_contracts
+from o2r.builds import last_fingerprint, no_longer_current, query, recorded
+from o2r.counts import count_rows
 from o2r.errors import UserError
-from o2r.manifests import provenance, save_manifest
+from o2r.manifests import (
+    FILE,
+    RESULTS,
+    left_out_of,
+    load,
+    provenance,
+    relations,
+    save_manifest,
+    save_parsed_manifest,
+)
 from o2r.packages import install_packages
+from o2r.reconcile import reconcile, start
 from o2r.settings import Settings
 from o2r.warehouse import connect, environment
 
@@ -28,6 +38,8 @@ PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
 GENERATED = ("target", "dbt_packages", "logs")
 WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 """dbt commands that may change a table."""
+SHADOW = "_shadow"
+"""What follows the name of the gold schema while `o2r publish` builds and tests it."""
 MF = """
 from dbt_metricflow.cli import main
 main.UpdateChecker.check = lambda *_: None  # asks the internet for a newer version, every time
@@ -54,11 +66,11 @@ def dbt(
     to date from it first, so that a failed, killed or partial run never passes for a complete one.
     Raises UserError for an unknown target, a folder that cannot be written, or no `o2r setup`.
     """
-    _check(target)
+    check_target(target)
     if prefix or not WRITING & set(arguments):
-        return _run(settings, arguments, target, prefix, output)
-    with alone(settings, target):
-        return _run(settings, arguments, target, prefix, output)
+        return run_dbt(settings, arguments, target, prefix=prefix, output=output)
+    with alone(settings, target) as lock:
+        return run_dbt(settings, arguments, target, output=output, lock=lock)
 
 
 def work_dir(settings: Settings, name: str) -> Path:
@@ -102,59 +114,85 @@ def build(
         bronze rows with the same project.
     manifest_dir: after a complete build of prod, put its manifest there for `o2r ci`.
     Builds of one target wait for each other.
-    Raises UserError when a model or a test fails; what failed has been printed by then.
+    Raises UserError when a model or a test fails; what failed has been printed by then. So it does
+    when all was built and bronze, silver and gold do not add up to the same.
     """
-    _check(target)
-    if manifest_dir and target != "prod":
-        raise UserError(f"only target prod has a manifest to save, not {target}")
-    with alone(settings, target):
-        fingerprint = _fingerprint(settings, arguments)
-        if only_if_changed and fingerprint == _last_fingerprint(settings, target):
+    check_target(target, manifest_dir)
+    with alone(settings, target) as lock:
+        state = fingerprint(settings, arguments)
+        if only_if_changed and state == last_fingerprint(settings, target):
             return False
         origin = provenance(settings.dbt_dir)
-        code = _run(settings, [*(["--quiet"] if quiet else []), "build", *arguments], target)
-        if code != 0:
-            raise UserError(
-                f"dbt build of target {target} failed: "
-                "correct what is printed above, then run it again"
-            )
-        _record(settings, target, fingerprint)
+        command = [*(["--quiet"] if quiet else []), "build", *arguments]
+        since = start(settings)
+        with recorded(settings, target, "build", arguments, state) as build_id:
+            if run_dbt(settings, command, target, lock=lock) != 0:
+                raise UserError(
+                    f"dbt build of target {target} failed: "
+                    "correct what is printed above, then run it again"
+                )
+            built = work_dir(settings, target) / "target"
+            manifest = load(built / FILE)
+            if not left_out_of(load(built / RESULTS), relations(manifest)):
+                reconcile(settings, build_id, target, manifest, since)
+                count_rows(settings, build_id, manifest)
         if manifest_dir:
-            save_manifest(work_dir(settings, target) / "target", manifest_dir, origin)
+            save_manifest(built, manifest_dir, origin)
         return True
 
 
-@contextmanager
-def alone(settings: Settings, name: str) -> Iterator[None]:
-    """Hold the lock of a target, or of the prefix of a CI run.
+def parse_manifest(settings: Settings, folder: Path) -> None:
+    """Put the manifest of the project as it is, for target prod, into `folder`; nothing is built.
 
-    It goes with the connection, so a killed build leaves none.
+    Raises UserError when the project cannot be parsed, or is not exactly a commit.
+    """
+    origin = provenance(settings.dbt_dir)
+    if dbt(settings, ["--quiet", "parse"]) != 0:
+        raise UserError("the dbt project cannot be parsed: correct what is printed above")
+    save_parsed_manifest(work_dir(settings, "prod") / "target", folder, origin)
+
+
+@contextmanager
+def alone(settings: Settings, name: str) -> Iterator[int]:
+    """Hold the lock of a target, or of the prefix of a CI run; gives the lock for `run_dbt`.
+
+    It goes with the last process that has the connection open: a killed build leaves none, and a
+    dbt that outlives the process that started it keeps others waiting until it has ended, too.
     """
     connection = connect(settings, autocommit=True)
     try:
         with connection.cursor() as cursor:
             cursor.execute("select pg_advisory_lock(hashtext('o2r build'), hashtext(%s))", (name,))
-        yield
+        yield connection.fileno()
     finally:
         connection.close()
 
 
-def _check(target: str) -> None:
-    """Raise UserError for an unknown target."""
+def check_target(target: str, manifest_dir: Path | None = None) -> None:
+    """Raise UserError for an unknown target, or one whose manifest is not for saving."""
     if target not in TARGETS:
         raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
+    if manifest_dir and target != "prod":
+        raise UserError(f"only target prod has a manifest to save, not {target}")
 
 
-def _run(
+def run_dbt(
     settings: Settings,
     arguments: Sequence[str],
     target: str,
+    *,
     prefix: str | None = None,
     output: IO[str] | None = None,
+    shadow: bool = False,
+    lock: int | None = None,
 ) -> int:
-    """Run dbt as a process of its own; see `dbt`."""
+    """Run dbt as a process of its own, without waiting for others; see `dbt`.
+
+    shadow: marts go to the shadow of the gold schema.
+    lock: what `alone` gave, for dbt to hold on to.
+    """
     install_packages(settings.dbt_dir)
-    variables = os.environ | prepare(settings, arguments, target, prefix)
+    variables = os.environ | prepare(settings, arguments, target, prefix, shadow=shadow)
     command = [
         sys.executable,
         "-c",
@@ -162,18 +200,29 @@ def _run(
         *arguments,
     ]
     return subprocess.run(
-        command, cwd=settings.dbt_dir, env=variables, stdout=output, check=False
+        command,
+        cwd=settings.dbt_dir,
+        env=variables,
+        stdout=output,
+        check=False,
+        pass_fds=() if lock is None else (lock,),
     ).returncode
 
 
 def prepare(
-    settings: Settings, arguments: Sequence[str], target: str, prefix: str | None = None
+    settings: Settings,
+    arguments: Sequence[str],
+    target: str,
+    prefix: str | None = None,
+    *,
+    shadow: bool = False,
 ) -> dict[str, str]:
     """Get ready for one dbt command: make its folder, take the mark of being up to date.
 
     Returns the variables of its environment.
     """
-    work = work_dir(settings, prefix or target)
+    suffix = SHADOW if shadow else ""
+    work = work_dir(settings, prefix or target + suffix)
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -181,7 +230,7 @@ def prepare(
             f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
         ) from None
     if WRITING & set(arguments) and not prefix:
-        _query(settings, "update ops.builds set is_current = false where target = %s", target)
+        no_longer_current(settings, target)
     return environment(settings) | {
         "DBT_TARGET": target,
         "DBT_TARGET_PATH": str(work / "target"),
@@ -189,11 +238,12 @@ def prepare(
         "DBT_PROJECT_DIR": str(settings.dbt_dir),
         "DBT_PROFILES_DIR": str(settings.dbt_dir),
         "O2R_MACROS": _macros(settings.dbt_dir),
+        "O2R_GOLD_SUFFIX": suffix,
         **({"DBT_CI_SCHEMA": prefix} if prefix else {}),
     }
 
 
-def _fingerprint(settings: Settings, arguments: Sequence[str]) -> str:
+def fingerprint(settings: Settings, arguments: Sequence[str]) -> str:
     """SHA-256 over the dbt project, the arguments and everything that has happened to bronze."""
     digest = hashlib.sha256(json.dumps(list(arguments)).encode())
     for path in _project_files(settings.dbt_dir):
@@ -204,7 +254,7 @@ def _fingerprint(settings: Settings, arguments: Sequence[str]) -> str:
         "select distinct table_name, change from ops.changed_days order by table_name, change",
         _foreign_rows(settings),
     ):
-        digest.update(json.dumps(_query(settings, statement), default=str).encode())
+        digest.update(json.dumps(query(settings, statement), default=str).encode())
     return digest.hexdigest()
 
 
@@ -236,37 +286,3 @@ def _project_files(dbt_dir: Path) -> Iterator[Path]:
     for path in sorted(dbt_dir.rglob("*")):
         if path.suffix in PROJECT_SUFFIXES and path.relative_to(dbt_dir).parts[0] not in GENERATED:
             yield path
-
-
-def _last_fingerprint(settings: Settings, target: str) -> str | None:
-    """Fingerprint of the build that the target still shows unchanged, None when there is none."""
-    rows = _query(
-        settings,
-        "select fingerprint from ops.builds where target = %s and is_current "
-        "order by build_id desc limit 1",
-        target,
-    )
-    return rows[0][0] if rows else None
-
-
-def _record(settings: Settings, target: str, fingerprint: str) -> None:
-    """Note a successful build in ops.builds."""
-    _query(
-        settings,
-        "insert into ops.builds (target, fingerprint) values (%s, %s)",
-        target,
-        fingerprint,
-    )
-
-
-def _query(settings: Settings, statement: str, *parameters: str) -> list[tuple]:
-    """Run one statement on the tables of ops; UserError when they are not there."""
-    connection = connect(settings, autocommit=True)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            return cursor.fetchall() if cursor.description else []
-    except UndefinedTable:
-        raise UserError(f"database {settings.database} is not set up: run `o2r setup`") from None
-    finally:
-        connection.close()

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import pytest
 
 from o2r.bronze.loader import load
-from o2r.transform import _fingerprint
+from o2r.transform import fingerprint
 from o2r.warehouse import setup
 
 USAGE = "raw_bronze.inference_user_token_usage_proprietary"
@@ -82,10 +82,10 @@ def test_giving_a_month_its_partition_is_no_change(warehouse, changes, query):
 
 
 def test_a_build_sees_loads_erasures_and_rows_of_other_tools(warehouse, tmp_path, query):
-    states = [_fingerprint(warehouse, [])]
+    states = [fingerprint(warehouse, [])]
 
     def changed() -> bool:
-        states.append(_fingerprint(warehouse, []))
+        states.append(fingerprint(warehouse, []))
         return states[-1] not in states[:-1]
 
     assert not changed()

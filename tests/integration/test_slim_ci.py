@@ -20,7 +20,7 @@ from o2r.errors import UserError
 from o2r.manifests import save_manifest
 from o2r.settings import Settings
 from o2r.state import everything_because
-from o2r.transform import build, work_dir
+from o2r.transform import build, parse_manifest, work_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "dbt/models/marts/customer/cs_score_account.sql"
@@ -433,3 +433,21 @@ def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.2)
+
+
+def test_a_production_built_elsewhere_has_the_same_manifest(production, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="the project is not exactly a commit"):
+        parse_manifest(production.settings, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv("O2R_COMMIT", "a" * 40)
+    before = production.fingerprint()
+    parse_manifest(production.settings, tmp_path)
+    assert production.fingerprint() == before
+    found = json.loads((tmp_path / "manifest.json").read_text())
+    assert found["metadata"]["env"]["O2R_COMMIT"] == "a" * 40
+    for part in ("relation_name", "checksum", "unrendered_config"):
+        assert {key: node.get(part) for key, node in found["nodes"].items()} == {
+            key: node.get(part) for key, node in production.manifest["nodes"].items()
+        }
+    production.ci(name="elsewhere", state=tmp_path)
+    assert production.said == ["nothing to build: no change"]

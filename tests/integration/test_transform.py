@@ -14,11 +14,14 @@ def test_an_unknown_target_is_named(warehouse):
         build(warehouse, "staging")
 
 
-def test_a_failing_build_is_an_error_and_is_not_recorded(warehouse, query, capfd):
-    with pytest.raises(UserError, match="dbt build of target dev failed"):
+def test_a_failing_build_is_an_error_and_is_recorded_as_one(warehouse, query, capfd):
+    with pytest.raises(UserError, match="dbt build of target dev failed") as failure:
         build(warehouse, "dev", ["--select", "int_as_of", "--vars", "as_of_date: not-a-date"])
     assert "int_as_of" in capfd.readouterr().out
-    assert query(warehouse, "select * from ops.builds") == []
+    assert query(
+        warehouse,
+        "select kind, outcome, message, finished_at > started_at, is_current from ops.builds",
+    ) == [("build", "failed", str(failure.value), True, False)]
 
 
 def test_a_build_is_repeated_only_when_something_changed(warehouse, query):

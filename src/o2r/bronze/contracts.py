@@ -1,6 +1,7 @@
 """Contracts of the bronze tables, read from dbt's own `sources.yml` files."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,7 +29,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """One bronze table. `checks` are SQL booleans; a row is bad where one is false."""
+    """One bronze table. `checks` are SQL booleans; a row is bad where one is false.
+
+    late_after and stale_after are dbt's warn_after and error_after: the age of the newest row from
+    which the source is late or stale; None where nothing depends on it.
+    """
 
     source: str
     table: str
@@ -38,6 +43,8 @@ class Contract:
     checks: tuple[str, ...]
     partition_column: str | None
     event_column: str | None = None
+    late_after: timedelta | None = None
+    stale_after: timedelta | None = None
 
     @property
     def event_day(self) -> str | None:
@@ -88,7 +95,15 @@ def _contract(source: str, table: dict) -> Contract:
         checks=tuple(meta.get("checks", ())),
         partition_column=meta.get("partition_by_month"),
         event_column=meta.get("event_column"),
+        late_after=_age(table, "warn_after"),
+        stale_after=_age(table, "error_after"),
     )
+
+
+def _age(table: dict, limit: str) -> timedelta | None:
+    """A limit of dbt's freshness, such as {count: 2, period: day}."""
+    found = (table["config"].get("freshness") or {}).get(limit)
+    return timedelta(**{f"{found['period']}s": found["count"]}) if found else None
 
 
 def _column(column: dict) -> Column:

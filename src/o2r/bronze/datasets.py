@@ -29,12 +29,19 @@ def load_dataset(
     truth = settings.demo_dir / "synthetic_truth.json"
     if not truth.is_file():
         raise UserError(f"no demo data in {settings.demo_dir}: run `o2r generate`")
-    # Every generated company is a dataset of its own: two of them share identifiers, not facts.
-    manifest = (settings.demo_dir / "manifest.json").read_bytes()
-    company = f"demo-{hashlib.sha256(manifest).hexdigest()[:8]}"
-    results = load(settings.demo_dir, None, company, mix=mix, settings=settings, progress=progress)
-    _load_truth(settings, company, json.loads(truth.read_text("utf-8")))
+    name = company(settings)
+    results = load(settings.demo_dir, None, name, mix=mix, settings=settings, progress=progress)
+    _load_truth(settings, name, json.loads(truth.read_text("utf-8")))
     return results
+
+
+def company(settings: Settings) -> str:
+    """Name of the dataset that `settings.demo_dir` holds.
+
+    Every generated company is a dataset of its own: two of them share identifiers, not facts.
+    """
+    manifest = (settings.demo_dir / "manifest.json").read_bytes()
+    return f"demo-{hashlib.sha256(manifest).hexdigest()[:8]}"
 
 
 def _load_truth(settings: Settings, dataset: str, effects: list[dict]) -> None:

@@ -53,11 +53,11 @@ class Survey:
     regular: bool
 
 
-def find_files(path: Path) -> list[DataFile]:
+def find_files(path: Path, *, allow_none: bool = False) -> list[DataFile]:
     """Return the data files of a folder (in order of name, subfolders included) or the one file.
 
     The table is told by the file name before `__`, else by a folder around it.
-    Raises UserError when there is nothing to load.
+    Raises UserError when there is nothing to load; with allow_none a folder may hold no file.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file or folder")
@@ -71,7 +71,7 @@ def find_files(path: Path) -> list[DataFile]:
         if item.is_file() and _format(item)
         if not any(part.startswith((".", "_")) for part in item.relative_to(path).parts)
     ]
-    if not found:
+    if not found and not allow_none:
         raise UserError(f"{path}: holds no .csv, .ndjson or .parquet file")
     return found
 

@@ -89,15 +89,7 @@ def load(
     settings = settings or load_settings()
     entries = read_mapping(Path(mapping)) if mapping else Mapping()
     contracts = load_contracts(settings.dbt_dir)
-    jobs = []
-    for file in find_files(Path(path)):
-        entry = entries.of(file)
-        contract = choose_table(file, entry, contracts)
-        look = survey(file)
-        names = column_names(file)
-        values = resolve(file, names, contract, entry)
-        jobs.append(_Job(file, contract, entry, look, names, values))
-
+    jobs = [_inspect(file, entries, contracts) for file in find_files(Path(path))]
     connection = connect(settings)
     try:
         results = [_load(connection, job, dataset, mix, progress or _silent) for job in jobs]
@@ -105,6 +97,43 @@ def load(
     finally:
         connection.close()
     return results
+
+
+def load_each(
+    path: Path, mapping: Path | None = None, dataset: str = "files", *, settings: Settings
+) -> tuple[list[BatchResult], list[str]]:
+    """Load every file of a folder by itself, so that one that is refused keeps out no other.
+
+    Returns the results of the files loaded, and a line about each refused one; none for a folder
+    without files. Raises UserError when the folder is missing, the mapping is wrong, or the
+    warehouse cannot be reached.
+    """
+    entries = read_mapping(mapping) if mapping else Mapping()
+    contracts = load_contracts(settings.dbt_dir)
+    results, refused = [], []
+    connection = connect(settings)
+    try:
+        for file in find_files(path, allow_none=True):
+            try:
+                job = _inspect(file, entries, contracts)
+                results.append(_load(connection, job, dataset, False, _silent))
+            except UserError as error:
+                named = str(error).startswith(file.name)
+                refused.append(str(error) if named else f"{file.name}: {error}")
+        _analyze(connection, results)
+    finally:
+        connection.close()
+    return results, refused
+
+
+def _inspect(file: DataFile, entries: Mapping, contracts: dict[str, Contract]) -> _Job:
+    """Look a file over before it is loaded. Raises UserError for one that cannot be."""
+    entry = entries.of(file)
+    contract = choose_table(file, entry, contracts)
+    look = survey(file)
+    names = column_names(file)
+    values = resolve(file, names, contract, entry)
+    return _Job(file, contract, entry, look, names, values)
 
 
 def _load(

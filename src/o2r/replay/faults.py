@@ -10,17 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from o2r.bronze.contracts import SCHEMA
-from o2r.replay.plan import (
-    MICROS_PER_DAY,
-    NEVER,
-    EventTable,
-    File,
-    Insert,
-    Plan,
-    Statement,
-    deliver,
-    instants,
-)
+from o2r.replay.plan import NEVER, EventTable, File, Insert, Plan, Statement, deliver
+from o2r.synthetic.columns import MICROS_PER_DAY
+from o2r.synthetic.knowledge import instants
 
 LATE_DAYS = (3, 20, 40)
 HISTORY_DAYS = 45

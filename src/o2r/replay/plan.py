@@ -13,16 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from o2r.bronze.contracts import Contract
-
-KNOWN_AT = (
-    "last_updated", "date_updated", "snapshot_date", "event_timestamp", "answered_at",
-    "released_at",
-)  # fmt: skip
-"""Columns that hold the instant from which a source knows a row; the first one there counts."""
+from o2r.synthetic.columns import MICROS_PER_DAY
+from o2r.synthetic.knowledge import instants, known_at
 
 EVENING = time(20, tzinfo=UTC)
 """Hour of delivery: the last hours of each day arrive with the next one."""
-MICROS_PER_DAY = 86_400_000_000
 NEVER = -1
 
 
@@ -132,21 +127,6 @@ class Plan:
     def day(self, number: int) -> int:
         """Day number of an evening."""
         return (self.evenings[number].day - date(1970, 1, 1)).days
-
-
-def instants(column: pa.ChunkedArray) -> np.ndarray:
-    """Microseconds (rows,) since 1970-01-01 of a column of dates or instants; null is the oldest.
-
-    A date stands for its first instant.
-    """
-    kind = pa.timestamp("us", column.type.tz if pa.types.is_timestamp(column.type) else None)
-    lowest = np.iinfo(np.int64).min // 2
-    return column.cast(kind).cast(pa.int64()).fill_null(lowest).to_numpy()
-
-
-def known_at(rows: pa.Table) -> np.ndarray:
-    """Instant (rows,) from which the source knows each row, in microseconds since 1970-01-01."""
-    return instants(rows[next(name for name in KNOWN_AT if name in rows.column_names)])
 
 
 def cut(

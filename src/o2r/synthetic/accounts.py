@@ -115,8 +115,18 @@ def blended_price(model_mix: np.ndarray) -> np.ndarray:
     return model_mix @ np.array(per_model)
 
 
+def _with_those_ahead(count: int, timeline: Timeline) -> int:
+    """Accounts of the whole simulation when `count` of them have signed up by its last told day."""
+    until_told, until_end = (
+        np.expm1(SIGNUP_GROWTH * (day - timeline.origin) / 7)
+        for day in (timeline.told, timeline.end)
+    )
+    return round(count * until_end / until_told)
+
+
 def build_accounts(count: int, timeline: Timeline, rng: np.random.Generator) -> Accounts:
-    """Draw `count` accounts that signed up during the history of `timeline`."""
+    """Draw accounts; `count` of them sign up before the days ahead."""
+    count = _with_those_ahead(count, timeline)
     tier = rng.choice(3, count, p=TIER_SHARES)
     weights = np.array([country.weight for country in COUNTRIES])
     country = rng.choice(len(COUNTRIES), count, p=weights / weights.sum())

@@ -19,6 +19,8 @@ class SimulationConfig:
     events:   approximate number of inference requests in the window, 0 to 5,000,000.
     seed:     non-negative integer.
     faults:   names out of `FAULTS`; order and repetition do not matter.
+    ahead:    days after `end_date` that are simulated too but held back, 0 to 366: the company's
+              life goes on in them (o2r.live). Not together with faults.
 
     Raises ValueError, naming the field, for a value out of range.
     """
@@ -29,6 +31,7 @@ class SimulationConfig:
     events: int = 500_000
     seed: int = 7
     faults: tuple[str, ...] = ()
+    ahead: int = 0
 
     def __post_init__(self) -> None:
         if type(self.end_date) is not date:
@@ -40,6 +43,7 @@ class SimulationConfig:
             ("weeks", 1, 104),
             ("events", 0, 5_000_000),
             ("seed", 0, 2**63 - 1),
+            ("ahead", 0, 366),
         ):
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
@@ -49,6 +53,10 @@ class SimulationConfig:
         unknown = sorted(set(self.faults) - set(FAULTS))
         if unknown:
             raise ValueError(f"unknown faults {unknown}; choose from {list(FAULTS)}")
+        if self.faults and self.ahead:
+            raise ValueError("faults are of deliveries up to end_date: they need ahead to be 0")
+        if self.ahead and self.accounts > 2_000:
+            raise ValueError("days ahead are simulated for 2,000 accounts at most")
         chosen = tuple(name for name in FAULTS if name in self.faults)
         object.__setattr__(self, "faults", chosen)
 

@@ -1,10 +1,15 @@
 """From a configuration to a folder of files."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+
 from o2r.synthetic import faults, truth
+from o2r.synthetic.columns import MICROS_PER_DAY
 from o2r.synthetic.config import SimulationConfig
+from o2r.synthetic.knowledge import known_within
 from o2r.synthetic.schemas import SCHEMAS
 from o2r.synthetic.sources import (
     billing,
@@ -31,16 +36,23 @@ from o2r.synthetic.write import (
 SOURCES = (crm, billing, revenue, inference, platform, support, capacity, quota, product)
 
 
+def life(world: World) -> Iterator[tuple[str, pa.Table]]:
+    """Everything that the sources ever know, the days ahead included: (table, rows) in chunks."""
+    for source in SOURCES:
+        yield from source.deliver(world)
+
+
 def _write_tables(world: World, folder: Path) -> dict[str, int]:
     """Write every bronze table of `world`; rows by file name."""
     sink = Sink(folder)
     for name, schema in SCHEMAS.items():
         sink.write(f"{name}.parquet", schema.empty_table())
     fault_rng = {name: world.rng(f"fault.{name}") for name in world.config.faults}
-    for source in SOURCES:
-        for name, chunk in source.deliver(world):
-            for file_name, part in faults.deliveries(name, chunk, world, fault_rng):
-                sink.write(file_name, part)
+    midnight = (world.timeline.told + 1) * MICROS_PER_DAY
+    for name, chunk in life(world):
+        known = known_within(chunk, None, midnight) if world.config.ahead else chunk
+        for file_name, part in faults.deliveries(name, known, world, fault_rng):
+            sink.write(file_name, part)
     return sink.close()
 
 

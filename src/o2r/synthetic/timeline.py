@@ -21,13 +21,18 @@ def day_number(day: date) -> int:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Day numbers (since 1970-01-01) and ISO weeks, numbered from 0 at `origin`, a Monday."""
+    """Day numbers (since 1970-01-01) and ISO weeks, numbered from 0 at `origin`, a Monday.
+
+    end:  last day that is simulated.
+    told: last day that is delivered; the days after it are those ahead.
+    """
 
     origin: int
     weeks: int
     window_start: int
     money_start: int
     end: int
+    told: int
 
     @property
     def last_week(self) -> int:
@@ -65,10 +70,11 @@ class Timeline:
 
 def build_timeline(config: SimulationConfig) -> Timeline:
     """Calendar of `config`; revenue starts on 1 January or, if earlier, with the window."""
-    end = day_number(config.end_date)
-    window_start = end - 7 * config.weeks + 1
+    told = day_number(config.end_date)
+    end = told + config.ahead
+    window_start = told - 7 * config.weeks + 1
     new_year = day_number(date(config.end_date.year, 1, 1))
-    first_day = end - HISTORY_DAYS
+    first_day = told - HISTORY_DAYS
     origin = first_day - (first_day + 3) % 7  # day 0 of the epoch was a Thursday
     weeks = (end - origin) // 7 + 1 + AHEAD_WEEKS
-    return Timeline(origin, weeks, window_start, min(window_start, new_year), end)
+    return Timeline(origin, weeks, window_start, min(window_start, new_year), end, told)

@@ -71,11 +71,12 @@ def _daily_tokens(accounts: Accounts, panel: Panel, timeline: Timeline, rng) -> 
 def _weekly_requests(
     events: int, accounts: Accounts, panel: Panel, exposure: Exposure, timeline: Timeline
 ) -> np.ndarray:
-    """Successful requests per account and full week (A, W); with failures about `events`."""
+    """Successful requests per account and full week (A, W); delivered are about `events`."""
     relative = np.exp(panel.log_usage) * panel.using * accounts.request_weight[:, None]
     failures = BASE_ERROR_ODDS + BASE_THROTTLE_ODDS + exposure.error + exposure.throttle
     total = 0.0
     for week, days in timeline.telemetry_weeks():
+        days = days[days <= timeline.told]
         total += (relative[:, week] * (1.0 + failures[:, week])).sum() * len(days) / 7.0
     return relative * (events / total if total else 0.0)
 

@@ -64,7 +64,7 @@ def doctor(settings: Settings) -> list[Check]:
         ("python", _check_python),
         ("dbt", _check_dbt),
         ("folder", _check_folder),
-        ("disk", _check_disk),
+        ("disk", check_disk),
         ("server", _check_server),
         ("scripts", _check_scripts),
     ]
@@ -104,7 +104,8 @@ def _check_folder(settings: Settings) -> str:
     return f"{settings.home} can be written"
 
 
-def _check_disk(settings: Settings) -> str:
+def check_disk(settings: Settings) -> str:
+    """Say how much is free where O2R writes; UserError when that is little."""
     folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     if free < FREE_DISK:

@@ -1,0 +1,1 @@
+"""What the DAG files share: the command, defaults, alerts, and the pipeline of one target."""

@@ -1,0 +1,24 @@
+"""Seeds, staging and intermediate models of production: every six hours and after new bronze."""
+
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
+
+from o2r_airflow.defaults import BRONZE, SILVER, build_params, dag_options
+from o2r_airflow.pipeline import backfill, build, freshness
+
+SELECTION = [
+    "--select", "resource_type:seed", "path:models/staging", "path:models/intermediate",
+    "--indirect-selection", "buildable",
+]  # fmt: skip
+
+with DAG(
+    "silver_layer_staging",
+    description="Target prod: freshness gate, then silver.",
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("0 */6 * * *", timezone="UTC"), assets=[BRONZE]
+    ),
+    params=build_params(),
+    doc_md=__doc__,
+    **dag_options("silver", "prod"),
+):
+    silver = build("silver", "prod", ["build", "--target", "prod", *SELECTION], [SILVER])
+    freshness("prod") >> backfill() >> silver

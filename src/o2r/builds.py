@@ -1,0 +1,86 @@
+"""ops.builds: the record of every build and publish of a target."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from psycopg2.errors import UndefinedColumn, UndefinedTable
+
+from o2r.errors import UserError
+from o2r.settings import Settings
+from o2r.warehouse import connect
+
+
+@contextmanager
+def recorded(
+    settings: Settings, target: str, kind: str, arguments: Sequence[str], fingerprint: str
+) -> Iterator[int]:
+    """Note one run from its start to its end; gives its number in ops.builds.
+
+    kind: build or publish.
+    The caller holds the lock of the target, so a run that is still noted as running was killed.
+    An exception is noted as the failure and goes on.
+    """
+    query(
+        settings,
+        "update ops.builds set outcome = 'killed' where target = %s and outcome = 'running'",
+        target,
+    )
+    [(build_id,)] = query(
+        settings,
+        "insert into ops.builds (target, kind, arguments, fingerprint, started_at, outcome) "
+        "values (%s, %s, %s, %s, now(), 'running') returning build_id",
+        target,
+        kind,
+        shlex.join(arguments),
+        fingerprint,
+    )
+    try:
+        yield build_id
+    except BaseException as error:
+        _finish(settings, build_id, "failed", str(error) or type(error).__name__)
+        raise
+    _finish(settings, build_id, "succeeded", None)
+
+
+def last_fingerprint(settings: Settings, target: str) -> str | None:
+    """Fingerprint of the build that the target still shows unchanged, None when there is none."""
+    rows = query(
+        settings,
+        "select fingerprint from ops.builds where target = %s and is_current "
+        "order by build_id desc limit 1",
+        target,
+    )
+    return rows[0][0] if rows else None
+
+
+def no_longer_current(settings: Settings, target: str) -> None:
+    """Take from the target the mark of being up to date."""
+    query(settings, "update ops.builds set is_current = false where target = %s", target)
+
+
+def query(settings: Settings, statement: str, *parameters: object) -> list[tuple]:
+    """Run one statement on the tables of ops; UserError when they are not there."""
+    connection = connect(settings, autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+    except (UndefinedTable, UndefinedColumn):
+        raise UserError(f"database {settings.database} is not set up: run `o2r setup`") from None
+    finally:
+        connection.close()
+
+
+def _finish(settings: Settings, build_id: int, outcome: str, message: str | None) -> None:
+    query(
+        settings,
+        "update ops.builds set outcome = %s, message = %s, finished_at = now(), "
+        "is_current = %s where build_id = %s",
+        outcome,
+        message,
+        outcome == "succeeded",
+        build_id,
+    )

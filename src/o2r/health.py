@@ -1,0 +1,243 @@
+"""`o2r health`: is what readers see fresh, complete and made by runs that went well?
+
+docs/runbook.md says what to do about each finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from o2r.bronze.contracts import SCHEMA, load_contracts
+from o2r.builds import query
+from o2r.errors import UserError
+from o2r.settings import Settings
+from o2r.transform import check_target
+from o2r.warehouse.health import check_disk
+
+OK, LATE, WRONG = "ok", "late", "WRONG"
+LONGEST_RUN = timedelta(hours=3)
+LEAST_LEFT = 0.9
+"""Part of the rows of a layer that must be left of the day before."""
+
+
+class Finding(NamedTuple):
+    """One line: what was looked at, how it is (ok, late or WRONG), what was found, what to do."""
+
+    area: str
+    subject: str
+    state: str
+    found: str
+    what_to_do: str
+
+
+def examine(settings: Settings, target: str = "prod", now: datetime | None = None) -> list[Finding]:
+    """Look at sources, builds, quarantine, ledger, reconciliation, row counts and disk.
+
+    now: the present, with time zone; the clock unless said.
+    Raises UserError when the warehouse cannot be reached or is not set up.
+    """
+    check_target(target)
+    now = now or datetime.now(UTC)
+    return [
+        *_sources(settings, now),
+        *_builds(settings, target, now),
+        *_quarantine(settings, now),
+        *_ledger(settings),
+        *_reconciliation(settings, target),
+        *_row_counts(settings, target),
+        _disk(settings),
+    ]
+
+
+def _sources(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Age of the newest row of each source that models depend on; one never filled is not late."""
+    contracts = [one for one in load_contracts(settings.dbt_dir).values() if one.stale_after]
+    newest = " union all ".join(
+        f"select '{one.table}', max(loaded_at) from {SCHEMA}.{one.table}" for one in contracts
+    )
+    loaded = dict(query(settings, newest))
+    for one in contracts:
+        at = loaded[one.table]
+        if at is None:
+            yield Finding("source", one.table, OK, "never delivered", "")
+            continue
+        age, late_after = now - at, one.late_after or one.stale_after
+        state = WRONG if age > one.stale_after else LATE if age > late_after else OK
+        yield Finding(
+            "source",
+            one.table,
+            state,
+            f"newest row {_age(age)} old, late after {_age(late_after)}, "
+            f"stale after {_age(one.stale_after)}",
+            "" if state == OK else f"ask {one.source} for the delivery, then `o2r load`",
+        )
+
+
+def _builds(settings: Settings, target: str, now: datetime) -> Iterator[Finding]:
+    """The newest run of each kind, and any that has been at it for too long or was killed."""
+    # The lock of the target says whether a run that is noted as running is alive.
+    [(alive,)] = query(
+        settings,
+        "select exists (select from pg_locks where locktype = 'advisory' and granted "
+        "and classid = hashtext('o2r build')::oid and objid = hashtext(%s)::oid "
+        "and database = (select oid from pg_database where datname = current_database()))",
+        target,
+    )
+    rows = query(
+        settings,
+        "select distinct on (kind) kind, outcome, started_at, finished_at, message, arguments "
+        "from ops.builds where target = %s order by kind, build_id desc",
+        target,
+    )
+    if not rows:
+        yield Finding("run", target, WRONG, "never built", "run `o2r build` or `o2r publish`")
+    for kind, outcome, started, finished, message, arguments in rows:
+        state, what = OK, ""
+        found = f"{outcome} {_age(now - (finished or started))} ago"
+        if finished and started:
+            found += f", took {_age(finished - started)}"
+        if arguments:
+            found += f" ({arguments})"
+        if outcome == "running" and alive and now - started <= LONGEST_RUN:
+            found = f"running for {_age(now - started)}"
+        elif outcome == "running" and alive:
+            state, found = WRONG, f"running for {_age(now - started)}"
+            what = "see what it waits for (docs/runbook.md, stuck run)"
+        elif outcome in ("running", "killed"):
+            state, found = WRONG, f"killed, started {_age(now - started)} ago"
+            what = f"run `o2r {kind}` again"
+        elif outcome == "failed":
+            state, found = WRONG, f"{found}: {message}"
+            what = f"correct that, then run `o2r {kind}` again"
+        yield Finding("run", f"last {kind}", state, found, what)
+
+
+def _quarantine(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Rows kept out of bronze in the last day against the day before, by table."""
+    rows = query(
+        settings,
+        "select table_name, "
+        "coalesce(sum(quarantined) filter (where finished_at > %s - interval '1 day'), 0)::bigint, "
+        "coalesce(sum(quarantined) filter (where finished_at > %s - interval '2 days' "
+        "and finished_at <= %s - interval '1 day'), 0)::bigint, sum(quarantined)::bigint "
+        "from ops.load_batches group by table_name having sum(quarantined) > 0 order by 1",
+        *[now] * 3,
+    )
+    if not rows:
+        yield Finding("quarantine", "all tables", OK, "empty", "")
+    for table, today, before, total in rows:
+        grows = today > before
+        what = (
+            f'`o2r sql "select reason, count(*) from ops.quarantined_rows where table_name = '
+            f"'{table}' group by 1\"`"
+        )
+        yield Finding(
+            "quarantine",
+            table,
+            WRONG if grows else OK,
+            f"{today} rows in the last day, {before} the day before, {total} in all",
+            what if grows else "",
+        )
+
+
+def _ledger(settings: Settings) -> Iterator[Finding]:
+    """Received = inserted + duplicate + quarantined, and the quarantine holds what it says."""
+    rows = query(
+        settings,
+        "select batch_id, source_file, quarantined, kept from ("
+        " select batches.*, (select count(*) from ops.quarantined_rows rows "
+        "  where rows.batch_id = batches.batch_id) as kept from ops.load_batches batches"
+        ") found where received <> inserted + duplicate + quarantined or quarantined <> kept "
+        "order by batch_id",
+    )
+    if not rows:
+        yield Finding("ledger", "all batches", OK, "balanced", "")
+    for batch, file, quarantined, kept in rows:
+        yield Finding(
+            "ledger",
+            f"batch {batch}",
+            WRONG,
+            f"{file}: {quarantined} rows quarantined, {kept} kept, or the counts do not add up",
+            "find out who changed ops (docs/runbook.md, load mismatch)",
+        )
+
+
+def _reconciliation(settings: Settings, target: str) -> Iterator[Finding]:
+    """The newest comparison of the layers."""
+    rows = query(
+        settings,
+        "select check_name, unit, bronze, silver, gold, difference, left_out_count, build_id "
+        "from ops.reconciliation where target = %s and build_id = ("
+        "select max(build_id) from ops.reconciliation where target = %s) order by 1, 2",
+        target,
+        target,
+    )
+    if not rows:
+        yield Finding(
+            "reconciliation", target, LATE, "never compared", "run `o2r build` or `o2r publish`"
+        )
+    for check, unit, bronze, silver, gold, difference, left_out, build in rows:
+        found = f"bronze {bronze:f}, silver {silver:f}, gold {gold:f}, left out {left_out}"
+        yield Finding(
+            "reconciliation",
+            check if check == unit else f"{check} {unit}",
+            WRONG if difference else OK,
+            f"{found} (run {build})",
+            "see docs/runbook.md, layers differ" if difference else "",
+        )
+
+
+def _row_counts(settings: Settings, target: str) -> Iterator[Finding]:
+    """Rows of the newest complete run against the newest that is at least 20 hours older."""
+    rows = query(
+        settings,
+        "with runs as (select build_id, finished_at from ops.builds where target = %s "
+        "and outcome = 'succeeded' and build_id in (select build_id from ops.row_counts)), "
+        "newest as (select * from runs order by build_id desc limit 1), "
+        "older as (select runs.build_id from runs, newest where runs.finished_at "
+        "< newest.finished_at - interval '20 hours' order by runs.build_id desc limit 1) "
+        "select layer, table_name, coalesce(now.row_count, 0), before.row_count "
+        "from (select * from ops.row_counts where build_id = (select build_id from newest)) now "
+        "left join (select * from ops.row_counts where build_id = (select build_id from older)) "
+        "before using (layer, table_name) order by layer, table_name",
+        target,
+    )
+    for layer in ("bronze", "silver", "gold"):
+        of_layer = [row[1:] for row in rows if row[0] == layer]
+        if not of_layer:
+            continue
+        now = sum(count for _, count, _ in of_layer)
+        older = [(name, count, before) for name, count, before in of_layer if before is not None]
+        before = sum(count for *_, count in older)
+        emptied = [name for name, count, before_it in older if before_it and not count]
+        lost = bool(emptied) or sum(count for _, count, _ in older) < LEAST_LEFT * before
+        found = (
+            f"{now} rows in {len(of_layer)} tables, {before if older else 'none'} the day before"
+        )
+        if emptied:
+            found += f"; now empty: {', '.join(emptied)}"
+        yield Finding(
+            "rows",
+            layer,
+            WRONG if lost else OK,
+            found,
+            "see docs/runbook.md, rows lost" if lost else "",
+        )
+
+
+def _disk(settings: Settings) -> Finding:
+    try:
+        return Finding("disk", "free", OK, check_disk(settings), "")
+    except UserError as error:
+        return Finding("disk", "free", WRONG, str(error), "see docs/runbook.md, disk")
+
+
+def _age(span: timedelta) -> str:
+    """A span in the unit that fits it, such as 5 h."""
+    seconds = max(span.total_seconds(), 0)
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

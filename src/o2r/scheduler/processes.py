@@ -1,0 +1,142 @@
+"""The processes of Airflow: each component leads a session, which its tasks belong to."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from o2r.errors import UserError
+from o2r.scheduler.home import Folder, write_private
+
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+SECONDS_TO_STOP = 40
+
+
+def program() -> Path:
+    """The command `airflow` beside this Python. Raises UserError when it is not installed."""
+    found = Path(sys.executable).with_name("airflow")
+    if not found.exists():
+        raise UserError("Airflow is not installed: run `make install`")
+    return found
+
+
+def run(folder: Folder, variables: dict[str, str], *arguments: str) -> None:
+    """Run one command of Airflow to its end. Raises UserError when it fails."""
+    with folder.log("prepare") as log:
+        done = subprocess.run(
+            [program(), *arguments],
+            env=variables,
+            cwd=folder.path,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        raise UserError(
+            f"`airflow {' '.join(arguments)}` failed; its log is {folder.logs / 'prepare.log'}"
+        )
+
+
+def start(folder: Folder, variables: dict[str, str], port: int) -> dict[str, subprocess.Popen]:
+    """Start the components, each in a session of its own, and note them in the folder."""
+    started: dict[str, subprocess.Popen] = {}
+    sessions: dict[str, tuple[int, float]] = {}
+    for name in COMPONENTS:
+        with folder.log(name) as log:
+            started[name] = subprocess.Popen(
+                [program(), name],
+                env=variables,
+                cwd=folder.path,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        leader = started[name].pid
+        sessions[name] = (leader, psutil.Process(leader).create_time())
+        note = {"supervisor": os.getpid(), "port": port, "sessions": sessions}
+        write_private(folder.processes, json.dumps(note))
+    return started
+
+
+def noted(folder: Folder) -> dict:
+    """What `start` has noted: supervisor (process id), port, sessions by component."""
+    return json.loads(folder.processes.read_text())
+
+
+def check_alive(folder: Folder, started: dict[str, subprocess.Popen]) -> None:
+    """Raise UserError when a component has ended."""
+    for name, process in started.items():
+        if process.poll() is not None:
+            raise UserError(
+                f"Airflow's {name} has ended with exit code {process.returncode}; its log is "
+                f"{folder.logs / name}.log"
+            )
+
+
+def end(folder: Folder) -> bool:
+    """End what is left of the noted sessions; False when there was nothing.
+
+    The scheduler with its tasks goes first, while there is an API server to tell about them.
+    """
+    if not folder.processes.exists():
+        return False
+    sessions = noted(folder)["sessions"]
+    first, all_of_them = [sessions.get("scheduler")], list(sessions.values())
+    found = _members(all_of_them)
+    for chosen, sign in (
+        (first, signal.SIGTERM),
+        (all_of_them, signal.SIGTERM),
+        (all_of_them, signal.SIGKILL),
+    ):
+        left = _members(session for session in chosen if session)
+        for process in left:
+            try:
+                process.send_signal(sign)
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(left, timeout=SECONDS_TO_STOP)
+    folder.processes.unlink()
+    return bool(found)
+
+
+def _members(sessions: Iterable[tuple[int, float]]) -> list[psutil.Process]:
+    """Processes that belong to sessions, each told by its leader's id and time of creation."""
+    ids = set()
+    for leader, created in sessions:
+        try:
+            is_other = psutil.Process(leader).create_time() != created
+        except psutil.NoSuchProcess:
+            is_other = False  # the number is not given anew while its session lives
+        if not is_other:
+            ids.add(leader)
+    members = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) in ids and process.status() != psutil.STATUS_ZOMBIE:
+                members.append(process)
+        except (ProcessLookupError, PermissionError, psutil.NoSuchProcess):
+            continue
+    return members
+
+
+@contextmanager
+def lock(folder: Folder) -> Iterator[bool]:
+    """Give True to the one process that holds the lock of the folder."""
+    with (folder.path / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

@@ -1,0 +1,36 @@
+"""From when on a source knows a row: what it could have delivered by a given instant."""
+
+import numpy as np
+import pyarrow as pa
+
+KNOWN_AT = (
+    "last_updated", "date_updated", "snapshot_date", "event_timestamp", "answered_at",
+    "released_at",
+)  # fmt: skip
+"""Columns that hold the instant from which a source knows a row; the first one there counts."""
+
+
+def instants(column: pa.ChunkedArray) -> np.ndarray:
+    """Microseconds (rows,) since 1970-01-01 of a column of dates or instants; null is the oldest.
+
+    A date stands for its first instant.
+    """
+    kind = pa.timestamp("us", column.type.tz if pa.types.is_timestamp(column.type) else None)
+    lowest = np.iinfo(np.int64).min // 2
+    return column.cast(kind).cast(pa.int64()).fill_null(lowest).to_numpy()
+
+
+def known_at(rows: pa.Table) -> np.ndarray:
+    """Instant (rows,) from which the source knows each row, in microseconds since 1970-01-01."""
+    return instants(rows[next(name for name in KNOWN_AT if name in rows.column_names)])
+
+
+def known_within(rows: pa.Table, start: int | None, end: int) -> pa.Table:
+    """The rows that the source has come to know from `start` on and before `end`.
+
+    start, end: microseconds since 1970-01-01; None is before everything. A snapshot is taken at the
+    end of the day before its date, so that revenue comes with the day that it closes.
+    """
+    name = next(name for name in KNOWN_AT if name in rows.column_names)
+    known = known_at(rows) - (name == "snapshot_date")
+    return rows.filter(pa.array((known >= (-np.inf if start is None else start)) & (known < end)))

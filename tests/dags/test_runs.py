@@ -1,0 +1,182 @@
+"""DAG runs in a real Airflow (scheduler, workers, API) on a real warehouse, in this order.
+
+What a DAG calls is the command itself; only the models are few (tests/dags/o2r_small.py).
+"""
+
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.dags.o2r_small import FEW
+
+from o2r.demo import yesterday
+from o2r.replay.run import compare_targets
+from o2r.transform import dbt
+
+DAY_OF = "cast(timezone('UTC', event_timestamp) as date)"
+
+
+@pytest.fixture
+def state(query, dag_warehouse):
+    """Everything that tells whether production was touched: builds, and rows of a table."""
+
+    def read():
+        builds = query(dag_warehouse, "select count(*) from ops.builds where target = 'prod'")
+        rows = query(
+            dag_warehouse,
+            "select md5(string_agg(r::text, '' order by r::text)) "
+            "from intermediate_silver.int_requests as r",
+        )
+        return builds, rows
+
+    return read
+
+
+def test_production_is_built_and_a_second_build_waits_for_it(airflow, hold, query, dag_warehouse):
+    """Two DAGs that build one target, triggered at once: one slot, one build at a time."""
+    first = airflow.trigger("pipeline_daily")
+    second = airflow.trigger("silver_layer_staging")
+    assert airflow.end("pipeline_daily", first) == "success"
+    assert airflow.end("silver_layer_staging", second) == "success"
+    assert airflow.states("pipeline_daily", first) == {
+        "source_freshness": "success",
+        "backfill": "skipped",
+        "publish": "success",
+        "documentation": "success",
+    }
+    builds = [
+        airflow.tasks("pipeline_daily", first)["publish"],
+        airflow.tasks("silver_layer_staging", second)["silver"],
+    ]
+    earlier, later = sorted(builds, key=lambda task: task["start_date"])
+    assert earlier["end_date"] <= later["start_date"]
+    assert len(query(dag_warehouse, "select 1 from ops.builds where target = 'prod'")) == 2
+    built = query(dag_warehouse, "select count(*) from intermediate_silver.int_requests")
+    assert built[0][0] > 100
+    manual = airflow.ask("get", f"/api/v2/dags/pipeline_daily/dagRuns/{first}")
+    assert manual["logical_date"] is None
+
+
+def test_a_stale_source_stops_the_build(airflow, query, dag_warehouse, state):
+    before = state()
+    query(
+        dag_warehouse,
+        "alter table raw_bronze.support_tickets disable trigger user; "
+        "update raw_bronze.support_tickets set loaded_at = loaded_at - interval '60 days'",
+    )
+    run = airflow.trigger("pipeline_daily")
+    assert airflow.end("pipeline_daily", run) == "failed"
+    states = airflow.states("pipeline_daily", run)
+    assert states["source_freshness"] == "failed"
+    assert states["publish"] == states["documentation"] == "upstream_failed"
+    log = airflow.log("pipeline_daily", run, "source_freshness", attempt=2)
+    assert "a source is stale or cannot be read, so nothing is built" in log
+    assert "task_failed" in log
+    assert state() == before
+    query(
+        dag_warehouse,
+        "update raw_bronze.support_tickets set loaded_at = loaded_at + interval '60 days'; "
+        "alter table raw_bronze.support_tickets enable trigger user",
+    )
+
+
+def test_a_failing_test_of_the_data_fails_the_task(airflow, query, dag_warehouse):
+    query(
+        dag_warehouse,
+        "insert into raw_bronze.support_tickets (ticket_id, account_id, created_at, resolved_at, "
+        "priority, category, status, last_updated) select 'impossible', account_id, created_at, "
+        "created_at - interval '1 hour', priority, category, 'resolved', last_updated "
+        "from raw_bronze.support_tickets limit 1",
+    )
+    run = airflow.trigger("silver_layer_staging")
+    try:
+        assert airflow.end("silver_layer_staging", run) == "failed"
+        assert airflow.tasks("silver_layer_staging", run)["silver"]["try_number"] == 2
+        log = airflow.log("silver_layer_staging", run, "silver", attempt=2)
+        assert "stg_tickets_resolved_not_before_created" in log
+        assert "dbt build of target prod failed" in log
+    finally:
+        query(
+            dag_warehouse,
+            "delete from raw_bronze.support_tickets where ticket_id = 'impossible'",
+        )
+
+
+def test_a_killed_task_is_tried_again(airflow, hold):
+    hold.touch()
+    try:
+        run = airflow.trigger("silver_layer_staging")
+        command = waiting_build()
+        command.parent().kill()
+        command.kill()
+    finally:
+        hold.unlink()
+    assert airflow.end("silver_layer_staging", run) == "success"
+    assert airflow.tasks("silver_layer_staging", run)["silver"]["try_number"] == 2
+
+
+def waiting_build() -> psutil.Process:
+    """The command of a build that is held back; its parent is the process of its task."""
+    script = str(Path(__file__).with_name("o2r_small.py"))
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if script in words and "build" in words:
+                return process
+        time.sleep(0.2)
+    raise AssertionError("no build has begun")
+
+
+def test_days_that_are_built_again_equal_a_full_refresh(airflow, query, dag_warehouse):
+    """Seven days of production are damaged; a backfill of just these days mends them."""
+    last = yesterday() - timedelta(days=2)
+    first = last - timedelta(days=6)
+    dbt(dag_warehouse, ["--quiet", "build", *FEW, "--full-refresh"], "dev")
+    assert compare_targets(dag_warehouse, marts=False).differences == []
+    damage(query, dag_warehouse, first, last)
+    assert compare_targets(dag_warehouse, marts=False).differences != []
+    run = airflow.trigger("pipeline_daily", **{"from": str(first), "to": str(last)})
+    assert airflow.end("pipeline_daily", run) == "success"
+    assert airflow.states("pipeline_daily", run)["backfill"] == "success"
+    assert compare_targets(dag_warehouse, marts=False).differences == []
+
+
+def damage(query, warehouse, first: date, last: date) -> None:
+    """Lose rows and alter others in tables of production."""
+    span = f"between '{first}' and '{last}'"
+    query(
+        warehouse,
+        "delete from intermediate_silver.int_requests where request_id in (select request_id from "
+        f"intermediate_silver.int_requests where requested_date {span} limit 5); "
+        "update intermediate_silver.int_revenue_daily set net_revenue = net_revenue + 1 "
+        f"where revenue_date {span}",
+    )
+
+
+def test_days_that_are_none_are_refused(airflow):
+    run = airflow.trigger("pipeline_daily", **{"from": "2026-11-07", "to": "2026-11-01"})
+    assert airflow.end("pipeline_daily", run) == "failed"
+    log = airflow.log("pipeline_daily", run, "backfill")
+    assert "the last day, 2026-11-01, is before the first, 2026-11-07" in log
+    assert airflow.states("pipeline_daily", run)["publish"] == "upstream_failed"
+
+
+def test_a_bad_file_is_reported_and_the_others_are_loaded(airflow, query, dag_warehouse):
+    landing = dag_warehouse.landing
+    landing.mkdir()
+    (landing / "what_is_this.csv").write_text("a,b\n1,2\n")
+    (landing / "support_tickets__new.csv").write_text(
+        "ticket_id,account_id,created_at,priority,category,status,last_updated\n"
+        "landed,acc-00001,2026-10-01,p3,other,open,2026-10-01\n"
+    )
+    run = airflow.trigger("load_bronze_files")
+    assert airflow.end("load_bronze_files", run) == "failed"
+    assert airflow.states("load_bronze_files", run) == {
+        "load": "success", "announce": "success", "report": "failed",
+    }  # fmt: skip
+    assert "what_is_this.csv" in airflow.log("load_bronze_files", run, "report")
+    found = "select status from raw_bronze.support_tickets where ticket_id = 'landed'"
+    assert query(dag_warehouse, found) == [("open",)]

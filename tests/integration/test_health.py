@@ -1,0 +1,145 @@
+"""`o2r health`: each thing that can be wrong is found, and nothing else."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.in_process import dbt_in_process
+from tests.integration.small_project import small_warehouse
+from tests.metrics.warehouse import clone, execute, frame
+from typer.testing import CliRunner
+
+from o2r.cli import app
+from o2r.errors import UserError
+from o2r.health import LATE, OK, WRONG, Finding, examine
+from o2r.settings import Settings
+from o2r.transform import alone, build
+
+BATCH = (
+    "insert into ops.load_batches (dataset, source_file, table_name, checksum, received, inserted, "
+    "duplicate, quarantined, loaded_at, started_at, finished_at) values "
+    "('files', 'f', 'web_events', '{0}', {1}, 0, 0, {1}, now(), now(), now() - interval '{2} h');"
+    "insert into ops.quarantined_rows (batch_id, row_number, table_name, reason) "
+    "select max(batch_id), n, 'web_events', 'bad' from ops.load_batches, "
+    "generate_series(1, {1}) n group by n;"
+)
+
+
+@pytest.fixture(scope="module")
+def built(
+    new_database: Callable[[], Settings], tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    settings = small_warehouse(new_database, tmp_path_factory.mktemp("small"))
+    with dbt_in_process():
+        build(settings, quiet=True)
+    return settings
+
+
+@pytest.fixture
+def copy(built: Settings, request: pytest.FixtureRequest) -> Settings:
+    """A copy of the warehouse, for one test."""
+    return clone(built, f"health_{abs(hash(request.node.name))}")
+
+
+def not_ok(settings: Settings, target: str = "prod", **when: datetime) -> list[Finding]:
+    return [finding for finding in examine(settings, target, **when) if finding.state != OK]
+
+
+def test_a_healthy_warehouse_has_no_finding(built: Settings) -> None:
+    assert not_ok(built) == []
+    areas = {finding.area for finding in examine(built)}
+    assert areas == {
+        *("source", "run", "quarantine", "ledger", "reconciliation", "rows", "disk"),
+    }
+
+
+def test_row_counts_are_those_of_the_tables(built: Settings) -> None:
+    counts = frame(built, "select layer, table_name, row_count from ops.row_counts")
+    assert set(counts["layer"]) == {"bronze", "silver", "gold"}
+    for layer, schema in (("bronze", "raw_bronze"), ("gold", "mart_gold")):
+        for name, count in counts.loc[counts["layer"] == layer, ["table_name", "row_count"]].values:
+            assert frame(built, f"select count(*) from {schema}.{name}").iloc[0, 0] == count
+
+
+def test_sources_grow_late_then_stale(built: Settings) -> None:
+    for days, expected in ((3, LATE), (5, WRONG)):
+        now = datetime.now(UTC) + timedelta(days=days)
+        found = {finding.subject: finding for finding in examine(built, now=now)}
+        assert found["support_tickets"].state == expected
+        assert found["support_tickets"].found.startswith(f"newest row {days} d old")
+        assert found["subscriptions"].state == OK, "never delivered"
+
+
+@pytest.mark.parametrize(
+    ("damage", "area", "subject", "found"),
+    [
+        (
+            "update ops.builds set outcome = 'failed', message = 'a test failed'",
+            *("run", "last build", "a test failed"),
+        ),
+        ("update ops.builds set outcome = 'running'", "run", "last build", "killed"),
+        ("delete from ops.builds", "run", "prod", "never built"),
+        (
+            BATCH.format("x", 2, 30) + BATCH.format("y", 3, 1),
+            *("quarantine", "web_events", "3 rows in the last day, 2 the day before, 5 in all"),
+        ),
+        (
+            BATCH.format("x", 3, 30) + "delete from ops.quarantined_rows where row_number = 2",
+            *("ledger", "batch", "3 rows quarantined, 2 kept"),
+        ),
+        (
+            "update ops.reconciliation set difference = 1 where check_name = 'tickets'",
+            *("reconciliation", "tickets", "bronze "),
+        ),
+        (
+            "insert into ops.builds (target, fingerprint, finished_at) "
+            "values ('prod', '', now() + interval '1 day');"
+            "insert into ops.row_counts select max(builds.build_id), layer, table_name, "
+            "case when table_name = 'fct_tickets' then 0 else row_count end "
+            "from ops.row_counts, ops.builds group by layer, table_name, row_count",
+            *("rows", "gold", "now empty: fct_tickets"),
+        ),
+    ],
+)
+def test_what_is_wrong_is_found(
+    copy: Settings, damage: str, area: str, subject: str, found: str
+) -> None:
+    execute(copy, damage)
+    wrong = [finding for finding in examine(copy) if finding.state == WRONG]
+    assert len(wrong) == 1
+    assert wrong[0].area == area
+    assert wrong[0].subject.startswith(subject)
+    assert found in wrong[0].found
+    assert wrong[0].what_to_do
+
+
+def test_a_run_at_work_is_no_finding_until_it_takes_too_long(copy: Settings) -> None:
+    execute(copy, "update ops.builds set outcome = 'running', started_at = now()")
+    with alone(copy, "prod"):
+        assert not_ok(copy) == []
+        execute(copy, "update ops.builds set started_at = now() - interval '4 hours'")
+        [finding] = not_ok(copy)
+        assert (finding.state, finding.found) == (WRONG, "running for 4 h")
+
+
+def test_disk(built: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("o2r.warehouse.health.FREE_DISK", 10**18)
+    [finding] = not_ok(built)
+    assert (finding.area, finding.state) == ("disk", WRONG)
+
+
+def test_the_command(copy: Settings, environ: Callable[[Settings], dict[str, str]]) -> None:
+    runner = CliRunner(env=environ(copy) | {"O2R_PROJECT": str(copy.project)})
+    result = runner.invoke(app, ["health"])
+    assert result.exit_code == 0, result.output
+    assert "support_tickets" in result.output
+    execute(copy, "update ops.builds set outcome = 'failed', message = 'a test failed'")
+    result = runner.invoke(app, ["health", "--json"])
+    assert result.exit_code == 1
+    findings = json.loads(result.output)
+    assert [one["found"].split(": ")[1] for one in findings if one["state"] == WRONG] == [
+        "a test failed"
+    ]
+    with pytest.raises(UserError, match="unknown target"):
+        examine(copy, "nowhere")

@@ -1,0 +1,314 @@
+"""`o2r publish`: gold is replaced as a whole, when all of it is built and tested, or not at all."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.in_process import dbt_in_process
+from tests.integration.small_project import GOLD, ROOT, add_ticket, small_warehouse, tickets
+from tests.metrics.warehouse import clone, execute, frame, gold_hashes
+from typer.testing import CliRunner
+
+from o2r.cli import app
+from o2r.errors import UserError
+from o2r.publish import publish
+from o2r.settings import Settings
+from o2r.transform import build
+from o2r.warehouse import connect
+
+BOTH = (
+    "select (select count(*) from mart_gold.fct_tickets), "
+    "(select min(ticket_count) from mart_gold.ticket_totals)"
+)
+RIGHTS = """
+select c.relname, array(select acl::text from unnest(c.relacl) as acl order by 1)::text as rights
+from pg_class c where c.relnamespace = %s::regnamespace and c.relkind = 'r'
+union all
+select nspname, array(select acl::text from unnest(nspacl) as acl order by 1)::text
+from pg_namespace where nspname = %s
+order by 1
+"""
+DIE = """
+import os, signal, sys
+from o2r import publish
+from o2r.warehouse import swap
+moment = sys.argv[1]
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def then_die(function):
+    return lambda *given, **named: (function(*given, **named), die())
+
+if moment == "before":
+    publish.swap = die
+elif moment == "inside":
+    swap._swap = then_die(swap._swap)
+elif moment == "after":
+    publish.swap = then_die(publish.swap)
+from tests.in_process import dbt_in_process
+from o2r.cli import app
+with dbt_in_process():
+    app(["publish", "--only-gold"])
+"""
+PUBLISH = [sys.executable, "-c", "from o2r.cli import app; app()", "publish"]
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def published(
+    new_database: Callable[[], Settings], tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """A warehouse built plainly, then published. Not to be changed."""
+    settings = small_warehouse(new_database, tmp_path_factory.mktemp("small"))
+    with dbt_in_process():
+        build(settings, quiet=True)
+        plain = frame(settings, RIGHTS, ["mart_gold"] * 2).to_dict("records")
+        publish(settings, quiet=True)
+    assert frame(settings, RIGHTS, ["mart_gold"] * 2).to_dict("records") == plain
+    return settings
+
+
+@pytest.fixture
+def gold(published: Settings) -> Settings:
+    """A copy of that warehouse, for one test."""
+    return clone(published, f"published_{next(numbers)}")
+
+
+@pytest.fixture
+def in_process() -> Iterator[None]:
+    with dbt_in_process():
+        yield
+
+
+@pytest.fixture
+def environment(environ: Callable[[Settings], dict[str, str]]) -> Callable[..., dict[str, str]]:
+    """The environment of a process that runs o2r on the small project."""
+    return lambda settings: environ(settings) | {"O2R_PROJECT": str(settings.project)}
+
+
+def schemas(settings: Settings) -> set[str]:
+    found = frame(settings, "select nspname from pg_namespace where nspname ~ 'mart_gold'")
+    return set(found["nspname"])
+
+
+def runs(settings: Settings) -> list[tuple[str, str]]:
+    found = frame(settings, "select kind, outcome from ops.builds order by build_id")
+    return list(found.itertuples(index=False, name=None))
+
+
+@contextmanager
+def reader(settings: Settings) -> Iterator[list[object]]:
+    """What a client that asks ten times a second got to see, errors included."""
+    seen: list[object] = []
+    over = threading.Event()
+
+    def read() -> None:
+        connection = connect(settings, autocommit=True, read_only=True)
+        cursor = connection.cursor()
+        cursor.execute("set role metabase_reader")
+        while not over.is_set():
+            try:
+                cursor.execute(BOTH)
+                seen.append(cursor.fetchone())
+            except Exception as error:
+                seen.append(error)
+            over.wait(0.1)
+        connection.close()
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_gold_is_published_and_recorded(published: Settings) -> None:
+    assert sorted(gold_hashes(published)) == GOLD
+    assert schemas(published) == {"mart_gold"}
+    assert runs(published) == [("build", "succeeded"), ("publish", "succeeded")]
+    last = frame(published, "select * from ops.builds order by build_id").iloc[-1]
+    assert last["is_current"]
+    assert last["started_at"] < last["finished_at"]
+    assert not build(published, only_if_changed=True), "it counts as a build"
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_failing_test_leaves_gold_as_it_was(
+    gold: Settings, environment: Callable[..., dict[str, str]]
+) -> None:
+    before = gold_hashes(gold)
+    add_ticket(gold, 1, "cursed")
+    result = CliRunner(env=environment(gold)).invoke(app, ["publish"])
+    assert result.exit_code == 1
+    assert "error: not published, mart_gold is as it was" in result.stderr.splitlines()[-1]
+    assert gold_hashes(gold) == before
+    assert runs(gold)[-1] == ("publish", "failed")
+    assert frame(gold, "select * from ops.builds where is_current").empty
+    assert frame(
+        gold,
+        "select rolname from pg_roles, pg_namespace where nspname = 'mart_gold_shadow' "
+        "and rolname ~ 'engineer|scientist|user|reader' "
+        "and has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'usage')",
+    ).empty, "nobody reads what did not pass"
+    execute(gold, "delete from raw_bronze.support_tickets where category = 'cursed'")
+    publish(gold, quiet=True)
+    assert gold_hashes(gold) == before
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_reader_sees_whole_states_only(gold: Settings) -> None:
+    first = tickets(gold)
+    with reader(gold) as seen:
+        add_ticket(gold, 1)
+        publish(gold, quiet=True)
+        add_ticket(gold, 2, "cursed")
+        with pytest.raises(UserError, match="not published"):
+            publish(gold, only_gold=True, quiet=True)
+        execute(gold, "delete from raw_bronze.support_tickets where category = 'cursed'")
+        add_ticket(gold, 3)
+        publish(gold, only_gold=True, quiet=True)
+        time.sleep(0.5)
+    states = [state for state, _ in itertools.groupby(seen)]
+    assert states == [(count, count) for count in (first, first + 1, first + 2)]
+    assert len(seen) > 20
+
+
+@pytest.mark.usefixtures("in_process")
+def test_only_gold_leaves_silver_alone(gold: Settings) -> None:
+    places = (
+        "select relname, relfilenode, c.oid::int from pg_class c "
+        "where relnamespace::regnamespace::text in ('intermediate_silver', 'staging_silver')"
+    )
+    before = frame(gold, places).to_dict("records")
+    log = "select count(*) from intermediate_silver.int_change_log where model <> 'bronze'"
+    taken = frame(gold, log).iloc[0, 0]
+    tables = set(frame(gold, "select 'mart_gold.fct_tickets'::regclass::oid::int").iloc[0])
+    publish(gold, only_gold=True, quiet=True)
+    assert frame(gold, places).to_dict("records") == before
+    assert frame(gold, log).iloc[0, 0] == taken
+    assert not tables & set(
+        frame(gold, "select 'mart_gold.fct_tickets'::regclass::oid::int").iloc[0]
+    )
+
+
+@pytest.mark.usefixtures("in_process")
+def test_what_no_model_makes_any_more_is_gone(gold: Settings) -> None:
+    model = gold.dbt_dir / "models" / "marts" / "core" / "removed.sql"
+    model.write_text("select 1 as one")
+    assert publish(gold, only_gold=True, quiet=True).gone == []
+    assert "removed" in gold_hashes(gold)
+    model.unlink()
+    assert publish(gold, only_gold=True, quiet=True).gone == ["removed"]
+    assert sorted(gold_hashes(gold)) == GOLD
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_first_publish_of_another_target(gold: Settings, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="only target prod has a manifest to save, not dev"):
+        publish(gold, "dev", manifest_dir=tmp_path)
+    publish(gold, "dev", quiet=True)
+    assert schemas(gold) == {"mart_gold", "dbt_dev_mart_gold"}
+    assert sorted(gold_hashes(gold, "dbt_dev_mart_gold")) == GOLD
+    execute(gold, "set role metabase_reader; select * from dbt_dev_mart_gold.fct_tickets")
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_saved_manifest_names_gold(gold: Settings, tmp_path: Path) -> None:
+    publish(gold, quiet=True, manifest_dir=tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    names = {node.get("schema") for node in manifest["nodes"].values()}
+    assert "mart_gold" in names
+    assert "shadow" not in (tmp_path / "manifest.json").read_text().replace("mart_gold_shadow'", "")
+    with pytest.raises(UserError, match="leave out --only-gold"):
+        publish(gold, only_gold=True, manifest_dir=tmp_path)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_run_without_its_tests_is_not_published(
+    gold: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = gold_hashes(gold)
+    add_ticket(gold, 1)
+    monkeypatch.setenv("DBT_EXCLUDE_RESOURCE_TYPES", "test")
+    with pytest.raises(UserError, match=r"left out 1 .* such as test\.o2r\.assert_no_ticket"):
+        publish(gold, only_gold=True, quiet=True)
+    assert gold_hashes(gold) == before
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_dependent_view_is_reported_before_anything_is_built(gold: Settings) -> None:
+    execute(gold, "create view public.mine as select * from mart_gold.fct_tickets")
+    with pytest.raises(UserError, match="view mine: drop them, and create them again"):
+        publish(gold, quiet=True)
+    assert schemas(gold) == {"mart_gold"}
+
+
+@pytest.mark.parametrize("moment", ["before", "inside", "after"])
+def test_killed_then_run_again(
+    gold: Settings, environment: Callable[..., dict[str, str]], moment: str
+) -> None:
+    before = tickets(gold)
+    add_ticket(gold, 1)
+    killed = subprocess.run(
+        [sys.executable, "-c", DIE, moment],
+        cwd=ROOT,
+        env=environment(gold),
+        capture_output=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert tickets(gold) == before + (moment == "after")
+    assert ("mart_gold_shadow" in schemas(gold)) == (moment != "after")
+    add_ticket(gold, 2)
+    with dbt_in_process():
+        publish(gold, only_gold=True, quiet=True)
+    assert tickets(gold) == before + 2
+    assert schemas(gold) == {"mart_gold"}
+    assert runs(gold)[-2:] == [("publish", "killed"), ("publish", "succeeded")]
+
+
+def test_a_dbt_that_outlives_its_publisher_is_waited_for(
+    gold: Settings, environment: Callable[..., dict[str, str]]
+) -> None:
+    slow = gold.dbt_dir / "models" / "marts" / "core" / "slow.sql"
+    slow.write_text("select 1 as one from pg_sleep(4)")
+    started = subprocess.Popen([*PUBLISH, "--only-gold"], env=environment(gold))
+    at_work = (
+        "select count(*) from pg_stat_activity where query ~ 'pg_sleep' and pid <> pg_backend_pid()"
+    )
+    try:
+        while not frame(gold, at_work).iloc[0, 0]:
+            assert started.poll() is None
+            time.sleep(0.1)
+    finally:
+        os.kill(started.pid, signal.SIGKILL)
+        started.wait()
+        slow.unlink()
+    with dbt_in_process():
+        publish(gold, only_gold=True, quiet=True)
+    assert frame(gold, at_work).iloc[0, 0] == 0
+    assert sorted(gold_hashes(gold)) == GOLD
+    assert runs(gold)[-2:] == [("publish", "killed"), ("publish", "succeeded")]
+
+
+def test_two_at_once_follow_one_another(
+    gold: Settings, environment: Callable[..., dict[str, str]]
+) -> None:
+    command = [*PUBLISH, "--only-gold"]
+    both = [subprocess.Popen(command, env=environment(gold)) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    first, second = frame(
+        gold, "select started_at, finished_at from ops.builds order by build_id desc limit 2"
+    ).itertuples(index=False)
+    assert second.finished_at <= first.started_at

@@ -1,0 +1,183 @@
+"""Bronze, silver and gold are compared: a difference stops the run, news of bronze does not."""
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+from tests.in_process import dbt_in_process
+from tests.integration.small_project import add_ticket, small_warehouse
+from tests.metrics.warehouse import clone, execute, frame
+
+from o2r.bronze.loader import load
+from o2r.errors import UserError
+from o2r.manifests import FILE
+from o2r.manifests import load as load_json
+from o2r.publish import publish
+from o2r.reconcile import Compared, Start, reconcile, start
+from o2r.settings import Settings
+from o2r.transform import build, work_dir
+
+BRONZE = """
+select
+    (select sum(gross_revenue_input_tokens) from raw_bronze.revenue_account_daily),
+    (select count(distinct request_id) from raw_bronze.inference_user_token_usage_proprietary),
+    (select count(distinct ticket_id) from raw_bronze.support_tickets)
+"""
+REQUESTS = "raw_bronze.inference_user_token_usage_proprietary"
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def built(
+    new_database: Callable[[], Settings], tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    settings = small_warehouse(new_database, tmp_path_factory.mktemp("small"))
+    with dbt_in_process():
+        build(settings, quiet=True)
+    return settings
+
+
+@pytest.fixture
+def warehouse(built: Settings) -> Settings:
+    """A copy of that warehouse, for one test."""
+    return clone(built, f"reconciled_{next(numbers)}")
+
+
+@pytest.fixture
+def compare(built: Settings, warehouse: Settings) -> Callable[..., dict[str, Compared]]:
+    """Compare the layers of the copy as they are; gives what was kept, by check."""
+    manifest = load_json(work_dir(built, "prod") / "target" / FILE)
+
+    def run(since: Start | None = None) -> dict[str, Compared]:
+        execute(warehouse, "delete from ops.reconciliation")
+        found = reconcile(warehouse, 1, "prod", manifest, since or start(warehouse))
+        return {row.check: row for row in found}
+
+    return run
+
+
+def kept(settings: Settings) -> dict[str, tuple]:
+    rows = frame(
+        settings,
+        "select check_name || ' ' || unit, bronze::float, silver::float, gold::float, is_equal "
+        "from ops.reconciliation order by 1",
+    )
+    return {row[0]: row[1:] for row in rows.itertuples(index=False, name=None)}
+
+
+def deliver(settings: Settings, table: str, header: str, *lines: str) -> None:
+    file = settings.project / f"{table}.csv"
+    file.write_text("\n".join([header, *lines, ""]))
+    load(file, settings=settings, mix=True)
+
+
+def test_a_complete_build_is_reconciled(built: Settings) -> None:
+    revenue, requests, tickets = map(float, frame(built, BRONZE).iloc[0])
+    assert min(revenue, requests, tickets) > 0
+    assert kept(built) == {
+        "requests requests": (requests, requests, requests, True),
+        "revenue USD": (revenue, revenue, revenue, True),
+        "tickets tickets": (tickets, tickets, tickets, True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (
+            "delete from mart_gold.fct_tickets where ticket_id = (select min(ticket_id) from "
+            "mart_gold.fct_tickets)",
+            "tickets",
+        ),
+        (
+            "update mart_gold.fct_revenue_daily set net_revenue_in_currency = "
+            "net_revenue_in_currency + 0.01 where revenue_date = (select min(revenue_date) "
+            "from mart_gold.fct_revenue_daily)",
+            "revenue in USD",
+        ),
+        (
+            "update intermediate_silver.int_requests set requested_date = requested_date + 1 where "
+            "request_id = (select min(request_id) from intermediate_silver.int_requests)",
+            "requests",
+        ),
+        ("update mart_gold.fct_usage_daily set request_count = 2 * request_count", "requests"),
+    ],
+)
+def test_a_difference_is_kept_and_named(
+    warehouse: Settings, compare: Callable[..., dict[str, Compared]], damage: str, said: str
+) -> None:
+    compare()
+    execute(warehouse, damage)
+    with pytest.raises(UserError, match=rf"bronze, silver and gold differ: {said} [0-9. /]+$"):
+        compare()
+    wrong = [name for name, row in kept(warehouse).items() if not row[-1]]
+    assert len(wrong) == 1
+    assert wrong[0].startswith(said.split()[0])
+
+
+def test_what_silver_has_not_read_is_no_difference(
+    warehouse: Settings, compare: Callable[..., dict[str, Compared]]
+) -> None:
+    """A late load, a correction that moves a request, rows of another tool, an erasure."""
+    before, since = compare(), start(warehouse)
+    [(request, day)] = frame(
+        warehouse,
+        f"select min(request_id), max(event_timestamp)::date::text from {REQUESTS}",
+    ).itertuples(index=False, name=None)
+    deliver(
+        warehouse,
+        "inference_user_token_usage_proprietary",
+        "request_id,account_id,model_variant,event_timestamp,input_tokens",
+        f"late,A1,m,{day} 10:00,1",
+        f"{request},A1,m,{day} 11:00,1",
+    )
+    add_ticket(warehouse, 1)
+    execute(
+        warehouse,
+        f"insert into {REQUESTS} (request_id, account_id, event_timestamp, loaded_at) "
+        "values ('foreign', 'A1', '2024-01-05Z', now());"
+        "insert into raw_bronze.support_tickets (ticket_id, account_id, created_at, last_updated, "
+        "loaded_at) values ('foreign', 'A1', '2024-01-05Z', '2024-01-05Z', now());"
+        "delete from raw_bronze.revenue_account_daily where revenue_date = "
+        "(select min(revenue_date) from raw_bronze.revenue_account_daily)",
+    )
+    after = compare(since)
+    assert after["tickets"][1:5] == before["tickets"][1:5]
+    assert {check: row.left_out_count for check, row in after.items()} == {
+        "requests": 3,
+        "revenue": 1,
+        "tickets": 2,
+    }
+    with dbt_in_process():
+        build(warehouse, quiet=True)
+    latest = "select check_name, left_out_count from ops.reconciliation where build_id > 1"
+    assert set(frame(warehouse, latest).itertuples(index=False, name=None)) == {
+        ("requests", 0),
+        ("revenue", 0),
+        ("tickets", 0),
+    }
+
+
+def test_a_publish_that_does_not_add_up_leaves_gold(warehouse: Settings) -> None:
+    model = warehouse.dbt_dir / "models" / "marts" / "core" / "fct_tickets.sql"
+    text = model.read_text()
+    model.write_text(text + " limit 1")
+    before = frame(warehouse, "select count(*) from mart_gold.fct_tickets").iloc[0, 0]
+    try:
+        with dbt_in_process():
+            with pytest.raises(UserError, match=r"not published, .* differ: tickets"):
+                publish(warehouse, only_gold=True, quiet=True)
+            with pytest.raises(UserError, match="differ: tickets"):
+                build(warehouse, quiet=True)
+    finally:
+        model.write_text(text)
+    assert frame(warehouse, "select outcome from ops.builds order by build_id")[
+        "outcome"
+    ].tolist() == ["succeeded", "failed", "failed"]
+    assert before > 1
+
+
+def test_a_partial_build_is_not_compared(warehouse: Settings) -> None:
+    with dbt_in_process():
+        build(warehouse, arguments=["--select", "ticket_totals"], quiet=True)
+    assert frame(warehouse, "select * from ops.reconciliation where build_id > 1").empty
