@@ -12,10 +12,10 @@ from typer.core import TyperGroup
 from o2r.cli_ci import app as ci_app
 from o2r.cli_scheduled import app as scheduled_app
 from o2r.errors import UserError
+from o2r.terminal import print_answer, progress_bar
 
 if TYPE_CHECKING:
     from o2r.bronze.loader import BatchResult
-    from o2r.warehouse.query import Answer
 
 
 class _Group(TyperGroup):
@@ -88,7 +88,7 @@ def status() -> None:
     filled = [(table, rows) for table, rows in found.rows.items() if rows]
     typer.echo(f"bronze: {len(found.rows)} tables, {len(filled)} with rows")
     if filled:
-        _print_answer(Answer(["table", "rows"], filled, ""))
+        print_answer(Answer(["table", "rows"], filled, ""))
 
 
 @app.command()
@@ -120,7 +120,7 @@ def sql(
     elif csv:
         write_csv(answer, sys.stdout)
     else:
-        _print_answer(answer)
+        print_answer(answer)
 
 
 @app.command()
@@ -152,7 +152,7 @@ def health(
     if as_json:
         typer.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
     else:
-        _print_answer(Answer(["area", "subject", "state", "found", "what to do"], findings, ""))
+        print_answer(Answer(["area", "subject", "state", "found", "what to do"], findings, ""))
     if any(finding.state == WRONG for finding in findings):
         raise typer.Exit(1)
 
@@ -180,7 +180,7 @@ def load(
     if dataset and mapping:
         raise UserError("o2r load: --mapping goes with a path; a dataset has its own")
     settings = load_settings()
-    with _progress() as progress:
+    with progress_bar() as progress:
         if dataset:
             results = load_dataset(dataset, settings, mix=mix, progress=progress)
         else:
@@ -343,7 +343,7 @@ def headline() -> None:
 
     rows = read_headline(load_settings())
     typer.echo(f"\nHeadline metrics, week of {rows[0][-1]}")
-    _print_answer(Answer(["metric", "value", "unit", "week before"], [r[:4] for r in rows], ""))
+    print_answer(Answer(["metric", "value", "unit", "week before"], [r[:4] for r in rows], ""))
     o2r = _own_command()
     typer.echo(
         "Where to look next:\n"
@@ -422,67 +422,10 @@ def _print_results(results: list[BatchResult]) -> None:
         )
         for result in results
     ]
-    _print_answer(Answer(names, rows, ""))
+    print_answer(Answer(names, rows, ""))
     batches = [str(result.batch_id) for result in results if result.quarantined]
     if batches:
         typer.echo(
             f'rows kept out: {_own_command()} sql "select batch_id, row_number, reason, original '
             f'from ops.quarantined_rows where batch_id in ({", ".join(batches)})"'
         )
-
-
-def _print_answer(answer: Answer) -> None:
-    """Print rows as a table as wide as its content, numbers to the right."""
-    from decimal import Decimal
-
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.measure import Measurement
-    from rich.table import Table
-    from rich.text import Text
-
-    from o2r.warehouse.query import text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for position, name in enumerate(answer.columns):
-        numeric = any(isinstance(row[position], int | float | Decimal) for row in answer.rows)
-        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=True)
-    for row in answer.rows:
-        table.add_row(*(Text(text(value)) for value in row))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        unlimited = console.options.update(max_width=100_000)
-        console = Console(width=Measurement.get(console, unlimited, table).maximum)
-    console.print(table)
-
-
-class _progress:  # noqa: N801 - used as a function
-    """Context of a progress bar on stderr when it is a terminal; gives the loader's callback."""
-
-    def __enter__(self) -> Any:
-        self._bar = None
-        if not sys.stderr.isatty():
-            return None
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._bar.start()
-        tasks: dict[str, Any] = {}
-
-        def show(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = self._bar.add_task(name, total=total)
-            self._bar.update(tasks[name], completed=done)
-
-        return show
-
-    def __exit__(self, *_error: object) -> None:
-        if self._bar:
-            self._bar.stop()

@@ -37,6 +37,11 @@ select nspname, array(select acl::text from unnest(nspacl) as acl order by 1)::t
 from pg_namespace where nspname = %s
 order by 1
 """
+LOCKS = """
+select count(*) from pg_locks
+where locktype = 'advisory' and granted
+    and database = (select oid from pg_database where datname = current_database())
+"""
 DIE = """
 import os, signal, sys
 from o2r import publish
@@ -295,6 +300,9 @@ def test_a_dbt_that_outlives_its_publisher_is_waited_for(
         os.kill(started.pid, signal.SIGKILL)
         started.wait()
         slow.unlink()
+    time.sleep(0.5)
+    assert frame(gold, at_work).iloc[0, 0] == 1
+    assert frame(gold, LOCKS).iloc[0, 0] == 1, "dbt holds the lock of the target"
     with dbt_in_process():
         publish(gold, only_gold=True, quiet=True)
     assert frame(gold, at_work).iloc[0, 0] == 0

@@ -1,0 +1,66 @@
+"""What the command `o2r` shows on a terminal: tables and a progress bar."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from o2r.warehouse.query import Answer
+
+
+def print_answer(answer: Answer) -> None:
+    """Print rows as a table as wide as its content, numbers to the right."""
+    from decimal import Decimal
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.measure import Measurement
+    from rich.table import Table
+    from rich.text import Text
+
+    from o2r.warehouse.query import text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for position, name in enumerate(answer.columns):
+        numeric = any(isinstance(row[position], int | float | Decimal) for row in answer.rows)
+        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=True)
+    for row in answer.rows:
+        table.add_row(*(Text(text(value)) for value in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        unlimited = console.options.update(max_width=100_000)
+        console = Console(width=Measurement.get(console, unlimited, table).maximum)
+    console.print(table)
+
+
+class progress_bar:  # noqa: N801 - used as a function
+    """Context of a progress bar on stderr when it is a terminal; gives the loader's callback."""
+
+    def __enter__(self) -> Any:
+        self._bar = None
+        if not sys.stderr.isatty():
+            return None
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._bar.start()
+        tasks: dict[str, Any] = {}
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = self._bar.add_task(name, total=total)
+            self._bar.update(tasks[name], completed=done)
+
+        return show
+
+    def __exit__(self, *_error: object) -> None:
+        if self._bar:
+            self._bar.stop()
