@@ -3,6 +3,9 @@
 What a DAG calls is the command itself; only the models are few (tests/dags/o2r_small.py).
 """
 
+import os
+import subprocess
+import sys
 import time
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,8 +14,11 @@ import psutil
 import pytest
 from tests.dags.o2r_small import FEW
 
+from o2r import scheduler
 from o2r.demo import yesterday
 from o2r.replay.run import compare_targets
+from o2r.scheduler.home import folder_of
+from o2r.scheduler.processes import noted
 from o2r.transform import dbt
 
 DAY_OF = "cast(timezone('UTC', event_timestamp) as date)"
@@ -180,3 +186,43 @@ def test_a_bad_file_is_reported_and_the_others_are_loaded(airflow, query, dag_wa
     assert "what_is_this.csv" in airflow.log("load_bronze_files", run, "report")
     found = "select status from raw_bronze.support_tickets where ticket_id = 'landed'"
     assert query(dag_warehouse, found) == [("open",)]
+
+
+def test_what_airflow_writes_is_private(airflow, dag_warehouse):
+    folder = folder_of(dag_warehouse)
+    assert folder.path.stat().st_mode & 0o077 == 0
+    secrets = [*folder.path.glob("*.secret"), folder.passwords]
+    assert len(secrets) == 4
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in secrets)
+    assert len((folder.path / "jwt.secret").read_bytes()) >= 64
+
+
+def test_a_second_start_says_where_the_first_one_is(airflow, dag_warehouse, environ):
+    again = subprocess.run(
+        [Path(sys.executable).with_name("o2r"), "airflow", "up"],
+        env=environ(dag_warehouse), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert airflow.url in again.stdout
+
+
+def test_what_a_killed_airflow_left_is_ended(airflow, dag_warehouse):
+    """Last of all: it stops the Airflow of these tests."""
+    folder = folder_of(dag_warehouse)
+    note = noted(folder)
+    leaders = [leader for leader, _ in note["sessions"].values()]
+    psutil.Process(note["supervisor"]).kill()
+    assert all(psutil.pid_exists(leader) for leader in leaders)
+    assert scheduler.stop(dag_warehouse)
+    left = [process.pid for process in psutil.process_iter() if session(process.pid) in leaders]
+    assert left == []
+    assert not scheduler.stop(dag_warehouse)
+
+
+def session(pid: int) -> int | None:
+    """The session of a process that lives."""
+    try:
+        alive = psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return os.getsid(pid) if alive else None
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return None
