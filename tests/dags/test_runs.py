@@ -65,13 +65,36 @@ def test_production_is_built_and_a_second_build_waits_for_it(airflow, hold, quer
     assert manual["logical_date"] is None
 
 
-def test_a_stale_source_stops_the_build(airflow, query, dag_warehouse, state):
-    before = state()
+def test_gold_follows_silver(airflow):
+    """The build of silver in the test before has told so (asset). No more of it in later tests."""
+    deadline = time.monotonic() + 60
+    path = "/api/v2/dags/gold_layer_marts/dagRuns"
+    while not (found := airflow.ask("get", path)["dag_runs"]):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    [run] = found
+    assert run["run_type"] == "asset_triggered"
+    assert airflow.end("gold_layer_marts", run["dag_run_id"]) == "success"
+    airflow.ask("patch", "/api/v2/dags/gold_layer_marts", {"is_paused": True})
+
+
+@pytest.fixture
+def stale(query, dag_warehouse):
+    """One source has not delivered for 60 days."""
     query(
         dag_warehouse,
-        "alter table raw_bronze.support_tickets disable trigger user; "
         "update raw_bronze.support_tickets set loaded_at = loaded_at - interval '60 days'",
     )
+    yield
+    query(
+        dag_warehouse,
+        "update raw_bronze.support_tickets set loaded_at = loaded_at + interval '60 days'",
+    )
+
+
+@pytest.mark.usefixtures("stale")
+def test_a_stale_source_stops_the_build_and_is_reported(airflow, state, alerts):
+    before = state()
     run = airflow.trigger("pipeline_daily")
     assert airflow.end("pipeline_daily", run) == "failed"
     states = airflow.states("pipeline_daily", run)
@@ -81,11 +104,9 @@ def test_a_stale_source_stops_the_build(airflow, query, dag_warehouse, state):
     assert "a source is stale or cannot be read, so nothing is built" in log
     assert "task_failed" in log
     assert state() == before
-    query(
-        dag_warehouse,
-        "update raw_bronze.support_tickets set loaded_at = loaded_at + interval '60 days'; "
-        "alter table raw_bronze.support_tickets enable trigger user",
-    )
+    [alert] = [alert for alert in alerts if alert["run_id"] == run]
+    assert (alert["event"], alert["task_id"]) == ("task_failed", "source_freshness")
+    assert "a source is stale" in alert["text"]
 
 
 def test_a_failing_test_of_the_data_fails_the_task(airflow, query, dag_warehouse):
