@@ -13,6 +13,7 @@ from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
+
 from o2r_airflow.command import project
 from o2r_airflow.defaults import BUILD_TIME, dag_options, pool
 from o2r_airflow.pipeline import STATE, freshness

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from o2r.bronze.datasets import company
 from o2r.bronze.loader import BatchResult, load
+from o2r.demo import yesterday
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.synthetic import SimulationConfig
@@ -29,7 +30,7 @@ def land_days(settings: Settings, until: date) -> list[BatchResult]:
 
     Every day is a set of files of its own, the same bytes each time; days that are in bronze
     already are left out. Returns one result per file.
-    Raises UserError when the demo is not loaded, has no days ahead, or not as many.
+    Raises UserError when the day is not over, the demo is not loaded, or has fewer days ahead.
     """
     manifest = read_manifest(settings.demo_dir)
     if manifest is None:
@@ -41,6 +42,10 @@ def land_days(settings: Settings, until: date) -> list[BatchResult]:
         raise UserError(
             f"the company in {settings.demo_dir} is simulated until {last}, not {until}: simulate "
             "another one (o2r generate --ahead DAYS) for a database of its own"
+        )
+    if until > yesterday():
+        raise UserError(
+            f"{until} is not over yet (UTC): nothing is landed before its day has ended"
         )
     dataset = company(settings)
     landed = _landed(settings, dataset)

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-SECONDS_TO_END = 150
+SECONDS_TO_END = 300
 
 
 @dataclass(frozen=True)

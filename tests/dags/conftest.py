@@ -7,8 +7,10 @@ import shlex
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -61,7 +63,32 @@ def hold(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def airflow(dag_warehouse, environ, hold) -> Iterator[Airflow]:
+def webhook() -> Iterator[HTTPServer]:
+    """A server that keeps the JSON posted to it in `alerts`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.server.alerts.append(
+                json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            )
+            self.send_response(200)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.alerts = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def alerts(webhook) -> list[dict]:
+    """The alerts that the webhook has been sent."""
+    return webhook.alerts
+
+
+@pytest.fixture(scope="session")
+def airflow(dag_warehouse, environ, hold, webhook) -> Iterator[Airflow]:
     """Airflow as `make airflow` starts it, on the warehouse of the tests."""
     port = free_port()
     log = dag_warehouse.home / "o2r-airflow.log"
@@ -70,6 +97,7 @@ def airflow(dag_warehouse, environ, hold) -> Iterator[Airflow]:
         "O2R_COMMAND": shlex.join([sys.executable, str(small)]),
         "O2R_HOLD": str(hold),
         "O2R_RETRY_SECONDS": "1",
+        "AIRFLOW_VAR_O2R_ALERT_WEBHOOK": f"http://127.0.0.1:{webhook.server_port}",
     }
     with log.open("w") as output:
         process = subprocess.Popen(

@@ -1,7 +1,8 @@
 """`o2r` for the tests of DAG runs: the same commands, but every build is of a few models.
 
 Called as O2R_COMMAND. Whatever a DAG selects, a build is of the incremental models and what they
-read. While the file O2R_HOLD exists, a build has begun and waits.
+read; the manifest of such a build is none of production. While the file O2R_HOLD exists, a build
+has begun and waits.
 """
 
 import os
@@ -24,7 +25,7 @@ def fewer(arguments: list[str]) -> list[str]:
     kept, skipping = [], False
     for argument in arguments:
         if argument.startswith("--"):
-            skipping = argument in ("--select", "--indirect-selection")
+            skipping = argument in ("--select", "--indirect-selection", "--save-manifest")
         if not skipping:
             kept.append(argument)
     return kept + FEW

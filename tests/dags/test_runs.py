@@ -3,6 +3,9 @@
 What a DAG calls is the command itself; only the models are few (tests/dags/o2r_small.py).
 """
 
+import os
+import subprocess
+import sys
 import time
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,8 +14,11 @@ import psutil
 import pytest
 from tests.dags.o2r_small import FEW
 
+from o2r import scheduler
 from o2r.demo import yesterday
 from o2r.replay.run import compare_targets
+from o2r.scheduler.home import folder_of
+from o2r.scheduler.processes import noted
 from o2r.transform import dbt
 
 DAY_OF = "cast(timezone('UTC', event_timestamp) as date)"
@@ -59,13 +65,36 @@ def test_production_is_built_and_a_second_build_waits_for_it(airflow, hold, quer
     assert manual["logical_date"] is None
 
 
-def test_a_stale_source_stops_the_build(airflow, query, dag_warehouse, state):
-    before = state()
+def test_gold_follows_silver(airflow):
+    """The build of silver in the test before has told so (asset). No more of it in later tests."""
+    deadline = time.monotonic() + 60
+    path = "/api/v2/dags/gold_layer_marts/dagRuns"
+    while not (found := airflow.ask("get", path)["dag_runs"]):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    [run] = found
+    assert run["run_type"] == "asset_triggered"
+    assert airflow.end("gold_layer_marts", run["dag_run_id"]) == "success"
+    airflow.ask("patch", "/api/v2/dags/gold_layer_marts", {"is_paused": True})
+
+
+@pytest.fixture
+def stale(query, dag_warehouse):
+    """One source has not delivered for 60 days."""
     query(
         dag_warehouse,
-        "alter table raw_bronze.support_tickets disable trigger user; "
         "update raw_bronze.support_tickets set loaded_at = loaded_at - interval '60 days'",
     )
+    yield
+    query(
+        dag_warehouse,
+        "update raw_bronze.support_tickets set loaded_at = loaded_at + interval '60 days'",
+    )
+
+
+@pytest.mark.usefixtures("stale")
+def test_a_stale_source_stops_the_build_and_is_reported(airflow, state, alerts):
+    before = state()
     run = airflow.trigger("pipeline_daily")
     assert airflow.end("pipeline_daily", run) == "failed"
     states = airflow.states("pipeline_daily", run)
@@ -75,11 +104,9 @@ def test_a_stale_source_stops_the_build(airflow, query, dag_warehouse, state):
     assert "a source is stale or cannot be read, so nothing is built" in log
     assert "task_failed" in log
     assert state() == before
-    query(
-        dag_warehouse,
-        "update raw_bronze.support_tickets set loaded_at = loaded_at + interval '60 days'; "
-        "alter table raw_bronze.support_tickets enable trigger user",
-    )
+    [alert] = [alert for alert in alerts if alert["run_id"] == run]
+    assert (alert["event"], alert["task_id"]) == ("task_failed", "source_freshness")
+    assert "a source is stale" in alert["text"]
 
 
 def test_a_failing_test_of_the_data_fails_the_task(airflow, query, dag_warehouse):
@@ -180,3 +207,43 @@ def test_a_bad_file_is_reported_and_the_others_are_loaded(airflow, query, dag_wa
     assert "what_is_this.csv" in airflow.log("load_bronze_files", run, "report")
     found = "select status from raw_bronze.support_tickets where ticket_id = 'landed'"
     assert query(dag_warehouse, found) == [("open",)]
+
+
+def test_what_airflow_writes_is_private(airflow, dag_warehouse):
+    folder = folder_of(dag_warehouse)
+    assert folder.path.stat().st_mode & 0o077 == 0
+    secrets = [*folder.path.glob("*.secret"), folder.passwords]
+    assert len(secrets) == 4
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in secrets)
+    assert len((folder.path / "jwt.secret").read_bytes()) >= 64
+
+
+def test_a_second_start_says_where_the_first_one_is(airflow, dag_warehouse, environ):
+    again = subprocess.run(
+        [Path(sys.executable).with_name("o2r"), "airflow", "up"],
+        env=environ(dag_warehouse), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert airflow.url in again.stdout
+
+
+def test_what_a_killed_airflow_left_is_ended(airflow, dag_warehouse):
+    """Last of all: it stops the Airflow of these tests."""
+    folder = folder_of(dag_warehouse)
+    note = noted(folder)
+    leaders = [leader for leader, _ in note["sessions"].values()]
+    psutil.Process(note["supervisor"]).kill()
+    assert all(psutil.pid_exists(leader) for leader in leaders)
+    assert scheduler.stop(dag_warehouse)
+    left = [process.pid for process in psutil.process_iter() if session(process.pid) in leaders]
+    assert left == []
+    assert not scheduler.stop(dag_warehouse)
+
+
+def session(pid: int) -> int | None:
+    """The session of a process that lives."""
+    try:
+        alive = psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return os.getsid(pid) if alive else None
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return None

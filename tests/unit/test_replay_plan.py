@@ -13,10 +13,10 @@ from o2r.bronze.contracts import load_contracts
 from o2r.errors import UserError
 from o2r.replay.faults import FAULTS, FUTURE_DAYS, LATE_DAYS, LONG_TRANSACTION, mix_in
 from o2r.replay.plan import NEVER, Plan, cut
-from o2r.synthetic.knowledge import instants, known_at
 from o2r.replay.run import FEWEST_DAYS, read_choices
 from o2r.settings import find_project
 from o2r.synthetic import SimulationConfig, generate
+from o2r.synthetic.knowledge import instants, known_at
 from o2r.synthetic.schemas import SCHEMAS
 
 END = date(2026, 11, 21)

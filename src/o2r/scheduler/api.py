@@ -16,13 +16,22 @@ CONNECTION = "o2r_postgres"
 SECONDS_TO_ANSWER = 30
 
 
+def answers(port: int) -> bool:
+    """Whether the API server does."""
+    return _health(port) is not None
+
+
 def is_healthy(port: int) -> bool:
     """Whether database, scheduler, triggerer and dag-processor are."""
+    health = _health(port) or {"api-server": None}
+    return all((part or {}).get("status") == "healthy" for part in health.values())
+
+
+def _health(port: int) -> dict | None:
     try:
-        answer = requests.get(_url(port, "/api/v2/monitor/health"), timeout=5).json()
+        return requests.get(_url(port, "/api/v2/monitor/health"), timeout=5).json()
     except (requests.RequestException, ValueError):
-        return False
-    return all((part or {}).get("status") == "healthy" for part in answer.values())
+        return None
 
 
 def log_in(port: int, user: str, password: str) -> str:

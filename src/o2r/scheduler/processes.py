@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -17,7 +18,9 @@ import psutil
 from o2r.errors import UserError
 from o2r.scheduler.home import Folder, write_private
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+API_SERVER = "api-server"
+OTHERS = ("scheduler", "dag-processor", "triggerer")
+"""What needs the API server: a task that does not reach it at once counts as failed."""
 SECONDS_TO_STOP = 40
 
 
@@ -47,41 +50,46 @@ def run(folder: Folder, variables: dict[str, str], *arguments: str) -> None:
         )
 
 
-def start(folder: Folder, variables: dict[str, str], port: int) -> dict[str, subprocess.Popen]:
-    """Start the components, each in a session of its own, and note them in the folder."""
-    started: dict[str, subprocess.Popen] = {}
-    sessions: dict[str, tuple[int, float]] = {}
-    for name in COMPONENTS:
-        with folder.log(name) as log:
-            started[name] = subprocess.Popen(
+@dataclass
+class Components:
+    """Components that have been started, each in a session of its own."""
+
+    folder: Folder
+    variables: dict[str, str]
+    port: int
+    processes: dict[str, subprocess.Popen] = field(default_factory=dict)
+    sessions: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def start(self, name: str) -> None:
+        """Start one, and note in the folder who was started by whom."""
+        with self.folder.log(name) as log:
+            process = subprocess.Popen(
                 [program(), name],
-                env=variables,
-                cwd=folder.path,
+                env=self.variables,
+                cwd=self.folder.path,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        leader = started[name].pid
-        sessions[name] = (leader, psutil.Process(leader).create_time())
-        note = {"supervisor": os.getpid(), "port": port, "sessions": sessions}
-        write_private(folder.processes, json.dumps(note))
-    return started
+        self.processes[name] = process
+        self.sessions[name] = (process.pid, psutil.Process(process.pid).create_time())
+        note = {"supervisor": os.getpid(), "port": self.port, "sessions": self.sessions}
+        write_private(self.folder.processes, json.dumps(note))
+
+    def check_alive(self) -> None:
+        """Raise UserError when one has ended."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise UserError(
+                    f"Airflow's {name} has ended with exit code {process.returncode}; its log is "
+                    f"{self.folder.logs / name}.log"
+                )
 
 
 def noted(folder: Folder) -> dict:
-    """What `start` has noted: supervisor (process id), port, sessions by component."""
+    """What was noted: supervisor (process id), port, sessions by component."""
     return json.loads(folder.processes.read_text())
-
-
-def check_alive(folder: Folder, started: dict[str, subprocess.Popen]) -> None:
-    """Raise UserError when a component has ended."""
-    for name, process in started.items():
-        if process.poll() is not None:
-            raise UserError(
-                f"Airflow's {name} has ended with exit code {process.returncode}; its log is "
-                f"{folder.logs / name}.log"
-            )
 
 
 def end(folder: Folder) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -23,7 +22,16 @@ from o2r.scheduler.home import (
     make_folder,
     metadata_database,
 )
-from o2r.scheduler.processes import check_alive, end, lock, noted, program, run, start
+from o2r.scheduler.processes import (
+    API_SERVER,
+    OTHERS,
+    Components,
+    end,
+    lock,
+    noted,
+    program,
+    run,
+)
 from o2r.settings import Settings
 from o2r.warehouse import connect, embedded, setup
 
@@ -93,35 +101,34 @@ def _serve(settings: Settings, folder: Folder, port: int, say: Say, over: thread
     if over.is_set():
         return
     say("starting Airflow")
-    started = start(folder, variables, port)
-    if not _wait(folder, started, over, lambda: api.is_healthy(port)):
+    components = Components(folder, variables, port)
+    components.start(API_SERVER)
+    if not _wait(components, over, lambda: api.answers(port)):
         return
     token = api.log_in(port, USER, folder.password())
     api.put_pools(port, token, settings.project / "airflow" / "pools.json")
     api.put_connection(port, token, settings)
-    if not _wait(folder, started, over, lambda: _is_parsed(settings)):
+    for name in OTHERS:
+        components.start(name)
+    if not _wait(components, over, lambda: api.is_healthy(port) and _is_parsed(settings)):
         return
     _greet(folder, port, say)
     while not over.wait(1):
-        check_alive(folder, started)
+        components.check_alive()
     say("stopping Airflow")
 
 
-def _wait(
-    folder: Folder,
-    started: dict[str, subprocess.Popen],
-    over: threading.Event,
-    condition: Callable[[], bool],
-) -> bool:
+def _wait(components: Components, over: threading.Event, condition: Callable[[], bool]) -> bool:
     """Wait for a condition, as long as all components live; False when it is over before."""
     deadline = time.monotonic() + SECONDS_TO_START
     while not over.wait(1):
-        check_alive(folder, started)
+        components.check_alive()
         if condition():
             return True
         if time.monotonic() > deadline:
             raise UserError(
-                f"Airflow is not ready after {SECONDS_TO_START} s; its logs are in {folder.logs}"
+                f"Airflow is not ready after {SECONDS_TO_START} s; its logs are in "
+                f"{components.folder.logs}"
             )
     return False
 
