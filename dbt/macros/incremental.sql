@@ -67,7 +67,7 @@
             {%- do dates.append("cast('" ~ day ~ "' as date)") -%}
         {%- endfor -%}
     {%- endif -%}
-    {{ return(dates | join(', ') if dates else 'cast(null as date)') }}
+    {{- dates | join(', ') if dates else 'cast(null as date)' -}}
 {%- endmacro %}
 
 {#- dbt's hook for strategies: rebuild whole days. A day without rows left goes too. -#}
@@ -398,14 +398,14 @@
   Select the latest version of each row of `versions`, with first_date and last_date, the earliest and
   latest day of a version of it. In an incremental run of the current model, which keeps both columns
   and has the post-hook index_moved, only those of the days to build.
-  key: columns; day: column; tie_breakers: columns, see version_rank; days: days_to_build().
+  key: columns; day: column; tie_breakers: columns, see version_rank.
 -#}
-{% macro latest_versions(versions, key, day, tie_breakers, days) -%}
+{% macro latest_versions(versions, key, day, tie_breakers) -%}
     with candidates as (
 
         select * from {{ versions }}
         {%- if is_incremental() %}
-        where {{ day }} in ({{ days }})
+        where {{ day }} in ({{ days_to_build() }})
         {%- endif %}
 
     ),
@@ -418,8 +418,8 @@
         select
             {{ key | join(', ') }},
             {{ day }} as built_date,
-            case when first_date not in ({{ days }}) then first_date end as first_date,
-            case when last_date not in ({{ days }}) then last_date end as last_date
+            case when first_date not in ({{ days_to_build() }}) then first_date end as first_date,
+            case when last_date not in ({{ days_to_build() }}) then last_date end as last_date
         from {{ this }}
         where first_date <> last_date
         {%- else -%}
@@ -459,7 +459,7 @@
         ranked.version_rank = 1
         {%- if is_incremental() %}
         -- What a correction took away stays away while its new day is not rebuilt.
-        and coalesce(moved.built_date in ({{ days }}), true)
+        and coalesce(moved.built_date in ({{ days_to_build() }}), true)
         {%- endif %}
 {%- endmacro %}
 

@@ -35,8 +35,7 @@ latest as (
             'requested_at', 'account_id', 'api_name', 'model_variant', 'input_tokens',
             'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'source_region',
             'inference_region', 'traffic_type', 'inference_scope', 'latency_ms', 'error_code',
-        ],
-        days=days_to_build()
+        ]
     ) }}
 
 ),

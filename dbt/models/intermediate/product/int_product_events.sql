@@ -22,8 +22,7 @@ latest as (
         tie_breakers=[
             'occurred_at', 'product_user_id', 'contact_id', 'account_id', 'event_type',
             'feature_name', 'session_duration_seconds',
-        ],
-        days=days_to_build()
+        ]
     ) }}
 
 ),
