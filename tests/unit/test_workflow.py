@@ -214,7 +214,7 @@ def test_a_deployment_is_either_built_here_or_waited_for():
     conditions = {step.get("run"): step.get("if") for step in steps("deploy.yml")}
     building = [run for run, when in conditions.items() if when == "env.AIRFLOW_URL == ''"]
     waiting = [run for run, when in conditions.items() if when == "env.AIRFLOW_URL != ''"]
-    assert [run.split()[1] for run in building] == ["build"]
+    assert [run.split()[1] for run in building] == ["publish"]
     assert [run.split()[0] for run in waiting] == [".ci/run_dag.py", ".venv/bin/o2r"]
     assert '--commit "$GITHUB_SHA"' in waiting[0]
 
