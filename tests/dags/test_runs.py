@@ -297,7 +297,7 @@ def test_configuration_and_the_next_simulated_day_are_loaded(airflow, query, dag
 
 def test_a_bad_file_is_reported_and_the_others_are_loaded(airflow, query, dag_warehouse):
     landing = dag_warehouse.landing
-    landing.mkdir()
+    landing.mkdir(exist_ok=True)  # the DAG itself may have run on its schedule
     (landing / "what_is_this.csv").write_text("a,b\n1,2\n")
     (landing / "support_tickets__new.csv").write_text(
         "ticket_id,account_id,created_at,priority,category,status,last_updated\n"
