@@ -1,4 +1,4 @@
-"""The marts of production from silver as it is: every night and after a build of silver."""
+"""Gold of production from silver as it is: every night and after a build of silver."""
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
@@ -7,7 +7,7 @@ from o2r_airflow.pipeline import PUBLISH, build
 
 with DAG(
     "gold_layer_marts",
-    description="Target prod: gold.",
+    description="Target prod: gold, published when it is tested.",
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("30 1 * * *", timezone="UTC"), assets=[SILVER]
     ),
@@ -15,4 +15,4 @@ with DAG(
     doc_md=__doc__,
     **dag_options("gold", "prod"),
 ):
-    build("gold", "prod", [*PUBLISH, "--select", "path:models/marts"], [GOLD])
+    build("gold", "prod", [*PUBLISH, "--only-gold"], [GOLD])

@@ -76,7 +76,10 @@ def _sources(settings: Settings, now: datetime) -> Iterator[Finding]:
 
 
 def _builds(settings: Settings, target: str, now: datetime) -> Iterator[Finding]:
-    """The newest run of each kind, and any that has been at it for too long or was killed."""
+    """The newest run of each kind, and any that has been at it for too long or was killed.
+
+    What failed before a later run has built everything is settled.
+    """
     # The lock of the target says whether a run that is noted as running is alive.
     [(alive,)] = query(
         settings,
@@ -87,20 +90,26 @@ def _builds(settings: Settings, target: str, now: datetime) -> Iterator[Finding]
     )
     rows = query(
         settings,
-        "select distinct on (kind) kind, outcome, started_at, finished_at, message, arguments "
-        "from ops.builds where target = %s order by kind, build_id desc",
+        "select distinct on (kind) kind, outcome, started_at, finished_at, message, arguments, "
+        "exists (select from ops.builds later where later.target = runs.target "
+        "and later.build_id > runs.build_id and later.outcome = 'succeeded' "
+        "and later.arguments !~ '--(select|exclude)' "
+        "and later.build_id in (select build_id from ops.row_counts)) as is_settled "
+        "from ops.builds runs where target = %s order by kind, build_id desc",
         target,
     )
     if not rows:
         yield Finding("run", target, WRONG, "never built", "run `o2r build` or `o2r publish`")
-    for kind, outcome, started, finished, message, arguments in rows:
+    for kind, outcome, started, finished, message, arguments, is_settled in rows:
         state, what = OK, ""
         found = f"{outcome} {_age(now - (finished or started))} ago"
         if finished and started:
             found += f", took {_age(finished - started)}"
         if arguments:
             found += f" ({arguments})"
-        if outcome == "running" and alive and now - started <= LONGEST_RUN:
+        if is_settled:
+            found += ", and all was built since"
+        elif outcome == "running" and alive and now - started <= LONGEST_RUN:
             found = f"running for {_age(now - started)}"
         elif outcome == "running" and alive:
             state, found = WRONG, f"running for {_age(now - started)}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-SECONDS_TO_END = 300
+SECONDS_TO_END = 600
 
 
 @dataclass(frozen=True)

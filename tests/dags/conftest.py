@@ -2,19 +2,21 @@
 
 import json
 import os
+import random
 import re
-import shlex
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from tests.dags.airflow_client import Airflow
+from tests.integration.small_project import small_project
 
 from o2r.bronze.datasets import load_dataset
 from o2r.demo import yesterday
@@ -23,6 +25,8 @@ from o2r.settings import Settings
 from o2r.synthetic import SimulationConfig, generate
 
 ROOT = Path(__file__).parents[2]
+FIRST_PORT, PORTS_OF_A_WORKER = 20_000, 1_000
+"""Ports below those that systems hand out, so that none of them is taken by chance."""
 
 
 @pytest.fixture(scope="session")
@@ -47,19 +51,22 @@ def described(tmp_path_factory) -> dict:
 
 
 @pytest.fixture(scope="session")
-def dag_warehouse(new_database) -> Settings:
-    """A small company in bronze, for the DAGs to build."""
+def dag_warehouse(new_database, tmp_path_factory) -> Settings:
+    """A small company in bronze up to the day before yesterday, and a small project to build it.
+
+    The project has every source, and the DAGs and database scripts of the real one.
+    """
     settings = new_database()
-    config = SimulationConfig(yesterday(), accounts=8, weeks=3, events=600, ahead=3)
+    last = yesterday() - timedelta(days=1)
+    config = SimulationConfig(last, accounts=8, weeks=3, events=600, ahead=3)
     generate(config, settings.demo_dir)
     load_dataset("demo", settings)
-    return settings
-
-
-@pytest.fixture(scope="session")
-def hold(tmp_path_factory) -> Path:
-    """While this file exists, builds wait (tests/dags/o2r_small.py)."""
-    return tmp_path_factory.mktemp("hold") / "hold"
+    folder = tmp_path_factory.mktemp("small")
+    for name in ("airflow", "database_scripts"):
+        (folder / name).symlink_to(ROOT / name)
+    sources = (ROOT / "dbt").glob("models/staging/*/_sources.yml")
+    more = [str(path.relative_to(ROOT / "dbt")) for path in sources]
+    return small_project(folder, settings, *more, "seeds/country_regions.csv")
 
 
 @pytest.fixture(scope="session")
@@ -88,14 +95,12 @@ def alerts(webhook) -> list[dict]:
 
 
 @pytest.fixture(scope="session")
-def airflow(dag_warehouse, environ, hold, webhook) -> Iterator[Airflow]:
+def airflow(dag_warehouse, environ, webhook) -> Iterator[Airflow]:
     """Airflow as `make airflow` starts it, on the warehouse of the tests."""
-    port = free_port()
+    port = free_ports()
     log = dag_warehouse.home / "o2r-airflow.log"
-    small = ROOT / "tests" / "dags" / "o2r_small.py"
     variables = environ(dag_warehouse) | {
-        "O2R_COMMAND": shlex.join([sys.executable, str(small)]),
-        "O2R_HOLD": str(hold),
+        "O2R_PROJECT": str(dag_warehouse.project),
         "O2R_RETRY_SECONDS": "1",
         "AIRFLOW_VAR_O2R_ALERT_WEBHOOK": f"http://127.0.0.1:{webhook.server_port}",
     }
@@ -117,8 +122,27 @@ def airflow(dag_warehouse, environ, hold, webhook) -> Iterator[Airflow]:
         process.wait(120)
 
 
-def free_port() -> int:
-    """A TCP port with free neighbours, most likely: Airflow's log servers take the next two."""
+def free_ports() -> int:
+    """The first of three free TCP ports in a row: Airflow's log servers take the other two.
+
+    Airflow binds them seconds later, so tests that run at the same time must not choose the same:
+    each worker of pytest-xdist has a range of its own, and starts anywhere in it.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 12
+    start = FIRST_PORT + worker * PORTS_OF_A_WORKER
+    mine = range(start, start + PORTS_OF_A_WORKER - 2, 3)
+    for first in random.sample(mine, len(mine)):
+        if all(is_free(port) for port in range(first, first + 3)):
+            return first
+    raise AssertionError(f"no three free ports in a row in {mine}")
+
+
+def is_free(port: int) -> bool:
+    """Whether nothing listens on a TCP port, on any address."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return min(probe.getsockname()[1], 65_000)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+        return True

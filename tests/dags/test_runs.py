@@ -1,6 +1,6 @@
 """DAG runs in a real Airflow (scheduler, workers, API) on a real warehouse, in this order.
 
-What a DAG calls is the command itself; only the models are few (tests/dags/o2r_small.py).
+What a DAG calls is the command itself, on a dbt project of a few models.
 """
 
 import os
@@ -12,7 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.dags.o2r_small import FEW
+from psycopg2.errors import InsufficientPrivilege
+from tests.integration.small_project import GOLD, tickets
+from tests.metrics.warehouse import gold_hashes
 
 from o2r import scheduler
 from o2r.demo import yesterday
@@ -20,27 +22,23 @@ from o2r.replay.run import compare_targets
 from o2r.scheduler.home import folder_of
 from o2r.scheduler.processes import noted
 from o2r.transform import dbt
+from o2r.warehouse import connect
 
-DAY_OF = "cast(timezone('UTC', event_timestamp) as date)"
+ADD_TICKET = (
+    "insert into raw_bronze.support_tickets (ticket_id, account_id, created_at, priority, "
+    "category, status, last_updated) select %s, account_id, created_at, priority, %s, status, "
+    "last_updated from raw_bronze.support_tickets limit 1"
+)
 
 
 @pytest.fixture
-def state(query, dag_warehouse):
-    """Everything that tells whether production was touched: builds, and rows of a table."""
-
-    def read():
-        builds = query(dag_warehouse, "select count(*) from ops.builds where target = 'prod'")
-        rows = query(
-            dag_warehouse,
-            "select md5(string_agg(r::text, '' order by r::text)) "
-            "from intermediate_silver.int_requests as r",
-        )
-        return builds, rows
-
-    return read
+def builds(query, dag_warehouse):
+    """Read what ops.builds knows of production: (kind, outcome), the oldest first."""
+    statement = "select kind, outcome from ops.builds where target = 'prod' order by build_id"
+    return lambda: query(dag_warehouse, statement)
 
 
-def test_production_is_built_and_a_second_build_waits_for_it(airflow, hold, query, dag_warehouse):
+def test_production_is_published_and_a_second_build_waits_for_it(airflow, dag_warehouse, builds):
     """Two DAGs that build one target, triggered at once: one slot, one build at a time."""
     first = airflow.trigger("pipeline_daily")
     second = airflow.trigger("silver_layer_staging")
@@ -51,21 +49,23 @@ def test_production_is_built_and_a_second_build_waits_for_it(airflow, hold, quer
         "backfill": "skipped",
         "publish": "success",
         "documentation": "success",
+        "health": "success",
     }
-    builds = [
+    at_work = [
         airflow.tasks("pipeline_daily", first)["publish"],
         airflow.tasks("silver_layer_staging", second)["silver"],
     ]
-    earlier, later = sorted(builds, key=lambda task: task["start_date"])
+    earlier, later = sorted(at_work, key=lambda task: task["start_date"])
     assert earlier["end_date"] <= later["start_date"]
-    assert len(query(dag_warehouse, "select 1 from ops.builds where target = 'prod'")) == 2
-    built = query(dag_warehouse, "select count(*) from intermediate_silver.int_requests")
-    assert built[0][0] > 100
+    assert {("publish", "succeeded"), ("build", "succeeded")} <= set(builds())
+    assert sorted(gold_hashes(dag_warehouse)) == GOLD
+    assert tickets(dag_warehouse) > 0
+    assert (dag_warehouse.project / "prod-state" / "manifest.json").is_file()
     manual = airflow.ask("get", f"/api/v2/dags/pipeline_daily/dagRuns/{first}")
     assert manual["logical_date"] is None
 
 
-def test_gold_follows_silver(airflow):
+def test_gold_follows_silver(airflow, builds):
     """The build of silver in the test before has told so (asset). No more of it in later tests."""
     deadline = time.monotonic() + 60
     path = "/api/v2/dags/gold_layer_marts/dagRuns"
@@ -75,6 +75,7 @@ def test_gold_follows_silver(airflow):
     [run] = found
     assert run["run_type"] == "asset_triggered"
     assert airflow.end("gold_layer_marts", run["dag_run_id"]) == "success"
+    assert builds()[-1] == ("publish", "succeeded")
     airflow.ask("patch", "/api/v2/dags/gold_layer_marts", {"is_paused": True})
 
 
@@ -93,82 +94,159 @@ def stale(query, dag_warehouse):
 
 
 @pytest.mark.usefixtures("stale")
-def test_a_stale_source_stops_the_build_and_is_reported(airflow, state, alerts):
-    before = state()
+def test_a_stale_source_stops_the_build_and_is_reported(airflow, dag_warehouse, builds, alerts):
+    before = builds(), gold_hashes(dag_warehouse)
     run = airflow.trigger("pipeline_daily")
     assert airflow.end("pipeline_daily", run) == "failed"
     states = airflow.states("pipeline_daily", run)
     assert states["source_freshness"] == "failed"
-    assert states["publish"] == states["documentation"] == "upstream_failed"
+    assert states["publish"] == states["health"] == "upstream_failed"
     log = airflow.log("pipeline_daily", run, "source_freshness", attempt=2)
     assert "a source is stale or cannot be read, so nothing is built" in log
     assert "task_failed" in log
-    assert state() == before
+    assert (builds(), gold_hashes(dag_warehouse)) == before
     [alert] = [alert for alert in alerts if alert["run_id"] == run]
     assert (alert["event"], alert["task_id"]) == ("task_failed", "source_freshness")
     assert "a source is stale" in alert["text"]
 
 
-def test_a_failing_test_of_the_data_fails_the_task(airflow, query, dag_warehouse):
+@pytest.fixture
+def cursed(query, dag_warehouse):
+    """A ticket that a test of gold does not accept."""
+    query(dag_warehouse, ADD_TICKET, ("cursed", "cursed"))
+    yield
+    query(dag_warehouse, "delete from raw_bronze.support_tickets where ticket_id = 'cursed'")
+
+
+@pytest.mark.usefixtures("cursed")
+def test_a_failing_test_leaves_gold_as_it_was(airflow, query, dag_warehouse, builds, alerts):
+    before = gold_hashes(dag_warehouse)
+    run = airflow.trigger("pipeline_daily")
+    assert airflow.end("pipeline_daily", run) == "failed"
+    assert airflow.tasks("pipeline_daily", run)["publish"]["try_number"] == 2
+    assert airflow.states("pipeline_daily", run)["health"] == "upstream_failed"
+    log = airflow.log("pipeline_daily", run, "publish", attempt=2)
+    assert "assert_no_ticket_is_cursed" in log
+    assert "not published, mart_gold is as it was" in log
+    assert gold_hashes(dag_warehouse) == before
+    assert builds()[-2:] == [("publish", "failed")] * 2
+    read = "set role metabase_reader; select count(*) from {}.fct_tickets"
+    assert query(dag_warehouse, read.format("mart_gold"))[0][0] == tickets(dag_warehouse)
+    with pytest.raises(InsufficientPrivilege):
+        query(dag_warehouse, read.format("mart_gold_shadow"))
+    [alert] = [alert for alert in alerts if alert["run_id"] == run]
+    assert alert["task_id"] == "publish"
+
+
+@pytest.fixture
+def unbalanced(query, dag_warehouse):
+    """A batch whose quarantined row is nowhere to be found."""
     query(
         dag_warehouse,
-        "insert into raw_bronze.support_tickets (ticket_id, account_id, created_at, resolved_at, "
-        "priority, category, status, last_updated) select 'impossible', account_id, created_at, "
-        "created_at - interval '1 hour', priority, category, 'resolved', last_updated "
-        "from raw_bronze.support_tickets limit 1",
+        "insert into ops.load_batches (dataset, source_file, table_name, checksum, received, "
+        "inserted, duplicate, quarantined, loaded_at, started_at, finished_at) values "
+        "('demo', 'lost', 'web_events', 'lost', 1, 0, 0, 1, now(), now(), now())",
     )
-    run = airflow.trigger("silver_layer_staging")
-    try:
-        assert airflow.end("silver_layer_staging", run) == "failed"
-        assert airflow.tasks("silver_layer_staging", run)["silver"]["try_number"] == 2
-        log = airflow.log("silver_layer_staging", run, "silver", attempt=2)
-        assert "stg_tickets_resolved_not_before_created" in log
-        assert "dbt build of target prod failed" in log
-    finally:
-        query(
-            dag_warehouse,
-            "delete from raw_bronze.support_tickets where ticket_id = 'impossible'",
-        )
+    yield
+    query(dag_warehouse, "delete from ops.load_batches where source_file = 'lost'")
 
 
-def test_a_killed_task_is_tried_again(airflow, hold):
-    hold.touch()
+@pytest.mark.usefixtures("unbalanced")
+def test_a_finding_fails_the_run_after_gold_is_out(airflow, query, dag_warehouse, alerts):
+    before = tickets(dag_warehouse)
+    query(dag_warehouse, ADD_TICKET, ("good", "billing"))
+    run = airflow.trigger("pipeline_daily")
+    assert airflow.end("pipeline_daily", run) == "failed"
+    states = airflow.states("pipeline_daily", run)
+    assert (states["publish"], states["documentation"], states["health"]) == (
+        "success", "success", "failed",
+    )  # fmt: skip
+    assert tickets(dag_warehouse) == before + 1
+    assert "1 rows quarantined, 0 kept" in airflow.log("pipeline_daily", run, "health")
+    [alert] = [alert for alert in alerts if alert["run_id"] == run]
+    assert (alert["task_id"], alert["try_number"]) == ("health", 1)
+
+
+def test_a_killed_task_is_tried_again(airflow, dag_warehouse, builds):
+    """Worker and command are killed while dbt is at work; the next try waits for that dbt."""
+    holder = connect(dag_warehouse)
     try:
+        holder.cursor().execute("lock table intermediate_silver.int_requests")
         run = airflow.trigger("silver_layer_staging")
-        command = waiting_build()
+        wait_until(lambda: waits_for(dag_warehouse, "int_requests"))
+        command = running_command(dag_warehouse, "build")
         command.parent().kill()
         command.kill()
+        retried = f"/api/v2/dags/silver_layer_staging/dagRuns/{run}/taskInstances/silver"
+        wait_until(lambda: airflow.ask("get", retried)["try_number"] == 2)
     finally:
-        hold.unlink()
+        holder.close()
     assert airflow.end("silver_layer_staging", run) == "success"
-    assert airflow.tasks("silver_layer_staging", run)["silver"]["try_number"] == 2
+    assert builds()[-2:] == [("build", "killed"), ("build", "succeeded")]
 
 
-def waiting_build() -> psutil.Process:
-    """The command of a build that is held back; its parent is the process of its task."""
-    script = str(Path(__file__).with_name("o2r_small.py"))
+def test_a_task_that_is_marked_as_failed_ends_its_command(airflow, dag_warehouse):
+    """What the runbook says of a build that is stuck."""
+    holder = connect(dag_warehouse)
+    try:
+        holder.cursor().execute("lock table intermediate_silver.int_requests")
+        run = airflow.trigger("silver_layer_staging")
+        wait_until(lambda: waits_for(dag_warehouse, "int_requests"))
+        command = running_command(dag_warehouse, "build")
+        started = [command, *command.children(recursive=True)]
+        task = f"/api/v2/dags/silver_layer_staging/dagRuns/{run}/taskInstances/silver"
+        airflow.ask("patch", task, {"new_state": "failed"})
+        assert psutil.wait_procs(started, timeout=60)[1] == []
+    finally:
+        holder.close()
+    assert airflow.end("silver_layer_staging", run) == "failed"
+
+
+def wait_until(condition) -> None:
+    """Wait for something that is sure to come, if all is well."""
     deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        for process in psutil.process_iter(["cmdline"]):
-            words = process.info["cmdline"] or []
-            if script in words and "build" in words:
-                return process
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.2)
-    raise AssertionError("no build has begun")
+
+
+def waits_for(warehouse, table: str) -> bool:
+    """Whether a session of the warehouse waits for the lock of a table."""
+    connection = connect(warehouse, read_only=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select count(*) from pg_locks join pg_class on pg_class.oid = relation "
+                "where relname = %s and not granted",
+                (table,),
+            )
+            return cursor.fetchone()[0] > 0
+    finally:
+        connection.close()
+
+
+def running_command(warehouse, name: str) -> psutil.Process:
+    """The process of `o2r <name>` that a task has started; its parent is that of the task."""
+    leader, _ = noted(folder_of(warehouse))["sessions"]["scheduler"]
+    for process in psutil.process_iter(["cmdline"]):
+        words = (process.info["cmdline"] or [])[1:3]
+        if [Path(word).name for word in words] == ["o2r", name] and session(process.pid) == leader:
+            return process
+    raise AssertionError(f"no task runs o2r {name}")
 
 
 def test_days_that_are_built_again_equal_a_full_refresh(airflow, query, dag_warehouse):
     """Seven days of production are damaged; a backfill of just these days mends them."""
     last = yesterday() - timedelta(days=2)
     first = last - timedelta(days=6)
-    dbt(dag_warehouse, ["--quiet", "build", *FEW, "--full-refresh"], "dev")
-    assert compare_targets(dag_warehouse, marts=False).differences == []
+    dbt(dag_warehouse, ["--quiet", "build", "--full-refresh"], "dev")
+    assert compare_targets(dag_warehouse).differences == ()
     damage(query, dag_warehouse, first, last)
-    assert compare_targets(dag_warehouse, marts=False).differences != []
+    assert compare_targets(dag_warehouse).differences != ()
     run = airflow.trigger("pipeline_daily", **{"from": str(first), "to": str(last)})
     assert airflow.end("pipeline_daily", run) == "success"
-    assert airflow.states("pipeline_daily", run)["backfill"] == "success"
-    assert compare_targets(dag_warehouse, marts=False).differences == []
+    assert set(airflow.states("pipeline_daily", run).values()) == {"success"}
+    assert compare_targets(dag_warehouse).differences == ()
 
 
 def damage(query, warehouse, first: date, last: date) -> None:
@@ -191,9 +269,35 @@ def test_days_that_are_none_are_refused(airflow):
     assert airflow.states("pipeline_daily", run)["publish"] == "upstream_failed"
 
 
+def test_dev_is_built_and_production_is_not(airflow, builds):
+    before = builds()
+    run = airflow.trigger("pipeline_dev")
+    assert airflow.end("pipeline_dev", run) == "success"
+    assert set(airflow.states("pipeline_dev", run)) == {
+        "source_freshness", "backfill", "build", "documentation",
+    }  # fmt: skip
+    assert builds() == before
+
+
+def test_configuration_and_the_next_simulated_day_are_loaded(airflow, query, dag_warehouse):
+    """Silver, which follows, is paused first: the tests after this one need none."""
+    airflow.ask("patch", "/api/v2/dags/silver_layer_staging", {"is_paused": True})
+    airflow.ask("patch", "/api/v2/dags/load_bronze_synthetic", {"is_paused": False})
+    newest = (
+        "select max(cast(timezone('UTC', event_timestamp) as date)) "
+        "from raw_bronze.inference_user_token_usage_proprietary"
+    )
+    assert query(dag_warehouse, newest) == [(yesterday() - timedelta(days=1),)]
+    for dag_id in ("load_config_bronze", "load_bronze_synthetic"):
+        run = airflow.trigger(dag_id)
+        assert airflow.end(dag_id, run) == "success"
+    assert query(dag_warehouse, newest) == [(yesterday(),)]
+    assert query(dag_warehouse, "select count(*) > 0 from seeds.country_regions") == [(True,)]
+
+
 def test_a_bad_file_is_reported_and_the_others_are_loaded(airflow, query, dag_warehouse):
     landing = dag_warehouse.landing
-    landing.mkdir()
+    landing.mkdir(exist_ok=True)  # the DAG itself may have run on its schedule
     (landing / "what_is_this.csv").write_text("a,b\n1,2\n")
     (landing / "support_tickets__new.csv").write_text(
         "ticket_id,account_id,created_at,priority,category,status,last_updated\n"

@@ -39,9 +39,12 @@ WRITTEN = {
 GOLD = sorted(Path(path).stem for path in WRITTEN if "/marts/" in path)
 
 
-def small_project(folder: Path, settings: Settings) -> Settings:
-    """Write the project below `folder`; settings with which o2r runs it."""
-    for name in COPIED:
+def small_project(folder: Path, settings: Settings, *more: str) -> Settings:
+    """Write the project below `folder`; settings with which o2r runs it.
+
+    more: further files and folders of the real one to copy, from `dbt` on.
+    """
+    for name in (*COPIED, *more):
         source, to = ROOT / "dbt" / name, folder / "dbt" / name
         to.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, to)

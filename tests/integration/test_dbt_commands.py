@@ -120,6 +120,22 @@ def short(unique_ids: Iterable[str]) -> set[str]:
     return {unique_id.split(".")[2] for unique_id in unique_ids}
 
 
+def test_silver_is_all_but_gold_and_the_tests_that_look_at_it(copied, state, results) -> None:
+    """The selection of silver_layer_staging."""
+    found = manifest(copied)
+    gold = {name for name, node in found["nodes"].items() if "marts" in node["fqn"][:2]}
+    looking = {
+        name
+        for name, node in nodes(found).items()
+        if node["resource_type"] in ("test", "unit_test")
+        and set(node["depends_on"]["nodes"]) & gold
+    }
+    assert gold
+    assert looking
+    expected = nodes(found).keys() - gold - looking
+    assert selected(copied, results, "--exclude", "path:models/marts") == expected
+
+
 def test_personal_build_is_all_but_the_snapshots(copied, state, results) -> None:
     found = manifest(copied)
     snapshots = {name for name in nodes(found) if name.startswith("snapshot.")}

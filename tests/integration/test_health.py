@@ -114,6 +114,24 @@ def test_what_is_wrong_is_found(
     assert wrong[0].what_to_do
 
 
+@pytest.mark.parametrize(
+    ("arguments", "is_settled"),
+    [("", True), ("--full-refresh", True), ("--select path:models/marts", False)],
+)
+def test_a_failed_run_is_settled_by_a_later_one_of_everything(
+    copy: Settings, arguments: str, is_settled: bool
+) -> None:
+    execute(
+        copy,
+        "update ops.builds set outcome = 'failed', message = 'a test failed';"
+        "insert into ops.builds (target, kind, arguments, fingerprint, outcome, finished_at) "
+        f"values ('prod', 'publish', '{arguments}', '', 'succeeded', now());"
+        "insert into ops.row_counts select max(builds.build_id), layer, table_name, row_count "
+        "from ops.row_counts, ops.builds group by layer, table_name, row_count",
+    )
+    assert [finding.subject for finding in not_ok(copy)] == ([] if is_settled else ["last build"])
+
+
 def test_a_run_at_work_is_no_finding_until_it_takes_too_long(copy: Settings) -> None:
     execute(copy, "update ops.builds set outcome = 'running', started_at = now()")
     with alone(copy, "prod"):

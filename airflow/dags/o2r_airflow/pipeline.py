@@ -11,8 +11,8 @@ from airflow.sdk import Asset, TriggerRule
 from o2r_airflow.command import O2ROperator
 from o2r_airflow.defaults import BUILD_TIME, FULL_REFRESH, pool
 
-PUBLISH = ["build", "--target", "prod"]
-"""How production is built."""
+PUBLISH = ["publish", "--target", "prod"]
+"""How gold of production is built: aside, and in the place of the old one once it is tested."""
 STATE = os.environ.get("O2R_STATE") or "prod-state"
 """Folder of the manifest of production, for `o2r ci`; relative to the project."""
 
@@ -54,4 +54,14 @@ def documentation(target: str) -> O2ROperator:
         task_id="documentation",
         arguments=["dbt", "--target", target, "docs", "generate", "--static"],
         execution_timeout=timedelta(minutes=20),
+    )
+
+
+def health(target: str) -> O2ROperator:
+    """Fail the run, as an alert, when something is wrong; what has been published stays."""
+    return O2ROperator(
+        task_id="health",
+        arguments=["health", "--target", target],
+        failure="a line above says WRONG and what to do; gold is out all the same",
+        retries=0,
     )
