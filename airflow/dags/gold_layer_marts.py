@@ -3,7 +3,7 @@
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
 from o2r_airflow.defaults import GOLD, SILVER, build_params, dag_options
-from o2r_airflow.pipeline import PUBLISH, build
+from o2r_airflow.pipeline import PUBLISH_GOLD, build
 
 with DAG(
     "gold_layer_marts",
@@ -15,4 +15,4 @@ with DAG(
     doc_md=__doc__,
     **dag_options("gold", "prod"),
 ):
-    build("gold", "prod", [*PUBLISH, "--select", "path:models/marts"], [GOLD])
+    build("gold", "prod", PUBLISH_GOLD, [GOLD])

@@ -15,13 +15,17 @@ import pytest
 from tests.dags.o2r_small import FEW
 
 from o2r import scheduler
+from o2r.bronze.loader import load
 from o2r.demo import yesterday
 from o2r.replay.run import compare_targets
 from o2r.scheduler.home import folder_of
 from o2r.scheduler.processes import noted
 from o2r.transform import dbt
 
-DAY_OF = "cast(timezone('UTC', event_timestamp) as date)"
+TICKET = (
+    "ticket_id,account_id,created_at,priority,category,status,last_updated\n"
+    "{},acc-00001,2026-10-01,p3,other,open,2026-10-01\n"
+)
 
 
 @pytest.fixture
@@ -162,13 +166,13 @@ def test_days_that_are_built_again_equal_a_full_refresh(airflow, query, dag_ware
     last = yesterday() - timedelta(days=2)
     first = last - timedelta(days=6)
     dbt(dag_warehouse, ["--quiet", "build", *FEW, "--full-refresh"], "dev")
-    assert compare_targets(dag_warehouse, marts=False).differences == []
+    assert not compare_targets(dag_warehouse, marts=False).differences
     damage(query, dag_warehouse, first, last)
-    assert compare_targets(dag_warehouse, marts=False).differences != []
+    assert compare_targets(dag_warehouse, marts=False).differences
     run = airflow.trigger("pipeline_daily", **{"from": str(first), "to": str(last)})
     assert airflow.end("pipeline_daily", run) == "success"
     assert airflow.states("pipeline_daily", run)["backfill"] == "success"
-    assert compare_targets(dag_warehouse, marts=False).differences == []
+    assert not compare_targets(dag_warehouse, marts=False).differences
 
 
 def damage(query, warehouse, first: date, last: date) -> None:
@@ -194,11 +198,11 @@ def test_days_that_are_none_are_refused(airflow):
 def test_a_bad_file_is_reported_and_the_others_are_loaded(airflow, query, dag_warehouse):
     landing = dag_warehouse.landing
     landing.mkdir()
+    first = landing.with_name("support_tickets__first.csv")
+    first.write_text(TICKET.format("first"))
+    load(first, settings=dag_warehouse, mix=True)  # files beside the simulated company
     (landing / "what_is_this.csv").write_text("a,b\n1,2\n")
-    (landing / "support_tickets__new.csv").write_text(
-        "ticket_id,account_id,created_at,priority,category,status,last_updated\n"
-        "landed,acc-00001,2026-10-01,p3,other,open,2026-10-01\n"
-    )
+    (landing / "support_tickets__new.csv").write_text(TICKET.format("landed"))
     run = airflow.trigger("load_bronze_files")
     assert airflow.end("load_bronze_files", run) == "failed"
     assert airflow.states("load_bronze_files", run) == {

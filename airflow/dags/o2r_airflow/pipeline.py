@@ -12,7 +12,8 @@ from o2r_airflow.command import O2ROperator
 from o2r_airflow.defaults import BUILD_TIME, FULL_REFRESH, pool
 
 PUBLISH = ["build", "--target", "prod"]
-"""How production is built."""
+PUBLISH_GOLD = [*PUBLISH, "--select", "path:models/marts"]
+"""How production is built, and its gold alone."""
 STATE = os.environ.get("O2R_STATE") or "prod-state"
 """Folder of the manifest of production, for `o2r ci`; relative to the project."""
 

@@ -84,6 +84,7 @@ def stop(settings: Settings) -> bool:
     while time.monotonic() < deadline:
         with lock(folder) as is_ours:
             if is_ours:
+                end(folder)  # nothing, unless the one who served was killed
                 return True
         time.sleep(0.2)
     raise UserError(f"Airflow does not stop; its logs are in {folder.logs}")
