@@ -17,6 +17,7 @@ from tests.integration.small_project import GOLD, tickets
 from tests.metrics.warehouse import gold_hashes
 
 from o2r import scheduler
+from o2r.bronze.loader import load
 from o2r.demo import yesterday
 from o2r.replay.run import compare_targets
 from o2r.scheduler.home import folder_of
@@ -28,6 +29,10 @@ ADD_TICKET = (
     "insert into raw_bronze.support_tickets (ticket_id, account_id, created_at, priority, "
     "category, status, last_updated) select %s, account_id, created_at, priority, %s, status, "
     "last_updated from raw_bronze.support_tickets limit 1"
+)
+TICKET = (
+    "ticket_id,account_id,created_at,priority,category,status,last_updated\n"
+    "{},acc-00001,2026-10-01,p3,other,open,2026-10-01\n"
 )
 
 
@@ -298,11 +303,11 @@ def test_configuration_and_the_next_simulated_day_are_loaded(airflow, query, dag
 def test_a_bad_file_is_reported_and_the_others_are_loaded(airflow, query, dag_warehouse):
     landing = dag_warehouse.landing
     landing.mkdir(exist_ok=True)  # the DAG itself may have run on its schedule
+    first = landing.with_name("support_tickets__first.csv")
+    first.write_text(TICKET.format("first"))
+    load(first, settings=dag_warehouse, mix=True)  # files beside the simulated company
     (landing / "what_is_this.csv").write_text("a,b\n1,2\n")
-    (landing / "support_tickets__new.csv").write_text(
-        "ticket_id,account_id,created_at,priority,category,status,last_updated\n"
-        "landed,acc-00001,2026-10-01,p3,other,open,2026-10-01\n"
-    )
+    (landing / "support_tickets__new.csv").write_text(TICKET.format("landed"))
     run = airflow.trigger("load_bronze_files")
     assert airflow.end("load_bronze_files", run) == "failed"
     assert airflow.states("load_bronze_files", run) == {
