@@ -2,7 +2,7 @@
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
-from o2r_airflow.defaults import GOLD, SILVER, build_params, dag_options
+from o2r_airflow.defaults import GOLD, SILVER, dag_options
 from o2r_airflow.pipeline import PUBLISH, build
 
 with DAG(
@@ -11,7 +11,6 @@ with DAG(
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("30 1 * * *", timezone="UTC"), assets=[SILVER]
     ),
-    params=build_params(),
     doc_md=__doc__,
     **dag_options("gold", "prod"),
 ):

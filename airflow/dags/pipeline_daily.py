@@ -2,7 +2,7 @@
 
 from airflow.sdk import DAG
 
-from o2r_airflow.defaults import GOLD, build_params, dag_options
+from o2r_airflow.defaults import FULL_REFRESH, GOLD, build_params, dag_options
 from o2r_airflow.pipeline import PUBLISH, STATE, backfill, build, documentation, freshness, health
 
 with DAG(
@@ -13,5 +13,5 @@ with DAG(
     doc_md=__doc__,
     **dag_options("pipeline", "prod"),
 ):
-    publish = build("publish", "prod", [*PUBLISH, "--save-manifest", STATE], [GOLD])
+    publish = build("publish", "prod", [*PUBLISH, "--save-manifest", STATE, FULL_REFRESH], [GOLD])
     freshness("prod") >> backfill() >> publish >> documentation("prod") >> health("prod")

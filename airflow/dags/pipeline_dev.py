@@ -2,7 +2,7 @@
 
 from airflow.sdk import DAG
 
-from o2r_airflow.defaults import build_params, dag_options
+from o2r_airflow.defaults import FULL_REFRESH, build_params, dag_options
 from o2r_airflow.pipeline import backfill, build, documentation, freshness
 
 with DAG(
@@ -13,5 +13,5 @@ with DAG(
     doc_md=__doc__,
     **dag_options("pipeline", "dev"),
 ):
-    built = build("build", "dev", ["build", "--target", "dev"], [])
+    built = build("build", "dev", ["build", "--target", "dev", FULL_REFRESH], [])
     freshness("dev") >> backfill() >> built >> documentation("dev")

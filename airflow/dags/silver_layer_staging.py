@@ -2,7 +2,7 @@
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
-from o2r_airflow.defaults import BRONZE, SILVER, build_params, dag_options
+from o2r_airflow.defaults import BRONZE, FULL_REFRESH, SILVER, build_params, dag_options
 from o2r_airflow.pipeline import backfill, build, freshness
 
 with DAG(
@@ -18,7 +18,8 @@ with DAG(
     silver = build(
         "silver",
         "prod",
-        ["build", "--target", "prod", "--exclude", "path:models/marts"],  # their tests neither
+        # The tests of marts neither.
+        ["build", "--target", "prod", "--exclude", "path:models/marts", FULL_REFRESH],
         [SILVER],
     )
     freshness("prod") >> backfill() >> silver

@@ -24,7 +24,8 @@ def dag_options(*tags: str) -> dict[str, Any]:
     """Options that all DAGs share.
 
     One run at a time, no catching up on days gone by: a build takes in whatever has arrived. There
-    is no start date, so that Airflow, when first started, waits for the next hour of the schedule.
+    is no start date, so that Airflow, when first started, waits for the next hour of the schedule,
+    unless the last one was less than a tenth of the interval ago.
     """
     return {
         "catchup": False,

@@ -9,7 +9,7 @@ from datetime import timedelta
 from airflow.sdk import Asset, TriggerRule
 
 from o2r_airflow.command import O2ROperator
-from o2r_airflow.defaults import BUILD_TIME, FULL_REFRESH, pool
+from o2r_airflow.defaults import BUILD_TIME, pool
 
 PUBLISH = ["publish", "--target", "prod"]
 """How gold of production is built: aside, and in the place of the old one once it is tested."""
@@ -39,7 +39,7 @@ def build(task_id: str, target: str, command: Sequence[str], outlets: list[Asset
     """Build and test; one at a time for each target."""
     return O2ROperator(
         task_id=task_id,
-        arguments=[*command, FULL_REFRESH],
+        arguments=command,
         failure="see the first error above",
         pool=pool(target),
         execution_timeout=BUILD_TIME,
