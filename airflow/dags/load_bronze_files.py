@@ -6,12 +6,12 @@ from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from o2r_airflow.command import O2ROperator
-from o2r_airflow.defaults import BRONZE, dag_options
+from o2r_airflow.defaults import BRONZE, dag_options, schedule
 
 with DAG(
     "load_bronze_files",
     description="Loads what lies in O2R_LANDING and is not in bronze yet.",
-    schedule="*/15 * * * *",
+    schedule=schedule("*/15 * * * *"),
     doc_md=__doc__,
     **dag_options("bronze"),
 ):

@@ -3,7 +3,7 @@
 from airflow.sdk import DAG, Param
 
 from o2r_airflow.command import O2ROperator
-from o2r_airflow.defaults import BRONZE, dag_options
+from o2r_airflow.defaults import BRONZE, dag_options, schedule
 
 YESTERDAY = (
     "{{ params.day or ((dag_run.logical_date or dag_run.run_after) "
@@ -13,7 +13,7 @@ YESTERDAY = (
 with DAG(
     "load_bronze_synthetic",
     description="Lands the day before the run of the company that `o2r demo` simulates.",
-    schedule="0 1 * * *",
+    schedule=schedule("0 1 * * *"),
     params={
         "day": Param(
             None,

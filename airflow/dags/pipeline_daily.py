@@ -2,13 +2,13 @@
 
 from airflow.sdk import DAG
 
-from o2r_airflow.defaults import FULL_REFRESH, GOLD, build_params, dag_options
+from o2r_airflow.defaults import FULL_REFRESH, GOLD, build_params, dag_options, schedule
 from o2r_airflow.pipeline import PUBLISH, STATE, backfill, build, documentation, freshness, health
 
 with DAG(
     "pipeline_daily",
     description="Target prod: freshness gate, build, test and publish, documentation, health.",
-    schedule="0 2 * * *",
+    schedule=schedule("0 2 * * *"),
     params=build_params(),
     doc_md=__doc__,
     **dag_options("pipeline", "prod"),

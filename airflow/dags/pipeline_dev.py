@@ -2,13 +2,13 @@
 
 from airflow.sdk import DAG
 
-from o2r_airflow.defaults import FULL_REFRESH, build_params, dag_options
+from o2r_airflow.defaults import FULL_REFRESH, build_params, dag_options, schedule
 from o2r_airflow.pipeline import backfill, build, documentation, freshness
 
 with DAG(
     "pipeline_dev",
     description="Target dev: freshness gate, build and test, documentation.",
-    schedule="0 0 * * *",
+    schedule=schedule("0 0 * * *"),
     params=build_params(),
     doc_md=__doc__,
     **dag_options("pipeline", "dev"),

@@ -31,8 +31,12 @@ FIRST_PORT, PORTS_OF_A_WORKER = 20_000, 1_000
 
 @pytest.fixture(scope="session")
 def described(tmp_path_factory) -> dict:
+    """What `describe` says of the DAG files as they are."""
+    return describe(tmp_path_factory.mktemp("airflow"))
+
+
+def describe(home: Path, **variables: str) -> dict:
     """What tests/dags/describe.py says about the DAG files, before any manifest is there."""
-    home = tmp_path_factory.mktemp("airflow")
     done = subprocess.run(
         [sys.executable, ROOT / "tests" / "dags" / "describe.py"],
         env={
@@ -41,6 +45,7 @@ def described(tmp_path_factory) -> dict:
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "airflow" / "dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "O2R_STATE": str(home / "no-state"),
+            **variables,
         },
         capture_output=True,
         text=True,
@@ -101,6 +106,7 @@ def airflow(dag_warehouse, environ, webhook) -> Iterator[Airflow]:
     log = dag_warehouse.home / "o2r-airflow.log"
     variables = environ(dag_warehouse) | {
         "O2R_PROJECT": str(dag_warehouse.project),
+        "O2R_CLOCK": "off",  # the tests do not depend on the time at which they run
         "O2R_RETRY_SECONDS": "1",
         "AIRFLOW_VAR_O2R_ALERT_WEBHOOK": f"http://127.0.0.1:{webhook.server_port}",
     }

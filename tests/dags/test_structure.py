@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.dags.conftest import describe
 
 ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "airflow" / "dags"
@@ -206,6 +207,12 @@ def test_builds_take_days_and_a_full_refresh(described):
             "to": (["null", "string"], "date"),
             "full_refresh": ("boolean", None),
         }, dag_id
+
+
+def test_without_the_clock_dags_follow_assets_only(tmp_path, described):
+    silent = describe(tmp_path, O2R_CLOCK="off")["dags"]
+    assert {dag["schedule"] for dag in silent.values()} == {None}
+    assert all(dag["assets"] == described["dags"][name]["assets"] for name, dag in silent.items())
 
 
 def test_cosmos_says_what_it_waits_for(described):

@@ -6,7 +6,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, Param
+from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
 from o2r_airflow.alerts import task_failed
 
@@ -40,6 +40,17 @@ def dag_options(*tags: str) -> dict[str, Any]:
             "on_failure_callback": task_failed,
         },
     }
+
+
+def schedule(cron: str, *assets: Asset) -> Any:
+    """When a DAG runs: at the times of `cron` (UTC), and after news of all the assets.
+
+    O2R_CLOCK=off leaves out the times, such as on a second Airflow.
+    """
+    if os.environ.get("O2R_CLOCK") == "off":
+        return list(assets) or None
+    timetable = CronTriggerTimetable(cron, timezone="UTC")
+    return AssetOrTimeSchedule(timetable=timetable, assets=list(assets)) if assets else timetable
 
 
 def pool(target: str) -> str:
