@@ -135,7 +135,7 @@ def _update(plan: Plan, table: EventTable, number: int) -> Statement:
     return Statement(
         f"update {SCHEMA}.{table.name} set {column} = {column} - 9 * interval '1 day' "
         f"where {column} >= %(day)s and {column} < %(day)s::date + 1 "
-        "and source_file ~ '__regular' and hashtext(account_id) %% 3 = 0",
+        f"and source_file ~ '__regular' and hashtext({table.account_column}) %% 3 = 0",
         {"day": _date(plan.day(number) - 12)},
         "foreign",
     )
@@ -244,14 +244,16 @@ def erase(plan: Plan, rng: Rng) -> None:
     """An account's rows go, the corrections of others, and the last rows of a whole day."""
     for number in plan.every(5, first=4):
         statements = plan.evenings[number].statements
-        account = str(rng.choice(plan.events[0].rows["account_id"].unique().to_pylist()))
+        first = plan.events[0]
+        account = str(rng.choice(first.rows[first.account_column].unique().to_pylist()))
         day = _date(plan.day(number) - 5)
         for table in plan.events:
             column = table.contract.event_column
+            of_account = table.account_column
             for condition, parameters in (
-                ("account_id = %(account)s", {"account": account}),
+                (f"{of_account} = %(account)s", {"account": account}),
                 (f"{column} >= %(day)s and {column} < %(day)s::date + 1", {"day": day}),
-                ("source_file ~ '__(move|correction)' and hashtext(account_id) %% 3 = 0", {}),
+                (f"source_file ~ '__(move|correction)' and hashtext({of_account}) %% 3 = 0", {}),
             ):
                 statement = f"delete from {SCHEMA}.{table.name} where {condition}"
                 statements.append(Statement(statement, parameters, "erase"))

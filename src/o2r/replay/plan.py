@@ -94,6 +94,11 @@ class EventTable:
         return self.contract.event_column in self.contract.business_key
 
     @property
+    def account_column(self) -> str:
+        """Column of the account."""
+        return next(name for name in self.rows.column_names if name.endswith("account_id"))
+
+    @property
     def days(self) -> np.ndarray:
         """Day numbers (rows,) since 1970-01-01 of the events."""
         return instants(self.rows[self.contract.event_column]) // MICROS_PER_DAY
