@@ -17,7 +17,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo book airflow airflow-down test test-scale lint format bench up down env install
+.PHONY: help demo book airflow airflow-down test test-scale test-kills lint format bench up down env install
 .PHONY: clean core airflow-install python uv
 
 help: ## Show these targets
@@ -45,6 +45,9 @@ test: install ## Run every test (PYTEST_ARGS="-k name" for some)
 
 test-scale: install up ## Replay 45 days of faulty deliveries; incremental must equal full (docs/replay.md)
 	@$(RUN) o2r replay --days 45 --faults all
+
+test-kills: install ## Kill Postgres, Airflow or dbt ten times at work; gold must come out the same
+	@$(RUN) pytest tests/dags/test_kills.py --kills 10 -v
 
 lint: install ## Run every check of .pre-commit-config.yaml on every file
 	@PATH="$$PWD/.o2r/tools/bin:$$PATH" $(RUN) pre-commit run --all-files

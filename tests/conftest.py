@@ -22,6 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = "o2r_template"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=1, help="kills of tests/dags/test_kills.py")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment() -> Iterator[None]:
     """Hide the caller's settings; an empty variable also hides the one in `.env`."""

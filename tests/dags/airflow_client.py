@@ -52,6 +52,14 @@ class Airflow:
         """State of each task of a run."""
         return {task: found["state"] for task, found in self.tasks(dag_id, run_id).items()}
 
+    def succeeds(self, dag_id: str, run_id: str) -> None:
+        """Wait for the end of a run, which must be a success; shows the logs of what failed."""
+        if self.end(dag_id, run_id) != "success":
+            failed = [
+                task for task, state in self.states(dag_id, run_id).items() if state == "failed"
+            ]
+            raise AssertionError([self.log(dag_id, run_id, task)[-4000:] for task in failed])
+
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1) -> str:
         """What a task has logged."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"

@@ -102,30 +102,48 @@ def alerts(webhook) -> list[dict]:
 @pytest.fixture(scope="session")
 def airflow(dag_warehouse, environ, webhook) -> Iterator[Airflow]:
     """Airflow as `make airflow` starts it, on the warehouse of the tests."""
-    port = free_ports()
-    log = dag_warehouse.home / "o2r-airflow.log"
-    variables = environ(dag_warehouse) | {
-        "O2R_PROJECT": str(dag_warehouse.project),
-        "O2R_CLOCK": "off",  # the tests do not depend on the time at which they run
-        "O2R_RETRY_SECONDS": "1",
-        "AIRFLOW_VAR_O2R_ALERT_WEBHOOK": f"http://127.0.0.1:{webhook.server_port}",
-    }
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [Path(sys.executable).with_name("o2r"), "airflow", "up", "--port", str(port)],
-            env=variables, stdout=output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+    started = StartedAirflow(
+        dag_warehouse,
+        environ(dag_warehouse)
+        | {"AIRFLOW_VAR_O2R_ALERT_WEBHOOK": f"http://127.0.0.1:{webhook.server_port}"},
+    )
     try:
+        yield started.ready()
+    finally:
+        started.stop()
+
+
+class StartedAirflow:
+    """`o2r airflow up` as a process."""
+
+    def __init__(self, settings: Settings, variables: dict[str, str]) -> None:
+        """Start it, without the clock: the tests do not depend on the time at which they run."""
+        self.log = settings.home / "o2r-airflow.log"
+        self.port = free_ports()
+        choices = {"O2R_PROJECT": str(settings.project), "O2R_CLOCK": "off"}
+        with self.log.open("w") as output:
+            self.process = subprocess.Popen(
+                [Path(sys.executable).with_name("o2r"), "airflow", "up", "--port", str(self.port)],
+                env=variables | choices | {"O2R_RETRY_SECONDS": "1"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def ready(self) -> Airflow:
+        """Wait until it says where it is."""
         deadline = time.monotonic() + 240
-        while not (said := re.search(r"(http://\S+)  user (\S+)  password (\S+)", log.read_text())):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
+        greeting = r"(http://\S+)  user (\S+)  password (\S+)"
+        while not (said := re.search(greeting, self.log.read_text())):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.5)
         url, user, password = said.groups()
-        yield Airflow(url, log_in(port, user, password))
-    finally:
-        process.terminate()
-        process.wait(120)
+        return Airflow(url, log_in(self.port, user, password))
+
+    def stop(self) -> None:
+        """As Ctrl-C does."""
+        self.process.terminate()
+        self.process.wait(120)
 
 
 def free_ports() -> int:

@@ -467,3 +467,5 @@ def test_old_sources_warn_then_fail_in_any_time_zone(gold: Settings, monkeypatch
     for name, (status, age) in there.items():
         assert status == here[name][0]
         assert age == pytest.approx(here[name][1], abs=300)
+    execute(gold, f"truncate raw_bronze.{requests}")
+    assert ages(gold, 1)[requests][0] == "pass", "what was never delivered is not late"

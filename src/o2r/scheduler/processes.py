@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -113,9 +114,26 @@ def end(folder: Folder) -> bool:
                 process.send_signal(sign)
             except psutil.NoSuchProcess:
                 continue
-        psutil.wait_procs(left, timeout=SECONDS_TO_STOP)
+        _wait(left)
     folder.processes.unlink()
     return bool(found)
+
+
+def _wait(processes: list[psutil.Process]) -> None:
+    """Wait for their end, up to SECONDS_TO_STOP.
+
+    A zombie has ended: nobody may ever ask for its exit code, such as in a container without init.
+    """
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    while any(map(_lives, processes)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _members(sessions: Iterable[tuple[int, float]]) -> list[psutil.Process]:
@@ -131,9 +149,9 @@ def _members(sessions: Iterable[tuple[int, float]]) -> list[psutil.Process]:
     members = []
     for process in psutil.process_iter():
         try:
-            if os.getsid(process.pid) in ids and process.status() != psutil.STATUS_ZOMBIE:
+            if os.getsid(process.pid) in ids and _lives(process):
                 members.append(process)
-        except (ProcessLookupError, PermissionError, psutil.NoSuchProcess):
+        except (ProcessLookupError, PermissionError):
             continue
     return members
 

@@ -1,0 +1,185 @@
+"""Whatever is killed, and whenever: started again, all ends as in a run that nobody disturbed.
+
+The moments are random. A few kills take minutes, so there is one by default; `make test-kills` has
+ten of them, of all kinds.
+"""
+
+import os
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import cycle, islice
+
+import psutil
+import pytest
+import requests
+from tests.dags.airflow_client import Airflow
+from tests.dags.conftest import ROOT, StartedAirflow
+from tests.in_process import dbt_in_process
+from tests.integration.small_project import GOLD, small_project
+from tests.metrics.warehouse import frame
+
+from o2r.bronze.datasets import load_dataset
+from o2r.demo import simulate, yesterday
+from o2r.health import WRONG, examine
+from o2r.live import land_days
+from o2r.publish import publish
+from o2r.scheduler.home import folder_of
+from o2r.scheduler.processes import noted
+from o2r.settings import Settings, load_settings
+from o2r.warehouse import embedded, setup
+
+VICTIMS = ("scheduler", "postgres", "dbt")
+DAYS_AHEAD = 30
+LAST = yesterday() - timedelta(days=DAYS_AHEAD)
+OF_THE_LOAD = "{loaded_at,batch_id}"
+
+
+@dataclass
+class Company:
+    """A simulated company on a server of its own, which may be killed, and Airflow on it."""
+
+    settings: Settings
+    variables: dict[str, str]
+    airflow: StartedAirflow
+    client: Airflow
+    seconds: float = 0.0
+    day: date = LAST
+
+    def run(self, runs: dict[str, str]) -> None:
+        """Load the day, then build production, as far as it goes; runs: those started, by DAG."""
+        with suppress(requests.RequestException, AssertionError):  # it may be gone
+            for dag, conf in self.steps():
+                runs[dag] = self.client.trigger(dag, **conf)
+                if self.client.end(dag, runs[dag]) != "success":
+                    return
+
+    def finish(self, runs: dict[str, str]) -> None:
+        """Wait for what has been started, and trigger what did not end well or never began."""
+        for dag, conf in self.steps():
+            if dag not in runs or self.client.end(dag, runs[dag]) != "success":
+                self.client.succeeds(dag, self.client.trigger(dag, **conf))
+
+    def steps(self) -> tuple[tuple[str, dict[str, str]], ...]:
+        """DAGs and their parameters."""
+        return ("load_bronze_synthetic", {"day": str(self.day)}), ("pipeline_daily", {})
+
+    def kill(self, victim: str) -> None:
+        """Kill what is at work, without a chance to tidy up."""
+        if victim == "postgres":
+            psutil.Process(embedded.running(self.settings).pid).kill()
+            return
+        leader, _ = noted(folder_of(self.settings))["sessions"]["scheduler"]
+        if victim == "scheduler":
+            psutil.Process(leader).kill()
+            return
+        deadline = time.monotonic() + 120
+        while not (found := dbt_of(leader)):
+            assert time.monotonic() < deadline, "no dbt is at work"
+            time.sleep(0.05)
+        found[0].kill()
+
+    def start_again(self) -> None:
+        """Airflow, and with it the server."""
+        self.airflow.stop()
+        self.airflow = StartedAirflow(self.settings, self.variables)
+        self.client = self.airflow.ready()
+
+
+def dbt_of(leader: int) -> list[psutil.Process]:
+    """Processes of dbt that tasks of a scheduler have started."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any("dbt.cli.main" in word for word in process.info["cmdline"] or [])
+        and os.getsid(process.pid) == leader
+    ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "victim" in metafunc.fixturenames:
+        victims = list(islice(cycle(VICTIMS), metafunc.config.getoption("kills")))
+        ids = [f"{number}-{victim}" for number, victim in enumerate(victims, start=1)]
+        metafunc.parametrize("victim", victims, ids=ids)
+
+
+@pytest.fixture(scope="module")
+def company(new_home, tmp_path_factory, environ):
+    """Built once by the pipeline, which shows how long that takes."""
+    settings = load_settings(project=ROOT, home=new_home("killed"), database="o2r")
+    embedded.up(settings)
+    simulate(settings, LAST.isoformat(), accounts=8, weeks=3, events=600, ahead=DAYS_AHEAD)
+    folder = tmp_path_factory.mktemp("killed")
+    for name in ("airflow", "database_scripts"):
+        (folder / name).symlink_to(ROOT / name)
+    sources = (ROOT / "dbt").glob("models/staging/*/_sources.yml")
+    more = [str(path.relative_to(ROOT / "dbt")) for path in sources]
+    settings = small_project(folder, settings, *more, "seeds/country_regions.csv")
+    setup(settings)
+    load_dataset("demo", settings)
+    variables = environ(settings)
+    started = StartedAirflow(settings, variables)
+    company = Company(settings, variables, started, started.ready())
+    try:
+        for dag in ("load_bronze_synthetic", "silver_layer_staging"):
+            paused = {"is_paused": dag == "silver_layer_staging"}
+            company.client.ask("patch", f"/api/v2/dags/{dag}", paused)
+        begin = time.monotonic()
+        company.finish({})
+        company.seconds = time.monotonic() - begin
+        yield company
+    finally:
+        company.airflow.stop()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(company):
+    """The same company in a database that no process but this test works on."""
+    settings = company.settings.model_copy(update={"database": "undisturbed"})
+    embedded.up(settings)
+    setup(settings)
+    load_dataset("demo", settings)
+    return settings
+
+
+def test_a_kill_changes_nothing(company, undisturbed, victim):
+    company.day += timedelta(days=1)
+    moment = random.uniform(0, company.seconds)
+    runs: dict[str, str] = {}
+    with ThreadPoolExecutor() as pool:
+        at_work = pool.submit(company.run, runs)
+        time.sleep(moment)
+        company.kill(victim)
+        if victim != "dbt":
+            company.start_again()
+        at_work.result()
+    started = ", ".join(runs)
+    company.finish(runs)
+    land_days(undisturbed, company.day)
+    with dbt_in_process():
+        publish(undisturbed, quiet=True)
+    found, expected = contents(company.settings), contents(undisturbed)
+    differing = [table for table in expected if found[table] != expected[table]]
+    assert differing == [], f"{victim} killed after {moment:.2f} s, started: {started}"
+    assert [one for one in examine(company.settings) if one.state == WRONG] == []
+
+
+def contents(settings: Settings) -> dict[str, str]:
+    """A hash of each table of bronze and gold, but for when and by which load rows came."""
+    tables = frame(
+        settings,
+        "select table_schema || '.' || table_name as name from information_schema.tables "
+        "where table_schema in ('raw_bronze', 'mart_gold') and table_type = 'BASE TABLE'",
+    )["name"]
+    assert {f"mart_gold.{table}" for table in GOLD} <= set(tables)
+    return {
+        table: frame(
+            settings,
+            f"select md5(string_agg(line, chr(10) order by line)) from (select "
+            f"(to_jsonb(t) - '{OF_THE_LOAD}'::text[])::text as line from {table} as t) as lines",
+        ).iloc[0, 0]
+        for table in tables
+    }
