@@ -14,6 +14,8 @@ class Airflow:
     """A running Airflow."""
 
     url: str
+    user: str
+    password: str
     token: str
 
     def ask(self, method: str, path: str, body: dict | None = None) -> Any:

@@ -138,7 +138,7 @@ class StartedAirflow:
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.5)
         url, user, password = said.groups()
-        return Airflow(url, log_in(self.port, user, password))
+        return Airflow(url, user, password, log_in(self.port, user, password))
 
     def stop(self) -> None:
         """As Ctrl-C does."""

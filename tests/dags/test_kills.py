@@ -33,6 +33,8 @@ from o2r.settings import Settings, load_settings
 from o2r.warehouse import embedded, setup
 
 VICTIMS = ("scheduler", "postgres", "dbt")
+FEWEST_DBT = 5
+"""Of a run: freshness, three to publish, documentation."""
 DAYS_AHEAD = 30
 LAST = yesterday() - timedelta(days=DAYS_AHEAD)
 OF_THE_LOAD = "{loaded_at,batch_id}"
@@ -67,20 +69,16 @@ class Company:
         """DAGs and their parameters."""
         return ("load_bronze_synthetic", {"day": str(self.day)}), ("pipeline_daily", {})
 
-    def kill(self, victim: str) -> None:
-        """Kill what is at work, without a chance to tidy up."""
-        if victim == "postgres":
-            psutil.Process(embedded.running(self.settings).pid).kill()
-            return
+    def kill(self, victim: str) -> str:
+        """Kill what is at work, without a chance to tidy up, some time from now; says when."""
         leader, _ = noted(folder_of(self.settings))["sessions"]["scheduler"]
-        if victim == "scheduler":
-            psutil.Process(leader).kill()
-            return
-        deadline = time.monotonic() + 120
-        while not (found := dbt_of(leader)):
-            assert time.monotonic() < deadline, "no dbt is at work"
-            time.sleep(0.05)
-        found[0].kill()
+        if victim == "dbt":
+            return kill_dbt(leader)
+        seconds = random.uniform(0, self.seconds)
+        time.sleep(seconds)
+        killed = leader if victim == "scheduler" else embedded.running(self.settings).pid
+        psutil.Process(killed).kill()
+        return f"{victim} after {seconds:.2f} s"
 
     def start_again(self) -> None:
         """Airflow, and with it the server."""
@@ -89,14 +87,24 @@ class Company:
         self.client = self.airflow.ready()
 
 
-def dbt_of(leader: int) -> list[psutil.Process]:
-    """Processes of dbt that tasks of a scheduler have started."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if any("dbt.cli.main" in word for word in process.info["cmdline"] or [])
-        and os.getsid(process.pid) == leader
-    ]
+def kill_dbt(leader: int) -> str:
+    """Kill one of the dbt processes that the tasks of a scheduler start one after the other."""
+    number, seconds = random.randint(1, FEWEST_DBT - 1), random.uniform(0, 3)
+    seen: set[int] = set()
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        for process in psutil.process_iter(["cmdline"]):
+            if not any("dbt.cli.main" in word for word in process.info["cmdline"] or []):
+                continue
+            with suppress(psutil.NoSuchProcess, ProcessLookupError):  # it has just ended: the next
+                if os.getsid(process.pid) == leader:
+                    seen.add(process.pid)
+                    if len(seen) >= number:
+                        time.sleep(seconds)
+                        process.kill()
+                        return f"dbt {len(seen)} after {seconds:.2f} s"
+        time.sleep(0.05)
+    raise AssertionError(f"{len(seen)} dbt were at work, {number} were expected")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -147,12 +155,10 @@ def undisturbed(company):
 
 def test_a_kill_changes_nothing(company, undisturbed, victim):
     company.day += timedelta(days=1)
-    moment = random.uniform(0, company.seconds)
     runs: dict[str, str] = {}
     with ThreadPoolExecutor() as pool:
         at_work = pool.submit(company.run, runs)
-        time.sleep(moment)
-        company.kill(victim)
+        killed = company.kill(victim)
         if victim != "dbt":
             company.start_again()
         at_work.result()
@@ -163,7 +169,7 @@ def test_a_kill_changes_nothing(company, undisturbed, victim):
         publish(undisturbed, quiet=True)
     found, expected = contents(company.settings), contents(undisturbed)
     differing = [table for table in expected if found[table] != expected[table]]
-    assert differing == [], f"{victim} killed after {moment:.2f} s, started: {started}"
+    assert differing == [], f"killed: {killed}, started: {started}"
     assert [one for one in examine(company.settings) if one.state == WRONG] == []
 
 

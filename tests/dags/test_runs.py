@@ -9,10 +9,13 @@ import sys
 import time
 from datetime import date, timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import psutil
 import pytest
+from playwright.sync_api import expect
 from psycopg2.errors import InsufficientPrivilege
+from tests.chromium import SCREENSHOTS, chromium
 from tests.integration.small_project import GOLD, tickets
 from tests.metrics.warehouse import gold_hashes
 
@@ -70,6 +73,34 @@ def test_production_is_published_and_a_second_build_waits_for_it(airflow, dag_wa
     assert manual["logical_date"] is None
 
 
+def test_a_browser_starts_the_pipeline_and_sees_it_green(airflow):
+    """The pictures are those of docs/airflow.md."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page.goto(f"{airflow.url}/dags/pipeline_daily")
+        page.fill("input[name=username]", airflow.user)
+        page.fill("input[name=password]", airflow.password)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Trigger Dag").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_text("First day to build again").wait_for()
+        page.wait_for_timeout(500)  # it slides in
+        page.screenshot(path=SCREENSHOTS / "airflow-trigger.png")
+        dialog.get_by_role("button", name="Trigger", exact=True).click()
+        page.wait_for_url("**/runs/**")
+        run = unquote(page.url.rpartition("/runs/")[2].partition("/")[0].partition("?")[0])
+        of_the_run = page.get_by_test_id("state-badge").first
+        expect(of_the_run).to_have_text("Success", timeout=300_000)
+        page.wait_for_timeout(1000)
+        page.screenshot(path=SCREENSHOTS / "airflow-run.png")
+        page.goto(f"{airflow.url}/dags")
+        page.get_by_text("load_bronze_files").first.wait_for()
+        page.wait_for_timeout(1000)
+        page.screenshot(path=SCREENSHOTS / "airflow-dags.png")
+    assert airflow.end("pipeline_daily", run) == "success"
+
+
 def test_gold_follows_silver(airflow):
     """The build of silver in the test before has told so (asset). No more of it in later tests."""
     deadline = time.monotonic() + 60
@@ -83,6 +114,25 @@ def test_gold_follows_silver(airflow):
         log = airflow.log("gold_layer_marts", run["dag_run_id"], "gold")
         assert f"published: {len(GOLD)} tables in mart_gold" in log
     airflow.ask("patch", "/api/v2/dags/gold_layer_marts", {"is_paused": True})
+
+
+def test_the_alternative_has_one_task_for_each_model(airflow, dag_warehouse):
+    """Its tasks come from the manifest that production has saved in the first test."""
+    dag = "/api/v2/dags/pipeline_daily_cosmos"
+    file = airflow.ask("get", f"{dag}/details")["file_token"]
+    airflow.ask("put", f"/api/v2/parseDagFile/{file}")
+    expected = {"models.fct_tickets.run", "models.fct_tickets.test", "models.ticket_totals_run"}
+
+    def are_read() -> bool:
+        found = airflow.ask("get", f"{dag}/tasks")["tasks"]
+        return expected <= {task["task_id"] for task in found}
+
+    wait_until(are_read)
+    airflow.ask("patch", dag, {"is_paused": False})
+    run = airflow.trigger("pipeline_daily_cosmos")
+    airflow.succeeds("pipeline_daily_cosmos", run)
+    assert set(airflow.states("pipeline_daily_cosmos", run).values()) == {"success"}
+    assert sorted(gold_hashes(dag_warehouse, "dbt_dev_mart_gold")) == GOLD
 
 
 @pytest.fixture
