@@ -24,7 +24,7 @@ def provision(
     ] = False,
 ) -> None:
     """Make Metabase as metabase/ defines it: connection, dashboards, rights; safe to run again."""
-    from o2r.dashboards.metabase import provision as run
+    from o2r.dashboards.metabase.provision import provision as run
     from o2r.settings import load_settings
 
     settings = load_settings()
@@ -41,7 +41,7 @@ def provision(
 @app.command()
 def check(wait: Wait = 120) -> None:
     """Run every card in Metabase; exit code 1 if one fails, is missing, or has no rows."""
-    from o2r.dashboards.metabase import check as run
+    from o2r.dashboards.metabase.check import check as run
     from o2r.settings import load_settings
 
     count, wrong = run(load_settings(), wait=wait)

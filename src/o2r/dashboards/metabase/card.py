@@ -62,9 +62,10 @@ def settings(card: Card) -> Json:
         return found | _number(card)
     if card.display == "table":
         return found | {
+            "table.pivot": False,
             "table.columns": [
                 {"name": name, "enabled": name in card.columns} for name in selected(card)
-            ]
+            ],
         }
     return found | _chart(card)
 
@@ -122,10 +123,11 @@ def _chart(card: Card) -> Json:
         "graph.dimensions": [card.x, *([card.series] if card.series else [])],
         "graph.metrics": list(card.y),
         "graph.x_axis.title_text": card.columns[card.x].label,
-        "graph.y_axis.title_text": card.columns[card.y[0]].label,
     }
-    if card.stacked:
-        found["stackable.stack_type"] = "stacked"
+    if len(card.y) == 1:
+        found["graph.y_axis.title_text"] = card.columns[card.y[0]].label
+    if card.stacked or card.display == "area":  # areas are stacked unless told otherwise
+        found["stackable.stack_type"] = "stacked" if card.stacked else None
     if card.display == "combo":
         found["series_settings"] = {
             name: {"display": "bar" if number == 0 else "line"}

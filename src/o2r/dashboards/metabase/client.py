@@ -16,6 +16,8 @@ OLDEST = 58
 """The least major version: the first whose API the official command-line tool speaks."""
 SECONDS_TO_ANSWER = (10, 120)
 """To connect, and to answer; a query of a card is the longest."""
+PAUSE = 1.0
+"""Seconds between two questions whether it is ready."""
 PAGE = 500
 SITE = "O2R"
 Json = dict[str, Any]
@@ -68,7 +70,7 @@ class Metabase:
                     f"Metabase at {self.url} {reason}: check METABASE_URL, or give it more time "
                     "with --wait"
                 )
-            time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
+            time.sleep(PAUSE)
         found = self.get("session/properties")
         tag = str((found.get("version") or {}).get("tag"))
         version = re.match(r"v\d+\.(\d+)", tag)

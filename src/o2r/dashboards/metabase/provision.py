@@ -45,6 +45,7 @@ def provision(
     if if_built and not gold:
         return None
     require_tables(definitions, gold)
+    connection(settings, schema_of(gold))
     with session(settings, wait, dry_run=dry_run, say=say) as metabase:
         if not reader_is_there(settings):
             metabase.apply(f"create role {LOGIN} in PostgreSQL", lambda: make_reader(settings))
@@ -149,7 +150,6 @@ def fill(
 ) -> None:
     """Connection, rights, descriptions, collections, cards, dashboards, in this order."""
     schema = schema_of(gold)
-    connection(settings, schema)
     everybody, business = access.groups(metabase)
     if metabase.is_new:
         access.restrict_collections(metabase, {everybody: {"root": "none"}})

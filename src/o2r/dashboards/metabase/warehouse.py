@@ -13,6 +13,8 @@ from o2r.settings import Settings
 
 Json = dict[str, Any]
 NAME = "O2R warehouse"
+PAUSE = 1.0
+"""Seconds between two questions whether it has read the tables."""
 
 
 def connection(settings: Settings, schema: str) -> Json:
@@ -81,7 +83,7 @@ def ask(metabase: Metabase, database: int, sql: str) -> Json:
 
 
 def wait_for_tables(
-    metabase: Metabase, database: int, gold: dict[str, Model], wait: float, pause: float = 1.0
+    metabase: Metabase, database: int, gold: dict[str, Model], wait: float
 ) -> dict[tuple[str, str], Json]:
     """Fields by (table, column), once Metabase has read all tables of gold; starts that if need be.
 
@@ -105,7 +107,7 @@ def wait_for_tables(
                 f"({'.'.join(missing)} is missing, first sync {status}): give it more time with "
                 "--wait, or look at the database in its admin pages"
             )
-        time.sleep(pause)
+        time.sleep(PAUSE)
 
 
 def _fields(metabase: Metabase, database: int) -> dict[tuple[str, str], Json]:
