@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 Json = dict[str, Any]
 USER, PASSWORD, READER_PASSWORD = "admin@example.com", "correct horse 1", "reader horse 2"
+SETUP_TOKEN = "the setup token"
 HIDDEN = "**MetabasePass**"
 TAKEN = {
     ("POST", "card"): {
@@ -63,7 +64,7 @@ class MetabaseServer:
         self.version = version
         self.tables = tables
         self.users: dict[str, str] = {}
-        self.setup_token: str | None = "the-setup-token"
+        self.setup_token: str | None = SETUP_TOKEN
         self.starting = 0
         self.syncing = 1
         self.unseen: set[str] = set()

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import yaml
-from tests.unit.metabase.server import HIDDEN, PASSWORD, READER_PASSWORD, USER
+from tests.unit.metabase.server import HIDDEN, PASSWORD, READER_PASSWORD, SETUP_TOKEN, USER
 
 from o2r.dashboards.metabase.content import origin
 
@@ -46,7 +46,8 @@ def test_a_new_server_gets_these_requests(metabase, run):
         if path != "dataset"
     ]
     text = HEAD + yaml.dump(found, Dumper=Readable, sort_keys=False, width=100)
-    text = text.replace(PASSWORD, "(password)").replace(READER_PASSWORD, "(reader's password)")
+    for secret in (PASSWORD, READER_PASSWORD, SETUP_TOKEN):
+        text = text.replace(secret, "(secret)")
     if os.environ.get(RENEW):
         REQUESTS.write_text(text, encoding="utf-8")
     assert text == REQUESTS.read_text(encoding="utf-8")

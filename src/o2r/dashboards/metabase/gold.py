@@ -41,10 +41,14 @@ class Model:
 
 
 def read_gold(settings: Settings) -> dict[str, Model]:
-    """Models of gold by name, from the project as it is. Raises UserError if it has an error."""
-    if dbt(settings, ["--quiet", "parse"], "prod") != 0:
+    """Models of gold by name, from the project as it is. Raises UserError if it has an error.
+
+    dbt gets a folder of its own, as another run may write the manifest of target prod meanwhile.
+    """
+    folder = work_dir(settings, "prod_metabase") / "target"
+    if dbt(settings, ["--quiet", "--target-path", str(folder), "parse"], "prod") != 0:
         raise UserError("the dbt project cannot be parsed: correct what is printed above")
-    return gold_of(load(work_dir(settings, "prod") / "target" / FILE))
+    return gold_of(load(folder / FILE))
 
 
 def gold_of(manifest: Manifest) -> dict[str, Model]:
@@ -58,24 +62,31 @@ def gold_of(manifest: Manifest) -> dict[str, Model]:
         for key, node in relations(manifest).items()
         if node["resource_type"] == "model" and node["path"].startswith(FOLDER)
     }
+    names = {key: _name(node) for key, node in nodes.items()}
     found = {
-        node["name"]: Model(
+        names[key]: Model(
             node["schema"],
             node["alias"],
             _text(node["description"]),
             {name: Column(_text(one["description"])) for name, one in node["columns"].items()},
         )
-        for node in nodes.values()
+        for key, node in nodes.items()
     }
     for test in manifest["nodes"].values():
         if test["resource_type"] == "test" and test.get("attached_node") in nodes:
-            _learn(test, found[nodes[test["attached_node"]]["name"]], found)
-    for node in nodes.values():
+            _learn(test, found[names[test["attached_node"]]], found)
+    for key, node in nodes.items():
         for name, one in node["columns"].items():
             meta = {**one.get("meta", {}), **one.get("config", {}).get("meta", {})}
             if META in meta:
-                found[node["name"]].columns[name].semantic_type = meta[META]
+                found[names[key]].columns[name].semantic_type = meta[META]
     return found
+
+
+def _name(node: dict[str, Any]) -> str:
+    """What ref() calls it; an older version goes by its table."""
+    is_newest = node.get("version") == node.get("latest_version")
+    return node["name"] if is_newest else node["alias"]
 
 
 def _learn(test: dict[str, Any], model: Model, models: dict[str, Model]) -> None:
