@@ -46,7 +46,7 @@ def read_gold(settings: Settings) -> dict[str, Model]:
     dbt gets a folder of its own, as another run may write the manifest of target prod meanwhile.
     """
     folder = work_dir(settings, "prod_metabase") / "target"
-    if dbt(settings, ["--quiet", "--target-path", str(folder), "parse"], "prod") != 0:
+    if dbt(settings, ["--quiet", "parse", "--target-path", str(folder)], "prod") != 0:
         raise UserError("the dbt project cannot be parsed: correct what is printed above")
     return gold_of(load(folder / FILE))
 
