@@ -220,7 +220,7 @@ def test_the_command_ends_with_one_line_and_exit_code_1(metabase, cli):
 
 def test_check_finds_what_fails_what_is_empty_and_what_is_missing(metabase, run, cli, definitions):
     run()
-    assert cli("check").output == "5 cards, 0 findings\n"
+    assert cli("check").output == "8 cards, 0 findings\n"
     metabase.broken = {"region_key\nfrom card": "ERROR: gone"}
     metabase.empty = {"{{slice}}", "limit 1"}
     archived = metabase.named("card")["Incidents"]
@@ -232,14 +232,14 @@ def test_check_finds_what_fails_what_is_empty_and_what_is_missing(metabase, run,
         "WRONG State of the Business, Error rate: no rows",
         "WRONG Operations, Regions: ERROR: gone",
         "WRONG Operations, Incidents: not in Metabase",
-        "5 cards, 4 findings",
+        "8 cards, 4 findings",
     ]
 
 
 def test_check_finds_a_dashboard_that_is_missing(metabase, run, settings):
     run()
     metabase.named("dashboard")["Operations"]["archived"] = True
-    assert checks.check(settings) == (5, ["Operations is not in Metabase"])
+    assert checks.check(settings) == (8, ["Operations is not in Metabase"])
 
 
 def test_the_sample_is_valid(definitions):

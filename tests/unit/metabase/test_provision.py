@@ -80,7 +80,7 @@ def test_dashboards_have_tabs_filters_and_links_as_defined(metabase, run):
     )
     assert [tab["name"] for tab in operations["tabs"]] == ["Now", "Trend"]
     now, trend = (tab["id"] for tab in operations["tabs"])
-    assert [one["dashboard_tab_id"] for one in operations["dashcards"]] == [now, now, trend]
+    assert [one["dashboard_tab_id"] for one in operations["dashcards"]] == [now, now, *[trend] * 4]
     assert {one["id"]: one["type"] for one in business["parameters"]} == {
         "since": "date/single",
         "until": "date/single",
@@ -215,6 +215,9 @@ def test_a_removed_dashboard_and_its_collection_are_archived(metabase, run, defi
         "archive card Regions",
         "archive card Worst region",
         "archive card Incidents",
+        "archive card Incidents and downtime",
+        "archive card Open incidents",
+        "archive card Size and downtime",
         "archive collection Product",
     }
     assert run() == []

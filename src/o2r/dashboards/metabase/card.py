@@ -129,10 +129,7 @@ def _chart(card: Card) -> Json:
     if card.stacked or card.display == "area":  # areas are stacked unless told otherwise
         found["stackable.stack_type"] = "stacked" if card.stacked else None
     if card.display == "combo":
-        found["series_settings"] = {
-            name: {"display": "bar" if number == 0 else "line"}
-            for number, name in enumerate(card.y)
-        }
+        found["series_settings"] = _bars_and_lines(card)
     if card.display == "scatter" and len(card.y) > 1:
         found["graph.metrics"] = [card.y[0]]
         found["scatter.bubble"] = card.y[1]
@@ -142,4 +139,16 @@ def _chart(card: Card) -> Json:
             "graph.goal_value": card.target,
             "graph.goal_label": "Target",
         }
+    return found
+
+
+def _bars_and_lines(card: Card) -> Json:
+    """The first y as bars, the others as lines, on the right where their unit is another one."""
+    first, *others = card.y
+    bars = card.columns[first]
+    found: Json = {first: {"display": "bar", "axis": "left"}}
+    for name in others:
+        line = card.columns[name]
+        alike = (line.format, line.unit) == (bars.format, bars.unit)
+        found[name] = {"display": "line", "axis": "left" if alike else "right"}
     return found
