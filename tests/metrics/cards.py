@@ -1,4 +1,4 @@
-"""The cards of the project's dashboards run on a built warehouse, as Metabase and the site would."""
+"""The project's cards run on a built warehouse, as Metabase and the site would."""
 
 import functools
 import re
@@ -112,7 +112,8 @@ def choices(place: Place, settings: Settings) -> Iterator[Chosen]:
             values = found[len(found) // 2 :][:1]
         for value in values:
             yield defaults(place.board) | {name: value}
-        together = together | {name: value for value in values[-1:]}
+        if values:
+            together = together | {name: values[-1]}
     yield together
 
 
