@@ -58,6 +58,7 @@ class MetabaseServer:
     invalid:  bodies that `validate` has found wrong, with its words.
     broken:   SQL that contains a key fails with the words of the value.
     empty:    SQL that contains one of these gives no rows.
+    cut:      SQL that contains one of these gives more rows than Metabase shows.
     """
 
     def __init__(self, tables: dict[str, list[str]], version: str = "v0.65.2.6") -> None:
@@ -73,6 +74,7 @@ class MetabaseServer:
         self.refuses_connection: str | None = None
         self.broken: dict[str, str] = {}
         self.empty: set[str] = set()
+        self.cut: set[str] = set()
         self.validate: Callable[[str, str, Json], str | None] = lambda *_: None
         self.requests: list[tuple[str, str, Json]] = []
         self.stripped: list[str] = []
@@ -317,10 +319,10 @@ class MetabaseServer:
         selected = re.search(r"^select (.+)\nfrom card$", sql, re.MULTILINE)
         names = selected[1].split(", ") if selected else ["value"]
         rows = [] if any(one in sql for one in self.empty) else [[1] * len(names)]
-        return {
-            "status": "completed",
-            "data": {"rows": rows, "cols": [{"name": name} for name in names]},
-        }
+        data: Json = {"rows": rows, "cols": [{"name": name} for name in names]}
+        if any(one in sql for one in self.cut):
+            data["rows_truncated"] = 2000
+        return {"status": "completed", "data": data}
 
     def _items(self, collection: str, query: Json) -> Json:
         """Pages, as asked for; archived things are left out."""

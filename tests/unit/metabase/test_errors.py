@@ -221,8 +221,9 @@ def test_the_command_ends_with_one_line_and_exit_code_1(metabase, cli):
 def test_check_finds_what_fails_what_is_empty_and_what_is_missing(metabase, run, cli, definitions):
     run()
     assert cli("check").output == "8 cards, 0 findings\n"
-    metabase.broken = {"region_key\nfrom card": "ERROR: gone"}
-    metabase.empty = {"{{slice}}", "limit 1"}
+    metabase.broken = {"downtime, incident_count, mean_downtime\nfrom card": "ERROR: gone"}
+    metabase.empty = {"{{slice}}", "nulls first"}
+    metabase.cut = {"limit 10", "select size"}
     archived = metabase.named("card")["Incidents"]
     archived["archived"] = True
     found = cli("check")
@@ -230,9 +231,10 @@ def test_check_finds_what_fails_what_is_empty_and_what_is_missing(metabase, run,
     assert found.output.splitlines() == [
         "WRONG State of the Business, Revenue: no rows",
         "WRONG State of the Business, Error rate: no rows",
-        "WRONG Operations, Regions: ERROR: gone",
         "WRONG Operations, Incidents: not in Metabase",
-        "8 cards, 4 findings",
+        "WRONG Operations, Incidents and downtime: ERROR: gone",
+        "WRONG Operations, Size and downtime: too many rows, Metabase cuts them",
+        "8 cards, 5 findings",
     ]
 
 

@@ -14,7 +14,8 @@ MAY_BE_EMPTY = Card.model_fields["empty"].default
 def check(settings: Settings, *, wait: float = 120) -> tuple[int, list[str]]:
     """How many cards there are, and in words each that is missing, fails, or has no rows.
 
-    A card that says itself what it means to have no rows may have none.
+    A card that says itself what it means to have no rows may have none. A chart of which Metabase
+    shows the first rows only is wrong, too.
     Raises UserError when Metabase cannot be asked.
     """
     require(settings)
@@ -39,4 +40,6 @@ def check(settings: Settings, *, wait: float = 120) -> tuple[int, list[str]]:
                     wrong.append(f"{board.name}, {card.name}: {reason}")
                 elif not answer["data"]["rows"] and card.empty == MAY_BE_EMPTY:
                     wrong.append(f"{board.name}, {card.name}: no rows")
+                elif card.display != "table" and answer["data"].get("rows_truncated"):
+                    wrong.append(f"{board.name}, {card.name}: too many rows, Metabase cuts them")
     return count, wrong
