@@ -91,11 +91,17 @@ def test_cards_whose_sql_fails(metabase, run, definitions):
     with pytest.raises(UserError) as error:
         run()
     message = str(error.value)
-    assert message.startswith("nothing was changed: ")
+    assert message.startswith("no card or dashboard was changed: ")
     assert "card Regions (metabase/dashboards/operations.yml): ERROR: column does not" in message
     assert "card Revenue (metabase/dashboards/business.yml): ERROR: no such slice" in message
     assert json.loads(content_of(metabase)) == {kind: {} for kind in CONTENT}
     assert all(one["description"] is None for one in metabase.stores["table"].values())
+
+
+def test_of_many_cards_that_fail_the_first_are_named(metabase, run):
+    metabase.broken = {"select": "ERROR: no table"}
+    with pytest.raises(UserError, match=r"ERROR: no table; and 5 more$"):
+        run()
 
 
 def test_a_card_that_breaks_later_changes_nothing(metabase, run, definitions):
@@ -132,7 +138,7 @@ def test_gold_that_is_not_built_may_be_passed_over(metabase, run, gold, monkeypa
     monkeypatch.setattr(provision, "built", lambda *_: {})
     assert run(if_built=True) is None
     assert metabase.requests == []
-    with pytest.raises(UserError, match="gold lacks"):
+    with pytest.raises(UserError, match="gold is not built: run `o2r build`"):
         run()
 
 
@@ -204,6 +210,8 @@ def test_the_command_says_what_it_does(metabase, cli):
     assert "create dashboard Operations\n" in first.output
     second = cli("provision")
     assert second.output.endswith("changes made\n")
+    assert "describe 7 tables and columns\n" in second.output
+    assert "describe metric_values" not in second.output
     assert cli("provision").output == f"{metabase.url}/: nothing to change\n"
     for one in (first, second):
         assert PASSWORD not in one.output

@@ -54,7 +54,7 @@ class Metabase:
         self.dry_run = dry_run
         self.changes: list[str] = []
         self.is_new = False
-        self._say = say
+        self.say = say
         self._secrets = [secret for secret in secrets if secret]
         self._http = requests.Session()
 
@@ -144,19 +144,20 @@ class Metabase:
         if not self.dry_run:
             self._content(self._send("POST", path, {}), f"POST /api/{path}")
 
-    def write(self, what: str, method: str, path: str, body: Json) -> Json:
+    def write(self, what: str, method: str, path: str, body: Json, *, quiet: bool = False) -> Json:
         """Change something. what: the change in words, such as `create card Revenue`.
 
+        quiet: count the change without saying it, where there are very many.
         Raises StaleError when somebody else has changed the permissions meanwhile, else UserError.
         """
         if self.dry_run:
-            self._done(what)
+            self._done(what, quiet)
             return {**body, "id": -len(self.changes)}
         answer = self._send(method, path, body)
         if answer.status_code == 409:
             raise StaleError(f"Metabase cannot {what}: {self._reason(answer)}")
         found = self._content(answer, what)
-        self._done(what)
+        self._done(what, quiet)
         return found
 
     def apply(self, what: str, change: Callable[[], None]) -> None:
@@ -165,9 +166,10 @@ class Metabase:
             change()
         self._done(what)
 
-    def _done(self, what: str) -> None:
+    def _done(self, what: str, quiet: bool = False) -> None:
         self.changes.append(what)
-        self._say(what)
+        if not quiet:
+            self.say(what)
 
     def _not_ready(self) -> str | None:
         """Why no request can be sent yet."""

@@ -18,6 +18,8 @@ from o2r.dashboards.read import read_definitions
 from o2r.errors import UserError
 from o2r.settings import Settings
 
+FEW = 5
+"""How much of a list an error repeats."""
 REQUIRED = ("metabase_url", "metabase_user", "metabase_password", "metabase_reader_password")
 
 
@@ -125,6 +127,8 @@ def schema_of(gold: dict[str, Model]) -> str:
 
 def require_tables(definitions: Definitions, gold: dict[str, Model]) -> None:
     """Raise UserError that names what the dashboards read and gold does not have."""
+    if not gold:
+        raise UserError("gold is not built: run `o2r build`, or `o2r publish`")
     lacking: dict[str, str] = {}
     for board in definitions.dashboards.values():
         read = {card.name: card.sql for card in board.cards}
@@ -134,11 +138,14 @@ def require_tables(definitions: Definitions, gold: dict[str, Model]) -> None:
                 if name not in gold:
                     lacking.setdefault(name, f"{board.name}, {what}")
     if lacking:
-        raise UserError(
-            "gold lacks "
-            + "; ".join(f"{name} (read by {what})" for name, what in sorted(lacking.items()))
-            + ": run `o2r build`, or `o2r publish`"
-        )
+        names = [f"{name} (read by {what})" for name, what in sorted(lacking.items())]
+        raise UserError(f"gold lacks {_some(names)}: run `o2r build`, or `o2r publish`")
+
+
+def _some(lines: list[str]) -> str:
+    """The first few, and how many more there are."""
+    more = f"; and {len(lines) - FEW} more" if len(lines) > FEW else ""
+    return "; ".join(lines[:FEW]) + more
 
 
 def fill(
@@ -176,9 +183,9 @@ def fill(
 
 
 def require_sql(metabase: Metabase, definitions: Definitions, wanted: list[content.Wanted]) -> None:
-    """Run each card once. Raises UserError with the name and the database's words of all that fail.
+    """Run each card once. Raises UserError with the names and the database's words if some fail.
 
-    So does a card whose result lacks a column that it shows.
+    So it does for a card whose result lacks a column that it shows.
     """
     shown = {
         (content.board_origin(key), card.name): card.columns
@@ -195,7 +202,7 @@ def require_sql(metabase: Metabase, definitions: Definitions, wanted: list[conte
         if missing := set(shown.get((one.come_from, one.name), ())) - columns:
             failed.append(f"card {one.name} ({one.come_from}) has no {', '.join(sorted(missing))}")
     if failed:
-        raise UserError("nothing was changed: " + "; ".join(failed))
+        raise UserError(f"no card or dashboard was changed: {_some(failed)}")
 
 
 def failure(answer: Json) -> str | None:

@@ -127,12 +127,13 @@ def describe(
     Where dbt says nothing, what Metabase has stays. Columns that are referred to come first, as
     Metabase expects the target of a foreign key to be a primary key.
     """
+    before = len(metabase.changes)
     for model in gold.values():
         table = next((one["table"] for key, one in fields.items() if key[0] == model.table), None)
         if table and model.description and table.get("description") != model.description:
             what = f"describe table {model.table}"
             body = {"description": model.description}
-            metabase.write(what, "PUT", f"table/{table['id']}", body)
+            metabase.write(what, "PUT", f"table/{table['id']}", body, quiet=True)
     columns = [(model, name) for model in gold.values() for name in model.columns]
     for model, name in sorted(columns, key=lambda one: one[0].columns[one[1]].target is not None):
         known = fields.get((model.table, name))
@@ -147,7 +148,10 @@ def describe(
         if column.target:
             wanted["fk_target_field_id"] = _id_of(column.target, gold, fields)
         if any(known.get(key) != value for key, value in wanted.items()):
-            metabase.write(f"describe {model.table}.{name}", "PUT", f"field/{known['id']}", wanted)
+            what = f"describe {model.table}.{name}"
+            metabase.write(what, "PUT", f"field/{known['id']}", wanted, quiet=True)
+    if count := len(metabase.changes) - before:
+        metabase.say(f"describe {count} tables and columns")
 
 
 def _id_of(
