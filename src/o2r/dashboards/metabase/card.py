@@ -26,10 +26,9 @@ def query(database: int, sql: str, filters: dict[str, Filter]) -> Json:
 
 
 def sql_of(dataset_query: Json) -> str:
-    """SQL of a stored query, also where it is kept in the older form; empty if there is none."""
+    """SQL of a stored query; empty if there is none."""
     stages = dataset_query.get("stages") or [{}]
-    legacy = dataset_query.get("native") or {}
-    return stages[0].get("native") or legacy.get("query") or ""
+    return stages[0].get("native") or ""
 
 
 def _tag(name: str, one: Filter) -> Json:
