@@ -40,7 +40,7 @@ REASONS = {
             "Churn rate per month",
             "Where did recurring revenue come from, and where did it go?",
             "How much revenue do we keep from customers of a year ago?",
-            "How did each period retain what it began with?",
+            "How much of what it began with did each month keep?",
         ],
     },
     "the book asks nobody how satisfied they are": {
