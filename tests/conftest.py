@@ -31,12 +31,14 @@ def _own_environment() -> Iterator[None]:
     """Hide the caller's settings; an empty variable also hides the one in `.env`."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(("O2R_", "POSTGRES_", "PG")):
+            if name.startswith(("O2R_", "POSTGRES_", "PG", "METABASE_")):
                 patch.delenv(name)
         for name in ("HOST", "PORT", "USER", "PASSWORD", "DB"):
             patch.setenv(f"POSTGRES_{name}", "")
         for name in ("HOME", "PGPORT"):
             patch.setenv(f"O2R_{name}", "")
+        for name in ("URL", "USER", "PASSWORD", "READER_PASSWORD"):
+            patch.setenv(f"METABASE_{name}", "")
         yield
 
 

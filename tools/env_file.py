@@ -23,6 +23,9 @@ SECRETS = {
     "AIRFLOW_SECRET_KEY": lambda: secrets.token_urlsafe(KEY_BYTES),
     "METABASE_DB_PASSWORD": lambda: secrets.token_urlsafe(KEY_BYTES),
     "METABASE_ENCRYPTION_KEY": lambda: secrets.token_urlsafe(KEY_BYTES),
+    # Metabase asks for a digit.
+    "METABASE_PASSWORD": lambda: f"{secrets.token_urlsafe(16)}{secrets.randbelow(10)}",
+    "METABASE_READER_PASSWORD": lambda: secrets.token_urlsafe(KEY_BYTES),
     "PGADMIN_PASSWORD": lambda: secrets.token_urlsafe(16),
     "POSTGRES_PASSWORD": lambda: secrets.token_urlsafe(KEY_BYTES),
 }

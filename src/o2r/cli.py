@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperGroup
 
 from o2r.cli_ci import app as ci_app
+from o2r.cli_dashboards import app as dashboards_app
+from o2r.cli_metabase import app as metabase_app
 from o2r.cli_scheduled import app as scheduled_app
 from o2r.errors import UserError
 from o2r.terminal import print_answer, progress_bar
@@ -36,6 +38,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(ci_app, name="ci")
+app.add_typer(metabase_app, name="metabase")
+app.add_typer(dashboards_app, name="dashboards")
 app.add_typer(scheduled_app)
 
 

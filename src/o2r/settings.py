@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     counts as unset, also where `.env` has one. With POSTGRES_HOST unset the warehouse is the
     embedded server, which is always entered as its superuser; POSTGRES_DB then still chooses the
     database. `landing` is the folder that `o2r land` loads from. Relative paths start at the
-    project folder, that of `landing` at `home`.
+    project folder, that of `landing` at `home`. docs/metabase.md explains `metabase_*`.
     """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
@@ -33,6 +33,16 @@ class Settings(BaseSettings):
     user: str = Field("postgres", validation_alias="POSTGRES_USER")
     password: SecretStr | None = Field(None, validation_alias="POSTGRES_PASSWORD")
     database: str = Field("o2r", validation_alias="POSTGRES_DB")
+    metabase_url: str | None = Field(None, validation_alias="METABASE_URL")
+    metabase_user: str | None = Field(None, validation_alias="METABASE_USER")
+    metabase_password: SecretStr | None = Field(None, validation_alias="METABASE_PASSWORD")
+    metabase_reader_password: SecretStr | None = Field(
+        None, validation_alias="METABASE_READER_PASSWORD"
+    )
+    metabase_postgres_host: str | None = Field(None, validation_alias="METABASE_POSTGRES_HOST")
+    metabase_postgres_port: int | None = Field(
+        None, ge=1, le=65535, validation_alias="METABASE_POSTGRES_PORT"
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -36,6 +36,7 @@ def describe_task(task) -> dict:
     return {
         "operator": type(task).__name__,
         "arguments": list(getattr(task, "arguments", [])),
+        "only_if": getattr(task, "only_if", None),
         "pool": task.pool,
         "owner": task.owner,
         "retries": task.retries,

@@ -181,6 +181,17 @@ def test_production_is_examined_last(described):
     assert found["documentation"]["upstream"] == ["publish"]
 
 
+def test_dashboards_follow_production_where_there_is_a_metabase(tmp_path, described):
+    """And hold nothing back: the run fails with them, after all else is done."""
+    found = described["dags"]["pipeline_daily"]["tasks"]
+    assert found["dashboards"]["arguments"][:2] == ["metabase", "provision"]
+    assert found["dashboards"]["upstream"] == ["publish"]
+    assert [name for name, task in found.items() if "dashboards" in task["upstream"]] == []
+    assert found["dashboards"]["only_if"] == ""
+    there = describe(tmp_path, METABASE_URL="http://metabase:3000")["dags"]["pipeline_daily"]
+    assert there["tasks"]["dashboards"]["only_if"] == "http://metabase:3000"
+
+
 def test_layers_follow_one_another(described):
     produced = {
         asset: {dag for dag, _, task in tasks(described) if asset in task["outlets"]}

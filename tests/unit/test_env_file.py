@@ -40,12 +40,13 @@ def secrets_of(project: Path) -> dict[str, str]:
 def test_a_new_file_has_secrets_that_nobody_else_has_or_reads(project):
     printed = make(project)
     made, path = secrets_of(project), project / ".env"
-    assert len(made) == 9
+    assert len(made) == 11
     assert len(set(made.values())) == len(made)
     assert not any(value in printed for value in made.values())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(base64.urlsafe_b64decode(made["AIRFLOW_FERNET_KEY"])) == 32
     assert len(made["AIRFLOW_JWT_SECRET"]) >= 64
+    assert made["METABASE_PASSWORD"][-1].isdigit()
     path.unlink()
     make(project)
     assert not set(made.values()) & set(secrets_of(project).values())

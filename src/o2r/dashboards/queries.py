@@ -28,27 +28,43 @@ def all_rows(card: Card, resolve: Resolve) -> str:
     return f"with card as (\n{resolved(card.sql, resolve)}\n)\n\nselect * from card\n{_order(card)}"
 
 
+def selected(card: Card) -> list[str]:
+    """Columns that Metabase gets: those that are shown, then those that only a drill needs."""
+    drilled = card.drill.filters.values() if card.drill else ()
+    return list(dict.fromkeys([*card.columns, *drilled]))
+
+
+def is_trend(card: Card) -> bool:
+    """True for a number that is the newest of a series in time."""
+    return card.display == "number" and card.columns[card.x].format == "date"
+
+
 def metabase_sql(card: Card, filters: dict[str, Filter], resolve: Resolve) -> str:
-    """What Metabase runs: columns that are shown, and a condition for each filter that is set.
+    """What Metabase runs: the columns of `selected`, and a condition for each filter that is set.
 
     A filter is a template tag of its name; a condition in [[ ]] falls away when it has no value.
+    One of a filter with a default stays, so that no value is an error and never all rows. A number
+    without days is the first row of the opposite order, as Metabase shows the first.
     """
     comparison = {"since": ">=", "until": "<=", "choice": "="}
-    conditions = "".join(
-        f"\n[[and {column} {comparison[filters[name].kind]} {{{{{name}}}}}]]"
-        for name, column in card.filters.items()
-    )
-    limit = f"\nlimit {card.limit}" if card.limit else ""
+    conditions = ""
+    for name, column in card.filters.items():
+        condition = f"and {column} {comparison[filters[name].kind]} {{{{{name}}}}}"
+        optional = filters[name].default is None
+        conditions += f"\n[[{condition}]]" if optional else f"\n{condition}"
+    last = card.display == "number" and not is_trend(card)
+    rows = 1 if last else card.limit
     return (
         f"with card as (\n{resolved(card.sql, resolve)}\n)\n\n"
-        f"select {', '.join(card.columns)}\nfrom card\nwhere 1 = 1{conditions}\n"
-        f"{_order(card)}{limit}"
+        f"select {', '.join(selected(card))}\nfrom card\nwhere 1 = 1{conditions}\n"
+        f"{_order(card, backwards=last)}" + (f"\nlimit {rows}" if rows else "")
     )
 
 
-def _order(card: Card) -> str:
-    """Rows without a value come last."""
+def _order(card: Card, *, backwards: bool = False) -> str:
+    """Rows without a value come last, or first where the order is turned round."""
     return "order by " + ", ".join(
-        f"{key.removeprefix('-')}{' desc' if key.startswith('-') else ''} nulls last"
+        f"{key.removeprefix('-')}{' desc' if key.startswith('-') != backwards else ''} "
+        f"nulls {'first' if backwards else 'last'}"
         for key in card.order
     )

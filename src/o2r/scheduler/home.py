@@ -113,6 +113,7 @@ def environment(settings: Settings, folder: Folder, port: int) -> dict[str, str]
         "O2R_PROJECT": str(settings.project),
         "O2R_LANDING": str(settings.landing),
         "POSTGRES_DB": settings.database,
+        "METABASE_URL": settings.metabase_url or "",  # the task `dashboards` looks at it
     }
 
 

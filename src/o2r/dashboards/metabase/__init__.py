@@ -1,0 +1,1 @@
+"""Metabase made from the definitions: connection, collections, cards, dashboards, permissions."""
