@@ -83,7 +83,7 @@ REASONS = {
             "Whose are the idle instances, and what do they cost?",
             "Which reservations stand idle longest?",
             "Who is near a rate limit, and should be offered a higher one?",
-            "Do we decide on requests for other limits as fast as they come?",
+            "How many ask for other limits?",
             "How many wait at the end of each week?",
             "How long does a decision take, and how often is it yes?",
             "Who waits for a decision?",

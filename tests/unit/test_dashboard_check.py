@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.unit.dashboard_project import ACCOUNTS, board, card, project
+from tests.unit.dashboard_project import board, card, project
 from typer.testing import CliRunner
 
 from o2r.cli import app
@@ -211,9 +211,11 @@ def test_exposures_list_the_tables_of_cards_and_filters(tmp_path):
         "owner": {"name": "Somebody", "email": "somebody@example.com"},
         "depends_on": ["ref('metric_values')"],
     }
-    filters = board()["filters"] | {"slice": {}}
-    sliced = project(tmp_path, zebra=board(metric, ACCOUNTS, filters=filters))
-    found = yaml.safe_load(render(read_definitions(sliced)))["exposures"]
+    segment = {"values": "select dimension_value from {{ ref('metric_values') }}"}
+    filters = board()["filters"]
+    filters = filters | {"segment": filters["segment"] | segment}
+    only_in_a_filter = project(tmp_path, zebra=board(filters=filters))
+    found = yaml.safe_load(render(read_definitions(only_in_a_filter)))["exposures"]
     assert found[1]["depends_on"] == ["ref('dim_account')", "ref('metric_values')"]
 
 
