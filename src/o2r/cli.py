@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from o2r.cli_ci import app as ci_app
 from o2r.cli_scheduled import app as scheduled_app
+from o2r.cli_site import app as site_app
 from o2r.errors import UserError
 from o2r.terminal import print_answer, progress_bar
 
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(ci_app, name="ci")
 app.add_typer(scheduled_app)
+app.add_typer(site_app, name="site")
 
 
 @app.command()

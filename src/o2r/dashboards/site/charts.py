@@ -1,0 +1,261 @@
+"""Vega-Lite charts of cards, without their data, and the data that they take.
+
+A row has the fields c0, c1, ... by the place of the column on the card, days as milliseconds since
+1970 UTC, numbers as numbers, and x_end, where a bar that stands on a day ends. assets/chart.js makes
+the same rows in the page.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from o2r.dashboards.definitions import Card, Column
+from o2r.dashboards.site.gold import Rows, Value
+from o2r.dashboards.site.theme import SERIES, Colour, vega_config
+
+Spec = dict[str, Any]
+MISSING = "no value"
+NUMERIC = ("integer", "decimal", "currency", "percent")
+SHORT = (
+    "abs(datum.value) >= 1000 ? replace(format(datum.value, '~s'), 'G', 'B') "
+    ": format(datum.value, ',~f')"
+)
+"""Numbers on an axis: 250, 1.5k, 2M, 3B."""
+ROW_HEIGHT = 24
+
+
+def spec(card: Card, colour: Colour, font: str) -> Spec | None:
+    """The chart of a card; None for numbers and tables, which are none."""
+    if card.display in ("number", "table"):
+        return None
+    layers = {
+        "line": _lines,
+        "area": _areas,
+        "bar": _bars,
+        "row": _rows,
+        "combo": _combo,
+        "scatter": _scatter,
+    }[card.display](card, colour)
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "config": vega_config(colour, font),
+        "autosize": {"type": "fit", "contains": "padding"},
+        "data": {"name": "rows"},
+        **layers,
+    }
+
+
+def chart_rows(card: Card, found: Rows) -> list[dict[str, Any]]:
+    """Rows as the chart takes them; found: those that are shown."""
+    names = list(found.kinds)
+    columns = [(f"c{n}", names.index(name)) for n, name in enumerate(card.columns)]
+    rows = [
+        {field: _charted(row[place], found.kinds[names[place]]) for field, place in columns}
+        for row in found.rows
+    ]
+    if card.x and found.kinds[card.x] == "date":
+        field = _field(card, card.x)
+        days = sorted({row[field] for row in rows if row[field] is not None})
+        step = min((later - day for day, later in pairwise(days)), default=86_400_000)
+        for row in rows:
+            row["x_end"] = None if row[field] is None else row[field] + step
+    return rows
+
+
+def target_label(card: Card) -> str:
+    """Words beside the line of the target."""
+    column = card.columns[card.y[0]]
+    number = f"{card.target:,.6f}".rstrip("0").rstrip(".")
+    unit = "%" if column.format == "percent" else column.unit or ""
+    return f"Target {number} {unit}".strip()
+
+
+def _charted(value: Value, kind: str) -> float | int | str | None:
+    if value is None:
+        return MISSING if kind == "text" else None
+    if kind == "number":
+        return float(value)
+    if kind == "date":
+        return int(datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp() * 1000)
+    return value
+
+
+def _lines(card: Card, colour: Colour) -> Spec:
+    mark = {"type": "line", "point": {"size": 26}, "interpolate": "linear"}
+    return _with_target(card, colour, {"mark": mark, "encoding": _xy(card, colour)})
+
+
+def _areas(card: Card, colour: Colour) -> Spec:
+    stacked = card.stacked and _coloured(card)
+    encoding = _xy(card, colour, zero=True)
+    encoding["y"]["stack"] = "zero" if stacked else None
+    mark = {"type": "area", "opacity": 0.85 if stacked else 0.25, "line": not stacked}
+    return _with_target(card, colour, {"mark": mark, "encoding": encoding})
+
+
+def _bars(card: Card, colour: Colour) -> Spec:
+    grouped = _coloured(card) and not card.stacked
+    encoding = _xy(card, colour, zero=True, discrete=grouped)
+    encoding["y"]["stack"] = None if grouped else "zero"
+    mark: Spec = {"type": "bar"}
+    if grouped:
+        encoding["xOffset"] = {"field": encoding["color"]["field"], "sort": None}
+    elif encoding["x"]["type"] == "temporal":
+        encoding["x2"] = {"field": "x_end"}
+        mark |= {"orient": "vertical", "xOffset": 1, "x2Offset": -1}
+    return _with_target(card, colour, {"mark": mark, "encoding": encoding})
+
+
+def _rows(card: Card, colour: Colour) -> Spec:
+    encoding = _xy(card, colour, zero=True, discrete=True)
+    names, values = encoding["x"], encoding["y"]
+    names["axis"] |= {"labelAngle": 0, "grid": False, "domain": False, "ticks": False}
+    values["axis"] |= {"titleAngle": 0, "grid": True, "tickCount": 5}
+    for key in ("titleX", "titleY", "titleAlign", "titleAnchor"):
+        values["axis"].pop(key, None)
+    values["stack"] = "zero" if card.stacked else None
+    encoding |= {"x": values, "y": names}
+    if _coloured(card) and not card.stacked:
+        encoding["yOffset"] = {"field": encoding["color"]["field"], "sort": None}
+    layer = {"mark": {"type": "bar", "height": {"band": 0.72}}, "encoding": encoding}
+    if "yOffset" in encoding:
+        layer["mark"].pop("height")
+    return _with_target(card, colour, layer, axis="x")
+
+
+def _combo(card: Card, colour: Colour) -> Spec:
+    """The first y as bars, the others as lines, on the right where their unit is another one."""
+    x = _x(card)
+    bars: Spec = {"type": "bar"}
+    ranged: Spec = {}
+    if x["type"] == "temporal":
+        ranged = {"x2": {"field": "x_end"}}
+        bars |= {"orient": "vertical", "xOffset": 1, "x2Offset": -1}
+    first, *others = card.y
+    left = _y(card, first, zero=True)
+    layers = [_with_target(card, colour, {"mark": bars, "encoding": {
+        "x": x, **ranged, "y": left, "color": _fixed(card, first, 0, colour)}})]  # fmt: skip
+    shared = all(_unit(card.columns[name]) == _unit(card.columns[first]) for name in others)
+    middle = dict(x)
+    if x["type"] == "temporal":
+        middle["bandPosition"] = 0
+    lines = []
+    for place, name in enumerate(others, start=1):
+        right = _y(card, name, zero=False)
+        if not shared:
+            right["axis"] |= {"orient": "right", "grid": False, "titleAnchor": "end",
+                              "titleAlign": "right", "titleX": {"expr": "0"}}  # fmt: skip
+            right["axis"].pop("titleX")
+        lines.append({"mark": {"type": "line", "point": {"size": 26}}, "encoding": {
+            "x": middle, "y": right, "color": _fixed(card, name, place, colour)}})  # fmt: skip
+    layers.append({"layer": lines})
+    found: Spec = {"layer": layers}
+    if not shared:
+        found["resolve"] = {"scale": {"y": "independent"}}
+    return found
+
+
+def _scatter(card: Card, colour: Colour) -> Spec:
+    encoding = _xy(card, colour)
+    encoding["y"]["scale"]["zero"] = False
+    if encoding["x"]["type"] == "quantitative":
+        encoding["x"]["scale"] = {"zero": False, "nice": True}
+    mark = {"type": "point", "size": 60, "opacity": 0.75}
+    return _with_target(card, colour, {"mark": mark, "encoding": encoding})
+
+
+def _xy(card: Card, colour: Colour, *, zero: bool = False, discrete: bool = False) -> Spec:
+    """Channels of one layer; several y are folded into one, told apart by colour."""
+    encoding: Spec = {"x": _x(card, discrete=discrete), "y": _y(card, card.y[0], zero=zero)}
+    if len(card.y) > 1:
+        encoding["y"] |= {"field": "folded"}
+        encoding["y"]["axis"].pop("title", None)
+        encoding["y"]["title"] = _unit(card.columns[card.y[0]])
+        labels = [card.columns[name].label for name in card.y]
+        scale = {"domain": labels, "range": [colour(one) for one in SERIES[: len(labels)]]}
+        encoding["color"] = {"field": "label", "type": "nominal", "scale": scale}
+    elif card.series:
+        encoding["color"] = {"field": _field(card, card.series), "type": "nominal", "sort": None}
+    return encoding
+
+
+def _x(card: Card, *, discrete: bool = False) -> Spec:
+    column = card.columns[card.x]
+    found: Spec = {"field": _field(card, card.x), "axis": {"title": None}}
+    if column.format == "date" and discrete:
+        found |= {"type": "ordinal"}
+        found["axis"] |= {"labelExpr": "utcFormat(datum.value, '%-d %b')", "labelAngle": 0}
+    elif column.format == "date":
+        found |= {"type": "temporal", "scale": {"type": "utc"}}
+        found["axis"] |= {"tickCount": {"expr": "max(2, width / 90)"}}
+    elif column.format in NUMERIC and card.display in ("line", "area", "scatter") and not discrete:
+        found |= {"type": "quantitative", "axis": {"labelExpr": SHORT, "grid": False}}
+        found["title"] = _named(column)
+    else:
+        found |= {"type": "nominal", "sort": None}
+        found["axis"] |= {"labelAngle": 0, "labelLimit": 180}
+    return found
+
+
+def _y(card: Card, name: str, *, zero: bool) -> Spec:
+    column = card.columns[name]
+    labels = f"{SHORT} + ' %'" if column.format == "percent" else SHORT
+    if column.format == "percent":
+        labels = f"({SHORT}) + ' %'"
+    return {
+        "field": _field(card, name),
+        "type": "quantitative",
+        "scale": {"zero": zero, "nice": True},
+        "title": _named(column),
+        "axis": {"labelExpr": labels, "titleAngle": 0, "titleAlign": "left", "titleAnchor": "end",
+                 "titleX": 0, "titleY": -12},
+    }  # fmt: skip
+
+
+def _with_target(card: Card, colour: Colour, layer: Spec, *, axis: str = "y") -> Spec:
+    """A layer with what it needs beside it: folded columns, and the line of the target."""
+    if len(card.y) > 1 and card.display != "combo":
+        fields = [_field(card, name) for name in card.y]
+        labels = {_field(card, name): card.columns[name].label for name in card.y}
+        layer["transform"] = [
+            {"fold": fields, "as": ["key", "folded"]},
+            {"lookup": "key", "as": ["label"], "from": {
+                "data": {"values": [{"key": k, "label": v} for k, v in labels.items()]},
+                "key": "key", "fields": ["label"]}},
+        ]  # fmt: skip
+    if card.target is None:
+        return {"layer": [layer]}
+    line = {"mark": {"type": "rule", "strokeDash": [5, 4], "color": colour("target")},
+            "encoding": {axis: {"datum": card.target}}}  # fmt: skip
+    placed = {"align": "right", "dy": -6} if axis == "y" else {"align": "left", "dx": 4, "dy": 8}
+    words = {"mark": {"type": "text", "text": target_label(card), "fontSize": 11, **placed,
+                      "color": colour("target"), "baseline": "bottom" if axis == "y" else "top"},
+             "encoding": {axis: {"datum": card.target},
+                          **({"x": {"value": {"expr": "width"}}} if axis == "y"
+                             else {"y": {"value": 0}})}}  # fmt: skip
+    return {"layer": [layer, line, words]}
+
+
+def _fixed(card: Card, name: str, place: int, colour: Colour) -> Spec:
+    labels = [card.columns[one].label for one in card.y]
+    scale = {"domain": labels, "range": [colour(one) for one in SERIES[: len(labels)]]}
+    return {"datum": card.columns[name].label if place or name else None, "scale": scale}
+
+
+def _coloured(card: Card) -> bool:
+    return bool(card.series) or len(card.y) > 1
+
+
+def _field(card: Card, name: str) -> str:
+    return f"c{list(card.columns).index(name)}"
+
+
+def _unit(column: Column) -> str:
+    return "%" if column.format == "percent" else column.unit or ""
+
+
+def _named(column: Column) -> str:
+    unit = _unit(column)
+    return f"{column.label} ({unit})" if unit and unit not in column.label else column.label
