@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from o2r.cli_ci import app as ci_app
+from o2r.cli_dashboards import app as dashboards_app
 from o2r.cli_scheduled import app as scheduled_app
 from o2r.cli_site import app as site_app
 from o2r.errors import UserError
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(ci_app, name="ci")
+app.add_typer(dashboards_app, name="dashboards")
 app.add_typer(scheduled_app)
 app.add_typer(site_app, name="site")
 

@@ -5,9 +5,9 @@ docs/dashboards.md explains each key with an example.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 GRID = 24
 """Columns of a dashboard, in Metabase and on the site."""
@@ -109,6 +109,7 @@ class Card(Placed):
     target:  value of y to compare with. good: the direction of y that is good.
     empty:   what it means that there are no rows.
     metric:  key in the catalogue; what the card shows, see o2r.dashboards.metrics.
+    metrics: keys in the catalogue, where a card shows several; each is a column of that name.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Card(Placed):
     drill: Drill | None = None
     empty: str = "No rows in this period."
     metric: str | None = None
+    metrics: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _shows_what_it_names(self) -> Card:
@@ -137,6 +139,14 @@ class Card(Placed):
         if unknown := [one for one in shown if one not in self.columns]:
             raise ValueError(f"not in columns: {', '.join(unknown)}")
         return self
+
+
+def _kind(item: Any) -> str:
+    is_text = "text" in item if isinstance(item, dict) else isinstance(item, Text)
+    return "text" if is_text else "card"
+
+
+Item = Annotated[Annotated[Card, Tag("card")] | Annotated[Text, Tag("text")], Discriminator(_kind)]
 
 
 class Dashboard(Part):
@@ -154,9 +164,7 @@ class Dashboard(Part):
     maturity: Literal["high", "medium", "low"] = "medium"
     tabs: tuple[str, ...] = ()
     filters: dict[str, Filter] = {}
-    items: tuple[Annotated[Card | Text, Field(union_mode="left_to_right")], ...] = Field(
-        min_length=1
-    )
+    items: tuple[Item, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _refers_to_what_is_there(self) -> Dashboard:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from o2r.dashboards.definitions import Collection, Dashboard, Definitions
-from o2r.dashboards.metrics import SLICE, SLICE_FILTER, catalogue, expand
+from o2r.dashboards.metrics import GENERATED, catalogue, expand
 from o2r.errors import UserError
 from o2r.settings import Settings
 
@@ -50,7 +50,7 @@ def read_definitions(settings: Settings) -> Definitions:
 def _dashboard(path: Path, metrics: dict[str, dict[str, str]], currency: str) -> Dashboard:
     found = _load(path)
     filters = {
-        key: SLICE_FILTER if key == SLICE and not value else value
+        key: GENERATED[key] if key in GENERATED and not value else value
         for key, value in (found.get("filters") or {}).items()
     }
     items = []
@@ -78,5 +78,8 @@ def _reason(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"]
+    place, message = list(first["loc"]), first["msg"].removeprefix("Value error, ")
+    if len(place) > 1 and place[0] == "items":
+        place[:3] = [f"item {place[1] + 1}"]  # without the kind of item
+    where = ".".join(str(part) for part in place)
+    return f"{where}: {message}" if where else message
