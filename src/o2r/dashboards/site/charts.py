@@ -1,19 +1,20 @@
 """Vega-Lite charts of cards, without their data, and the data that they take.
 
 A row has the fields c0, c1, ... by the place of the column on the card, days as milliseconds since
-1970 UTC, numbers as numbers, and x_end, where a bar that stands on a day ends. assets/chart.js makes
-the same rows in the page.
+1970 UTC, numbers as numbers, and x_from and x_to, between which a bar that stands on a day lies.
+assets/chart.js makes the same rows in the page, and fits charts to them as `fitted` does.
 """
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 from o2r.dashboards.definitions import Card, Column
 from o2r.dashboards.site.gold import Rows, Value
-from o2r.dashboards.site.theme import SERIES, Colour, vega_config
+from o2r.dashboards.site.theme import FONT, SERIES, Colour, in_page, vega_config
 
 Spec = dict[str, Any]
 MISSING = "no value"
@@ -23,11 +24,19 @@ SHORT = (
     ": format(datum.value, ',~f')"
 )
 """Numbers on an axis: 250, 1.5k, 2M, 3B."""
-ROW_HEIGHT = 24
+DAY_LABELS = (
+    "[utcFormat(datum.value, '%-d %b'), datum.index == 0 || utcdayofyear(datum.value) < 8 "
+    "? utcFormat(datum.value, '%Y') : '']"
+)
+MONTH_LABELS = "[utcFormat(datum.value, '%b'), utcFormat(datum.value, '%Y')]"
+"""Days on an axis: those that the rows have, never the Sundays that a calendar would choose."""
+LABEL_WIDTH = 70
+MOST_POINTS = 60
+"""Periods up to which each is marked by a point on its line."""
 
 
-def spec(card: Card, colour: Colour, font: str) -> Spec | None:
-    """The chart of a card; None for numbers and tables, which are none."""
+def spec(card: Card, colour: Colour) -> Spec | None:
+    """The chart of a card, without its config; None for numbers and tables, which are none."""
     if card.display in ("number", "table"):
         return None
     layers = {
@@ -40,11 +49,17 @@ def spec(card: Card, colour: Colour, font: str) -> Spec | None:
     }[card.display](card, colour)
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "config": vega_config(colour, font),
         "autosize": {"type": "fit", "contains": "padding"},
         "data": {"name": "rows"},
         **layers,
     }
+
+
+def script() -> str:
+    """What the pages' scripts have in common with this module: config, labels of days."""
+    config = json.dumps(vega_config(in_page, FONT), separators=(",", ":"))
+    labels = json.dumps({"day": DAY_LABELS, "month": MONTH_LABELS})
+    return f'"use strict";\no2r.chartConfig = {config};\no2r.chartLabels = {labels};\n'
 
 
 def chart_rows(card: Card, found: Rows) -> list[dict[str, Any]]:
@@ -57,11 +72,49 @@ def chart_rows(card: Card, found: Rows) -> list[dict[str, Any]]:
     ]
     if card.x and found.kinds[card.x] == "date":
         field = _field(card, card.x)
-        days = sorted({row[field] for row in rows if row[field] is not None})
+        days = _days(card, rows)
         step = min((later - day for day, later in pairwise(days)), default=86_400_000)
         for row in rows:
-            row["x_end"] = None if row[field] is None else row[field] + step
+            day = row[field]
+            row["x_from"] = None if day is None else day - step / 2
+            row["x_to"] = None if day is None else day + step / 2
     return rows
+
+
+def fitted(chart: Spec, card: Card, rows: list[dict[str, Any]], colour: Colour, width: int) -> Spec:
+    """The chart with what depends on its rows: labels of days, points, and whether colours do.
+
+    rows: of `chart_rows`. width: pixels.
+    """
+    is_day = card.columns[card.x].format == "date"
+    days = _days(card, rows) if is_day else []
+    every = -(-len(days) // max(1, width // LABEL_WIDTH)) or 1
+    monthly = all(datetime.fromtimestamp(day / 1000, UTC).day == 1 for day in days)
+    labels = {"values": days[::-1][::every], "labelExpr": MONTH_LABELS if monthly else DAY_LABELS}
+    names = [row[_field(card, card.x)] for row in rows]
+    members = {row[_field(card, card.series)] for row in rows} if card.series else set()
+    for layer in _layers(chart):
+        encoding, mark = layer["encoding"], layer["mark"]
+        if is_day and "axis" in encoding.get("x", {}):
+            encoding["x"]["axis"] |= labels
+        if len(days) > MOST_POINTS:
+            mark.pop("point", None)
+        if len(set(names)) == len(names):
+            encoding.pop("yOffset", None)
+        if len(members) > len(SERIES) and "color" in encoding:
+            encoding["color"] |= {"scale": {"range": [colour("muted")]}, "legend": None}
+    return chart
+
+
+def _layers(chart: Spec) -> list[Spec]:
+    if "layer" not in chart:
+        return [chart]
+    return [one for layer in chart["layer"] for one in _layers(layer)]
+
+
+def _days(card: Card, rows: list[dict[str, Any]]) -> list[int]:
+    field = _field(card, card.x)
+    return sorted({row[field] for row in rows if row[field] is not None})
 
 
 def target_label(card: Card) -> str:
@@ -103,7 +156,7 @@ def _bars(card: Card, colour: Colour) -> Spec:
     if grouped:
         encoding["xOffset"] = {"field": encoding["color"]["field"], "sort": None}
     elif encoding["x"]["type"] == "temporal":
-        encoding["x2"] = {"field": "x_end"}
+        encoding["x"]["field"], encoding["x2"] = "x_from", {"field": "x_to"}
         mark |= {"orient": "vertical", "xOffset": 1, "x2Offset": -1}
     return _with_target(card, colour, {"mark": mark, "encoding": encoding})
 
@@ -129,27 +182,22 @@ def _combo(card: Card, colour: Colour) -> Spec:
     """The first y as bars, the others as lines, on the right where their unit is another one."""
     x = _x(card)
     bars: Spec = {"type": "bar"}
-    ranged: Spec = {}
+    spans: Spec = {"x": _x(card)}
     if x["type"] == "temporal":
-        ranged = {"x2": {"field": "x_end"}}
+        spans = {"x": x | {"field": "x_from"}, "x2": {"field": "x_to"}}
         bars |= {"orient": "vertical", "xOffset": 1, "x2Offset": -1}
     first, *others = card.y
     left = _y(card, first, zero=True)
     layers = [_with_target(card, colour, {"mark": bars, "encoding": {
-        "x": x, **ranged, "y": left, "color": _fixed(card, first, 0, colour)}})]  # fmt: skip
+        **spans, "y": left, "color": _fixed(card, first, colour)}})]  # fmt: skip
     shared = all(_unit(card.columns[name]) == _unit(card.columns[first]) for name in others)
-    middle = dict(x)
-    if x["type"] == "temporal":
-        middle["bandPosition"] = 0
     lines = []
-    for place, name in enumerate(others, start=1):
+    for name in others:
         right = _y(card, name, zero=False)
         if not shared:
-            right["axis"] |= {"orient": "right", "grid": False, "titleAnchor": "end",
-                              "titleAlign": "right", "titleX": {"expr": "0"}}  # fmt: skip
-            right["axis"].pop("titleX")
+            right["axis"] |= {"orient": "right", "grid": False, "titleAlign": "right"}
         lines.append({"mark": {"type": "line", "point": {"size": 26}}, "encoding": {
-            "x": middle, "y": right, "color": _fixed(card, name, place, colour)}})  # fmt: skip
+            "x": x, "y": right, "color": _fixed(card, name, colour)}})  # fmt: skip
     layers.append({"layer": lines})
     found: Spec = {"layer": layers}
     if not shared:
@@ -171,8 +219,8 @@ def _xy(card: Card, colour: Colour, *, zero: bool = False, discrete: bool = Fals
     encoding: Spec = {"x": _x(card, discrete=discrete), "y": _y(card, card.y[0], zero=zero)}
     if len(card.y) > 1:
         encoding["y"] |= {"field": "folded"}
-        encoding["y"]["axis"].pop("title", None)
-        encoding["y"]["title"] = _unit(card.columns[card.y[0]])
+        column = card.columns[card.y[0]]
+        encoding["y"]["title"] = None if column.format == "percent" else _unit(column) or None
         labels = [card.columns[name].label for name in card.y]
         scale = {"domain": labels, "range": [colour(one) for one in SERIES[: len(labels)]]}
         encoding["color"] = {"field": "label", "type": "nominal", "scale": scale}
@@ -186,16 +234,15 @@ def _x(card: Card, *, discrete: bool = False) -> Spec:
     found: Spec = {"field": _field(card, card.x), "axis": {"title": None}}
     if column.format == "date" and discrete:
         found |= {"type": "ordinal"}
-        found["axis"] |= {"labelExpr": "utcFormat(datum.value, '%-d %b')", "labelAngle": 0}
+        found["axis"] |= {"labelAngle": 0}
     elif column.format == "date":
         found |= {"type": "temporal", "scale": {"type": "utc"}}
-        found["axis"] |= {"tickCount": {"expr": "max(2, width / 90)"}}
     elif column.format in NUMERIC and card.display in ("line", "area", "scatter") and not discrete:
         found |= {"type": "quantitative", "axis": {"labelExpr": SHORT, "grid": False}}
         found["title"] = _named(column)
     else:
         found |= {"type": "nominal", "sort": None}
-        found["axis"] |= {"labelAngle": 0, "labelLimit": 180}
+        found["axis"] |= {"labelAngle": 0, "labelLimit": 260}
     return found
 
 
@@ -227,10 +274,11 @@ def _with_target(card: Card, colour: Colour, layer: Spec, *, axis: str = "y") ->
         ]  # fmt: skip
     if card.target is None:
         return {"layer": [layer]}
-    line = {"mark": {"type": "rule", "strokeDash": [5, 4], "color": colour("target")},
+    once: Spec = {"data": {"values": [{}]}}
+    line = {**once, "mark": {"type": "rule", "strokeDash": [5, 4], "color": colour("target")},
             "encoding": {axis: {"datum": card.target}}}  # fmt: skip
     placed = {"align": "right", "dy": -6} if axis == "y" else {"align": "left", "dx": 4, "dy": 8}
-    words = {"mark": {"type": "text", "text": target_label(card), "fontSize": 11, **placed,
+    words = {**once, "mark": {"type": "text", "text": target_label(card), "fontSize": 11, **placed,
                       "color": colour("target"), "baseline": "bottom" if axis == "y" else "top"},
              "encoding": {axis: {"datum": card.target},
                           **({"x": {"value": {"expr": "width"}}} if axis == "y"
@@ -238,10 +286,11 @@ def _with_target(card: Card, colour: Colour, layer: Spec, *, axis: str = "y") ->
     return {"layer": [layer, line, words]}
 
 
-def _fixed(card: Card, name: str, place: int, colour: Colour) -> Spec:
+def _fixed(card: Card, name: str, colour: Colour) -> Spec:
+    """The colour of one y, with all of them in the legend."""
     labels = [card.columns[one].label for one in card.y]
     scale = {"domain": labels, "range": [colour(one) for one in SERIES[: len(labels)]]}
-    return {"datum": card.columns[name].label if place or name else None, "scale": scale}
+    return {"datum": card.columns[name].label, "scale": scale}
 
 
 def _coloured(card: Card) -> bool:

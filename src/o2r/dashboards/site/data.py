@@ -9,19 +9,18 @@ from o2r.dashboards.site.gold import Rows, Value
 
 
 def packed(found: Rows) -> dict[str, Any]:
-    """Rows by column: numbers as they are, words and days as places in a list of members.
+    """Rows by column, as values, or as places in a list of members where they repeat.
 
     assets/data.js unpacks it.
     """
     columns = {}
     for place, (name, kind) in enumerate(found.kinds.items()):
         values = [row[place] for row in found.rows]
-        if kind == "number":
-            columns[name] = {"kind": kind, "values": values}
-            continue
         members: dict[Value, int] = {}
         codes = [members.setdefault(value, len(members)) for value in values]
-        columns[name] = {"kind": kind, "members": list(members), "codes": codes}
+        repeat = 2 * len(members) <= len(values)
+        content = {"members": list(members), "codes": codes} if repeat else {"values": values}
+        columns[name] = {"kind": kind, **content}
     return {"columns": columns, "count": len(found.rows)}
 
 

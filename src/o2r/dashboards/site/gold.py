@@ -24,6 +24,8 @@ NUMBERS = {20, 21, 23, 700, 701, 1700}
 DATES = {1082, 1114, 1184}
 """date, timestamp, timestamptz."""
 
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
 Value = str | None
 
 
@@ -90,9 +92,10 @@ class Gold:
         found = self.query(one.values, f"values of the filter {name}")
         if len(found.kinds) != 1:
             raise UserError(f"values of the filter {name}: one column, not {len(found.kinds)}")
-        is_day = list(found.kinds.values()) == ["date"]
-        members = sorted({row[0] for row in found.rows if row[0] is not None}, reverse=is_day)
-        return sorted(members, key=lambda member: member != one.default)
+        members = {row[0] for row in found.rows if row[0] is not None} - {one.default}
+        are_days = all(DAY.match(member) for member in members)
+        first = [one.default] if one.default else []
+        return first + sorted(members, reverse=are_days)
 
     def as_of(self) -> str:
         """The last day that is counted, YYYY-MM-DD. Raises UserError when nothing was observed."""

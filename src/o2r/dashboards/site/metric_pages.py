@@ -109,7 +109,7 @@ class MetricPages:
         items += [
             shared | {"grain": grain, "display": "table", "width": 24 // len(grains),
                       "name": f"Values by {grain}", "question": "The newest first.",
-                      "order": ["-period_start"]}
+                      "order": ["-period_start", f"-{SLICE}"]}
             for grain in grains
         ]  # fmt: skip
         return Dashboard(

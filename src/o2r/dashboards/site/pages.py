@@ -15,7 +15,7 @@ from o2r.dashboards.layout import size
 from o2r.dashboards.site.charts import spec
 from o2r.dashboards.site.data import packed
 from o2r.dashboards.site.gold import Gold, Rows, exact_text
-from o2r.dashboards.site.theme import FONT, in_page
+from o2r.dashboards.site.theme import in_page
 
 PIXELS = 46
 """Height of a row of the grid."""
@@ -52,8 +52,9 @@ def board_page(
             items.append({"tab": item.tab, "width": width, "html": markdown(item.text)})
             continue
         found = gold.card(item, board.name)
-        table = table_id(found)
-        tables.setdefault(table, packed(found))
+        table, mirrored = table_id(found), table_id(found._replace(rows=found.rows[::-1]))
+        if table not in tables:
+            tables[table] = {"reversed": mirrored} if mirrored in tables else packed(found)
         page = f"metrics/{item.metric}.html" if item.metric in metrics and root else None
         items.append({
             "tab": item.tab, "width": width, "id": f"card-{place}", "name": item.name,
@@ -117,7 +118,7 @@ def _card(
         "good": card.good,
         "drill": drill,
         "empty": card.empty,
-        "spec": spec(card, in_page, FONT),
+        "spec": spec(card, in_page),
         "pixels": height * PIXELS,
     }
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from o2r.dashboards.site.charts import script
 from o2r.dashboards.site.theme import css
 from o2r.errors import UserError
 from o2r.settings import Settings
 
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-SCRIPTS = ("vega.js", "format.js", "data.js", "chart.js", "cards.js", "page.js")
+SCRIPTS = ("vega.js", "format.js", "theme.js", "data.js", "chart.js", "cards.js", "page.js")
 """In the order in which pages load them."""
 
 
@@ -29,6 +30,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
     made.filters["day"] = _day
     made.filters["grouped"] = _grouped
     return made
@@ -38,7 +40,7 @@ def assets(settings: Settings) -> dict[str, str]:
     """Text of every shared file by its name."""
     folder = files("o2r.dashboards.site") / "assets"
     own = {one.name: one.read_text(encoding="utf-8") for one in folder.iterdir()}
-    return own | {"theme.css": css(), "vega.js": vega(settings)}
+    return own | {"theme.css": css(), "theme.js": script(), "vega.js": vega(settings)}
 
 
 def vega(settings: Settings) -> str:

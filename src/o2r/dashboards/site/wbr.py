@@ -11,12 +11,12 @@ from markupsafe import Markup
 from o2r.dashboards.definitions import Card, Dashboard
 from o2r.dashboards.read import read_definitions
 from o2r.dashboards.site.build import common, in_place_of
-from o2r.dashboards.site.charts import chart_rows, spec
+from o2r.dashboards.site.charts import chart_rows, fitted, spec
 from o2r.dashboards.site.data import shown_rows
 from o2r.dashboards.site.gold import Gold, Rows
 from o2r.dashboards.site.pages import board_page, slug
 from o2r.dashboards.site.render import SCRIPTS, assets, environment
-from o2r.dashboards.site.theme import on_paper
+from o2r.dashboards.site.theme import on_paper, vega_config
 from o2r.errors import UserError
 from o2r.settings import Settings
 
@@ -126,13 +126,16 @@ def _inline(script: str) -> Markup:
 
 def _picture(card: Card, found: Rows) -> bytes | None:
     """PNG of a chart on white; None for numbers, tables and charts without rows."""
-    chart = spec(card, on_paper, "sans-serif")
+    chart = spec(card, on_paper)
     if chart is None or not found.rows:
         return None
     import vl_convert
 
     title = {"text": card.name, "subtitle": card.question, "anchor": "start", "fontSize": 15,
              "subtitleColor": on_paper("muted"), "color": on_paper("ink"), "offset": 14}  # fmt: skip
-    chart |= {"background": "white", "padding": 16, "title": title, **PICTURE,
-              "datasets": {"rows": chart_rows(card, found)}}  # fmt: skip
+    rows = chart_rows(card, found)
+    chart = fitted(chart, card, rows, on_paper, PICTURE["width"])
+    config = vega_config(on_paper, "sans-serif")
+    chart |= {"config": config, "background": "white", "padding": 16, "title": title, **PICTURE,
+              "datasets": {"rows": rows}}  # fmt: skip
     return vl_convert.vegalite_to_png(chart, scale=2)

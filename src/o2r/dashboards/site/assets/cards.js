@@ -3,6 +3,7 @@
 "use strict";
 
 const ROWS_AT_FIRST = 100;
+const SHORT = 22; // letters that stay on one line
 
 o2r.element = function (tag, attributes, ...children) {
   const made = document.createElement(tag);
@@ -32,19 +33,11 @@ o2r.sparkline = function (values) {
   const picture = document.createElementNS(space, "svg");
   picture.setAttribute("viewBox", "0 0 120 28");
   picture.setAttribute("class", "sparkline");
+  picture.setAttribute("preserveAspectRatio", "none");
   picture.setAttribute("aria-hidden", "true");
   const line = document.createElementNS(space, "path");
   line.setAttribute("d", path);
   picture.append(line);
-  const last = numbers.length - 1;
-  if (numbers[last] !== null) {
-    const dot = document.createElementNS(space, "circle");
-    const [x, y] = place(numbers[last], last).split(",");
-    dot.setAttribute("cx", x);
-    dot.setAttribute("cy", y);
-    dot.setAttribute("r", "2.4");
-    picture.append(dot);
-  }
   return picture;
 };
 
@@ -55,8 +48,11 @@ o2r.judged = function (difference, good) {
   return (sign > 0) === (good === "up") ? "good" : "bad";
 };
 
+// Rates differ by points; a percentage of a percentage would mislead.
+o2r.inPercent = (column) => column.format === "percent" || (column.unit || "").startsWith("%");
+
 o2r.difference = function (difference, column) {
-  const points = column.format === "percent";
+  const points = o2r.inPercent(column);
   const decimals = o2r.decimals(column, [difference]);
   const size = o2r.number(difference.replace("-", ""), decimals);
   const words = points ? size + "\u00a0points" : o2r.withUnit(size, column);
@@ -78,7 +74,7 @@ o2r.comparison = function (card, table, last, before) {
   const arrow = Number(difference) > 0 ? "\u25b2" : "\u25bc";
   line.append(o2r.element("span", { class: "arrow", "aria-hidden": "true" }, arrow), " ");
   let words = o2r.difference(difference, column);
-  if (column.format !== "percent" && Number(before[name]) > 0) {
+  if (!o2r.inPercent(column) && Number(before[name]) > 0) {
     const share = ((Number(last[name]) - Number(before[name])) / Number(before[name])) * 100;
     words += " (" + (share < 0 ? "\u2212" : "+") + Math.abs(share).toFixed(1) + "\u202f%)";
   }
@@ -100,14 +96,23 @@ o2r.targetLine = function (card, value) {
     o2r.element("strong", { class: judged }, verdict));
 };
 
+// The number large, its unit small.
+o2r.figure = function (value, column, kind) {
+  const whole = o2r.show(value, column, kind);
+  const bare = o2r.show(value, column, kind, undefined, true);
+  const [before, after] = whole.split(bare);
+  const unit = (words) => (words ? [o2r.element("span", { class: "unit" }, words)] : []);
+  return [...unit(before), bare, ...unit(after)];
+};
+
 o2r.drawNumber = function (box, card, table, rows) {
   const last = rows[rows.length - 1];
   const value = last[card.y[0]];
   const column = card.columns[card.y[0]];
-  const shown = o2r.show(value, column, table.kinds[card.y[0]]);
   const address = o2r.drill(card, last);
-  const number = o2r.element("p", { class: value === null ? "figure none" : "figure", "data-value": value });
-  number.append(address ? o2r.element("a", { href: address }, shown) : shown);
+  const figure = o2r.figure(value, column, table.kinds[card.y[0]]);
+  const number = o2r.element("p", { class: value === null ? "figure none" : "figure", "data-value": value },
+    ...(address ? [o2r.element("a", { href: address }, ...figure)] : figure));
   const when = o2r.show(last[card.x], card.columns[card.x], table.kinds[card.x]);
   const period = o2r.element("p", { class: "period" }, card.columns[card.x].label + " " + when);
   const parts = [number, period, o2r.comparison(card, table, last, rows[rows.length - 2]),
@@ -129,22 +134,26 @@ o2r.table = function (card, table, rows, caption) {
   }));
   const line = (row) => {
     const address = o2r.drill(card, row);
-    return o2r.element("tr", {}, ...names.map((name, place) => {
+    const made = o2r.element("tr", { class: address ? "leads" : null }, ...names.map((name, place) => {
       const value = row[name];
       const kind = table.kinds[name];
       const words = o2r.show(value, card.columns[name], kind, decimals[name], true);
       const inside = place === 0 && address ? o2r.element("a", { href: address }, words) : words;
-      const classes = kind + (value === null ? " none" : "");
+      const short = kind === "text" && words.length <= SHORT ? " short" : "";
+      const classes = kind + short + (value === null ? " none" : "");
       return o2r.element(place === 0 ? "th" : "td",
         { class: classes, scope: place === 0 ? "row" : null, "data-value": kind === "number" ? value : null },
         inside);
     }));
+    if (address) made.addEventListener("click", () => { location.href = address; });
+    return made;
   };
   const body = o2r.element("tbody", {}, ...rows.slice(0, ROWS_AT_FIRST).map(line));
   const made = o2r.element("table", {}, o2r.element("caption", { class: "hidden" }, caption),
     o2r.element("thead", {}, head), body);
   const scroll = o2r.element("div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, made);
+  if (card.display === "table") scroll.style.maxHeight = Math.max(card.pixels, 320) + "px";
   const found = document.createDocumentFragment();
   found.append(scroll);
   if (rows.length > ROWS_AT_FIRST) {

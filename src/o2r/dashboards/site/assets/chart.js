@@ -20,16 +20,61 @@ o2r.chartRows = function (card, table, rows) {
   });
   if (card.x && table.kinds[card.x] === "date") {
     const field = "c" + names.indexOf(card.x);
-    const days = [...new Set(made.map((one) => one[field]).filter((day) => day !== null))];
-    days.sort((left, right) => left - right);
+    const days = o2r.days(made, field);
     const steps = days.slice(1).map((day, at) => day - days[at]);
     const step = steps.length ? Math.min(...steps) : 86400000;
-    for (const one of made) one.x_end = one[field] === null ? null : one[field] + step;
+    for (const one of made) {
+      one.x_from = one[field] === null ? null : one[field] - step / 2;
+      one.x_to = one[field] === null ? null : one[field] + step / 2;
+    }
   }
   return made;
 };
 
+o2r.days = (rows, field) => [...new Set(rows.map((row) => row[field]).filter((day) => day !== null))]
+  .sort((left, right) => left - right);
+
+const LABEL_WIDTH = 70;
+const MOST_POINTS = 60;
+const MOST_SERIES = 8;
+
+o2r.layers = (chart) => (chart.layer ? chart.layer.flatMap(o2r.layers) : [chart]);
+
+// The chart with what depends on its rows; returns how many members a series has that has too many
+// for colours, else 0.
+o2r.fit = function (chart, card, rows, width) {
+  const field = (name) => "c" + Object.keys(card.columns).indexOf(name);
+  const isDay = card.columns[card.x].format === "date";
+  const days = isDay ? o2r.days(rows, field(card.x)) : [];
+  const every = Math.ceil(days.length / Math.max(1, Math.floor(width / LABEL_WIDTH))) || 1;
+  const monthly = days.every((day) => new Date(day).getUTCDate() === 1);
+  const labels = {
+    values: days.reverse().filter((_day, at) => at % every === 0),
+    labelExpr: monthly ? o2r.chartLabels.month : o2r.chartLabels.day,
+  };
+  const names = new Set(rows.map((row) => row[field(card.x)]));
+  const members = card.series ? new Set(rows.map((row) => row[field(card.series)])).size : 0;
+  for (const { encoding, mark } of o2r.layers(chart)) {
+    if (isDay && encoding.x && encoding.x.axis) Object.assign(encoding.x.axis, labels);
+    if (days.length > MOST_POINTS) delete mark.point;
+    if (names.size === rows.length) delete encoding.yOffset;
+    if (members > MOST_SERIES && encoding.color) {
+      Object.assign(encoding.color, { scale: { range: ["var(--muted)"] }, legend: null });
+    }
+  }
+  return members > MOST_SERIES ? members : 0;
+};
+
 const ROW_HEIGHT = 24;
+const LETTER = 6.2;
+
+// How many entries of the legend stand beside each other without being cut off.
+o2r.legendColumns = function (card, rows, width) {
+  const labels = card.y.length > 1 ? card.y.map((name) => card.columns[name].label)
+    : rows.map((row) => String(row[card.series]));
+  const longest = Math.max(...labels.map((label) => label.length));
+  return Math.max(1, Math.floor(width / (longest * LETTER + 36)));
+};
 
 o2r.drawChart = async function (box, card, table, rows) {
   if (box.view) box.view.finalize();
@@ -39,13 +84,13 @@ o2r.drawChart = async function (box, card, table, rows) {
   const spec = structuredClone(card.spec);
   const names = Object.keys(card.columns);
   const tooltip = names.map((name, place) => ({ field: "t" + place, title: card.columns[name].label }));
-  const describe = (layer) => {
-    if (layer.layer) layer.layer.forEach(describe);
-    else if (!layer.encoding.y || layer.encoding.y.datum === undefined) {
-      if (!layer.encoding.x || layer.encoding.x.datum === undefined) layer.encoding.tooltip = tooltip;
-    }
-  };
-  describe(spec);
+  for (const layer of o2r.layers(spec)) {
+    if (!layer.data) layer.encoding.tooltip = tooltip;
+  }
+  spec.config = structuredClone(o2r.chartConfig);
+  if (card.series || card.y.length > 1) {
+    spec.config.legend.columns = o2r.legendColumns(card, rows, box.clientWidth - 40);
+  }
   spec.width = box.clientWidth;
   spec.height = box.clientHeight;
   if (card.display === "row") {
@@ -54,6 +99,9 @@ o2r.drawChart = async function (box, card, table, rows) {
     box.style.height = spec.height + "px";
   }
   spec.datasets = { rows: o2r.chartRows(card, table, rows) };
+  const uncoloured = o2r.fit(spec, card, spec.datasets.rows, spec.width);
+  box.closest(".card").querySelector(".many").textContent = uncoloured
+    ? uncoloured + " lines are too many for colours: filter to tell them apart" : "";
   const result = await vegaEmbed(box, spec, { actions: false, renderer: "svg", ast: false });
   box.view = result.view;
   if (card.drill) {

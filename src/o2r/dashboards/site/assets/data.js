@@ -1,8 +1,14 @@
 // Rows of a page, and which of them a card shows with the filters that are chosen.
 "use strict";
 
-// Columns of the build, back to rows: {kinds, rows}, each row by the names of its columns.
-o2r.unpack = function (table) {
+// Columns of the build, back to rows: {kinds, rows}, each row by the names of its columns. A table may
+// be another one, the last row first.
+o2r.unpack = function (tables, name) {
+  const table = tables[name];
+  if (table.reversed) {
+    const mirrored = o2r.unpack(tables, table.reversed);
+    return { kinds: mirrored.kinds, rows: mirrored.rows.reverse() };
+  }
   const names = Object.keys(table.columns);
   const values = names.map((name) => {
     const column = table.columns[name];

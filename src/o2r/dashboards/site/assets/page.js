@@ -25,7 +25,7 @@ o2r.age = function () {
   if (!place) return;
   const days = Math.floor((Date.now() - Date.parse(place.dataset.day)) / 86400000);
   if (days < 1) return;
-  place.textContent = days === 1 ? "yesterday" : days + " days ago";
+  place.textContent = days === 1 ? ", yesterday" : ", " + days + " days ago";
   place.classList.toggle("bad", days > 8);
 };
 
@@ -62,7 +62,7 @@ o2r.start = async function () {
   if (!source) return;
   const page = JSON.parse(source.textContent);
   const tables = Object.fromEntries(
-    Object.entries(page.tables).map(([name, table]) => [name, o2r.unpack(table)]));
+    Object.keys(page.tables).map((name) => [name, o2r.unpack(page.tables, name)]));
   const controls = Object.keys(page.filters).map((name) => document.querySelector("#filter-" + name));
   let state = o2r.readState(page.filters);
 
@@ -75,15 +75,31 @@ o2r.start = async function () {
       control.value = value;
     }
   };
-  const draw = () => Promise.all(page.cards.map((card) => {
-    const section = document.getElementById(card.id);
+  const drawOne = (card, section) => {
     const rows = o2r.shown(card, tables[card.table].rows, page.filters, state.chosen);
     const idle = controls.filter((control) => state.chosen[control.name]
       && state.chosen[control.name] !== page.filters[control.name].default
       && !(control.name in card.filters)).map((control) => page.filters[control.name].label);
     section.querySelector(".idle").textContent = idle.length ? "Not filtered by " + idle.join(", ") : "";
     return o2r.drawCard(section, card, tables[card.table], rows);
-  }));
+  };
+  // Cards that are in sight first; resolves when those stand.
+  let drawing = 0;
+  const draw = async () => {
+    const turn = ++drawing;
+    document.documentElement.dataset.drawn = "";
+    const places = page.cards.map((card) => [card, document.getElementById(card.id)]);
+    const isAway = ([, section]) => section.closest(".away") !== null;
+    await Promise.all(places.filter((place) => !isAway(place)).map((place) => drawOne(...place)));
+    document.documentElement.dataset.ready = "yes";
+    setTimeout(async () => {
+      for (const place of places.filter(isAway)) {
+        if (turn !== drawing) return;
+        await drawOne(...place);
+      }
+      document.documentElement.dataset.drawn = "all";
+    });
+  };
   const save = () => o2r.writeState(page.filters, state.chosen, state.tab);
   const openTab = o2r.tabs((tab) => { state.tab = tab; save(); });
   const say = document.querySelector("#announcement");
@@ -125,9 +141,8 @@ o2r.start = async function () {
   });
 
   fill();
-  await draw(); // while every tab has a width
   openTab(state.tab);
-  document.documentElement.dataset.ready = "yes";
+  await draw();
 };
 
 document.addEventListener("DOMContentLoaded", o2r.start);
