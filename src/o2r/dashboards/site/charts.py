@@ -35,11 +35,14 @@ MOST_POINTS = 60
 """Periods up to which each is marked by a point on its line."""
 
 
-def spec(card: Card, colour: Colour) -> Spec | None:
-    """The chart of a card, without its config; None for numbers and tables, which are none."""
+def spec(card: Card, colour: Colour, found: Rows) -> Spec | None:
+    """The chart of a card, without its config; None for numbers and tables, which are none.
+
+    found: all rows of the card, so that a member of the series keeps its colour whatever is chosen.
+    """
     if card.display in ("number", "table"):
         return None
-    layers = {
+    chart = {
         "line": _lines,
         "area": _areas,
         "bar": _bars,
@@ -47,11 +50,16 @@ def spec(card: Card, colour: Colour) -> Spec | None:
         "combo": _combo,
         "scatter": _scatter,
     }[card.display](card, colour)
+    members = _members(card, found)
+    for layer in _layers(chart):
+        if members and "color" in layer["encoding"]:
+            range_ = [colour(one) for one in SERIES[: len(members)]]
+            layer["encoding"]["color"]["scale"] = {"domain": members, "range": range_}
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "autosize": {"type": "fit", "contains": "padding"},
         "data": {"name": "rows"},
-        **layers,
+        **chart,
     }
 
 
@@ -92,7 +100,7 @@ def fitted(chart: Spec, card: Card, rows: list[dict[str, Any]], colour: Colour, 
     monthly = all(datetime.fromtimestamp(day / 1000, UTC).day == 1 for day in days)
     labels = {"values": days[::-1][::every], "labelExpr": MONTH_LABELS if monthly else DAY_LABELS}
     names = [row[_field(card, card.x)] for row in rows]
-    members = {row[_field(card, card.series)] for row in rows} if card.series else set()
+    members = sorted({row[_field(card, card.series)] for row in rows}) if card.series else []
     for layer in _layers(chart):
         encoding, mark = layer["encoding"], layer["mark"]
         if is_day and "axis" in encoding.get("x", {}):
@@ -103,7 +111,18 @@ def fitted(chart: Spec, card: Card, rows: list[dict[str, Any]], colour: Colour, 
             encoding.pop("yOffset", None)
         if len(members) > len(SERIES) and "color" in encoding:
             encoding["color"] |= {"scale": {"range": [colour("muted")]}, "legend": None}
+        elif members and "color" in encoding:
+            encoding["color"]["legend"] = {"values": members}
     return chart
+
+
+def _members(card: Card, found: Rows) -> list[str]:
+    """Members of the series in alphabetical order; none when there are more than colours."""
+    if not card.series:
+        return []
+    place = list(found.kinds).index(card.series)
+    members = sorted({MISSING if row[place] is None else row[place] for row in found.rows})
+    return members if len(members) <= len(SERIES) else []
 
 
 def _layers(chart: Spec) -> list[Spec]:

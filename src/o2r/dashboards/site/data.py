@@ -24,21 +24,24 @@ def packed(found: Rows) -> dict[str, Any]:
     return {"columns": columns, "count": len(found.rows)}
 
 
-def shown_rows(
-    card: Card, found: Rows, filters: dict[str, Filter], chosen: dict[str, str]
-) -> Rows:
-    """Rows that stay with the filters chosen, up to the card's limit; order as it is.
+def narrowed(card: Card, found: Rows, filters: dict[str, Filter], chosen: dict[str, str]) -> Rows:
+    """Rows that pass the filters chosen (filter -> member or day); the others pass everything.
 
-    chosen: filter -> member or day; a choice with a default has it unless chosen otherwise.
     The same rules as in assets/data.js, and in o2r.dashboards.queries.metabase_sql.
     """
     names = list(found.kinds)
     rows = found.rows
     for name, column in card.filters.items():
-        wanted = chosen.get(name) or filters[name].default
-        if wanted:
-            place = names.index(column)
-            rows = [row for row in rows if _passes(filters[name].kind, row[place], wanted)]
+        if name in chosen:
+            kind, place, wanted = filters[name].kind, names.index(column), chosen[name]
+            rows = [row for row in rows if _passes(kind, row[place], wanted)]
+    return Rows(found.kinds, rows)
+
+
+def shown_rows(card: Card, found: Rows, filters: dict[str, Filter], chosen: dict[str, str]) -> Rows:
+    """Rows that a card shows, up to its limit; a choice with a default has it unless chosen."""
+    defaults = {name: one.default for name, one in filters.items() if one.default}
+    rows = narrowed(card, found, filters, defaults | chosen).rows
     return Rows(found.kinds, rows[: card.limit])
 
 

@@ -107,7 +107,7 @@ class MetricPages:
                        "question": f"{metric['metric_name']}, every complete {grain}."},
             ]  # fmt: skip
         items += [
-            shared | {"grain": grain, "display": "table", "width": 24 // len(grains),
+            shared | {"grain": grain, "display": "table", "width": 12,
                       "name": f"Values by {grain}", "question": "The newest first.",
                       "order": ["-period_start", f"-{SLICE}"]}
             for grain in grains

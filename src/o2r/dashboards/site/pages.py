@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from o2r.dashboards.definitions import Card, Dashboard, Definitions, Filter
 from o2r.dashboards.layout import size
-from o2r.dashboards.site.charts import spec
-from o2r.dashboards.site.data import packed
+from o2r.dashboards.site.charts import Spec, spec
+from o2r.dashboards.site.data import narrowed, packed
 from o2r.dashboards.site.gold import Gold, Rows, exact_text
 from o2r.dashboards.site.theme import in_page
 
@@ -41,9 +41,14 @@ def board_page(
 
     metrics: keys of the catalogue that have a page.
     root: address of the site's folder, seen from the page; empty: the page stands alone.
-    chosen: filter -> value until the reader chooses, instead of the default.
+    chosen: filter -> value: what does not pass is not on the page, nor is the filter.
     """
-    filters = {name: _filter(name, one, gold, chosen or {}) for name, one in board.filters.items()}
+    chosen = chosen or {}
+    filters = {
+        name: _filter(name, one, gold)
+        for name, one in board.filters.items()
+        if name not in chosen
+    }
     tables: dict[str, Any] = {}
     cards, items = [], []
     for place, item in enumerate(board.items, start=1):
@@ -51,7 +56,7 @@ def board_page(
         if not isinstance(item, Card):
             items.append({"tab": item.tab, "width": width, "html": markdown(item.text)})
             continue
-        found = gold.card(item, board.name)
+        found = narrowed(item, gold.card(item, board.name), board.filters, chosen)
         table, mirrored = table_id(found), table_id(found._replace(rows=found.rows[::-1]))
         if table not in tables:
             tables[table] = {"reversed": mirrored} if mirrored in tables else packed(found)
@@ -60,7 +65,10 @@ def board_page(
             "tab": item.tab, "width": width, "id": f"card-{place}", "name": item.name,
             "question": item.question, "display": item.display, "metric_page": page,
         })  # fmt: skip
-        cards.append(_card(item, f"card-{place}", table, height, definitions, root))
+        chart = spec(item, in_page, found)
+        card = _card(item, f"card-{place}", table, chart, height, definitions, root)
+        kept = {name: column for name, column in item.filters.items() if name in filters}
+        cards.append(card | {"filters": kept})
     return {
         "filters": filters,
         "tabs": [
@@ -84,16 +92,19 @@ def table_id(found: Rows) -> str:
     return "t" + hashlib.sha256(repr(found).encode()).hexdigest()[:12]
 
 
-def _filter(name: str, one: Filter, gold: Gold, chosen: dict[str, str]) -> Page:
+def _filter(name: str, one: Filter, gold: Gold) -> Page:
     members = gold.members(name, one) if one.kind == "choice" else []
-    default = chosen.get(name, one.default)
-    if one.kind == "choice" and default and default not in members:
-        members = [default, *members]
-    return {"label": one.label, "kind": one.kind, "default": default, "members": members}
+    return {"label": one.label, "kind": one.kind, "default": one.default, "members": members}
 
 
 def _card(
-    card: Card, key: str, table: str, height: int, definitions: Definitions, root: str
+    card: Card,
+    key: str,
+    table: str,
+    chart: Spec | None,
+    height: int,
+    definitions: Definitions,
+    root: str,
 ) -> Page:
     drill = None
     if card.drill and root:
@@ -113,12 +124,11 @@ def _card(
         "x": card.x,
         "y": card.y,
         "limit": card.limit,
-        "filters": card.filters,
         "target": exact_text(card.target),
         "good": card.good,
         "drill": drill,
         "empty": card.empty,
-        "spec": spec(card, in_page),
+        "spec": chart,
         "pixels": height * PIXELS,
     }
 

@@ -31,7 +31,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
-    made.filters["day"] = _day
+    made.filters["day"] = day_words
     made.filters["grouped"] = _grouped
     return made
 
@@ -76,7 +76,8 @@ def write_aside(path: Path, text: str) -> None:
         Path(aside).unlink(missing_ok=True)
 
 
-def _day(text: str) -> str:
+def day_words(text: str) -> str:
+    """A day as readers see it: 9 Nov 2026."""
     year, month, day = text[:10].split("-")
     return f"{int(day)} {MONTHS[int(month) - 1]} {year}"
 

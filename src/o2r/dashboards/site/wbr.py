@@ -15,7 +15,7 @@ from o2r.dashboards.site.charts import chart_rows, fitted, spec
 from o2r.dashboards.site.data import shown_rows
 from o2r.dashboards.site.gold import Gold, Rows
 from o2r.dashboards.site.pages import board_page, slug
-from o2r.dashboards.site.render import SCRIPTS, assets, environment
+from o2r.dashboards.site.render import SCRIPTS, assets, day_words, environment
 from o2r.dashboards.site.theme import on_paper, vega_config
 from o2r.errors import UserError
 from o2r.settings import Settings
@@ -51,7 +51,7 @@ def write_review(
         (aside / f"{name}.html").write_text(html, encoding="utf-8", newline="\n")
         for card in board.cards:
             found = shown_rows(card, rows[card.name], board.filters, chosen)
-            if picture := _picture(card, found):
+            if picture := _picture(card, rows[card.name], found):
                 (aside / f"{name}-{slug(card.name)}.png").write_bytes(picture)
         names = sorted(path.name for path in aside.iterdir() if not path.name.startswith("."))
     return [folder.resolve() / name for name in names]
@@ -110,7 +110,7 @@ def _one_file(
     return environment().get_template("review.html").render(
         **shared,
         root="",
-        title=f"{board.name}, week of {monday}",
+        title=f"{board.name}, week of {day_words(monday.isoformat())}",
         lead=board.question,
         owner=board.owner,
         page=page,
@@ -124,9 +124,12 @@ def _inline(script: str) -> Markup:
     return Markup(script.replace("</script", r"<\/script").replace("<!--", r"<\!--"))
 
 
-def _picture(card: Card, found: Rows) -> bytes | None:
-    """PNG of a chart on white; None for numbers, tables and charts without rows."""
-    chart = spec(card, on_paper)
+def _picture(card: Card, every: Rows, found: Rows) -> bytes | None:
+    """PNG of a chart on white; None for numbers, tables and charts without rows.
+
+    every: all rows of the card. found: those that are shown.
+    """
+    chart = spec(card, on_paper, every)
     if chart is None or not found.rows:
         return None
     import vl_convert

@@ -53,16 +53,19 @@ o2r.fit = function (chart, card, rows, width) {
     labelExpr: monthly ? o2r.chartLabels.month : o2r.chartLabels.day,
   };
   const names = new Set(rows.map((row) => row[field(card.x)]));
-  const members = card.series ? new Set(rows.map((row) => row[field(card.series)])).size : 0;
+  const members = card.series ? [...new Set(rows.map((row) => row[field(card.series)]))].sort() : [];
+  const tooMany = members.length > MOST_SERIES;
   for (const { encoding, mark } of o2r.layers(chart)) {
     if (isDay && encoding.x && encoding.x.axis) Object.assign(encoding.x.axis, labels);
     if (days.length > MOST_POINTS) delete mark.point;
     if (names.size === rows.length) delete encoding.yOffset;
-    if (members > MOST_SERIES && encoding.color) {
+    if (tooMany && encoding.color) {
       Object.assign(encoding.color, { scale: { range: ["var(--muted)"] }, legend: null });
+    } else if (members.length && encoding.color) {
+      encoding.color.legend = { values: members };
     }
   }
-  return members > MOST_SERIES ? members : 0;
+  return tooMany ? members.length : 0;
 };
 
 const ROW_HEIGHT = 24;
