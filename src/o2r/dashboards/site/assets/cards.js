@@ -152,7 +152,7 @@ o2r.table = function (card, table, rows, caption) {
   const made = o2r.element("table", {}, o2r.element("caption", { class: "hidden" }, caption),
     o2r.element("thead", {}, head), body);
   const scroll = o2r.element("div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, made);
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption + ", rows" }, made);
   if (card.display === "table") scroll.style.maxHeight = Math.max(card.pixels, 320) + "px";
   const found = document.createDocumentFragment();
   found.append(scroll);

@@ -107,6 +107,7 @@ o2r.drawChart = async function (box, card, table, rows) {
     ? uncoloured + " lines are too many for colours: filter to tell them apart" : "";
   const result = await vegaEmbed(box, spec, { actions: false, renderer: "svg", ast: false });
   box.view = result.view;
+  box.querySelector("svg").setAttribute("aria-hidden", "true"); // the box says it in words
   if (card.drill) {
     result.view.addEventListener("click", (_event, item) => {
       const row = item && item.datum && rows[item.datum.at];
