@@ -330,12 +330,13 @@ def mf(
 
 @app.command()
 def demo() -> None:
-    """Start, simulate, load, build, and print the headline numbers."""
+    """Start, simulate, load, build, print the headline numbers, and where the dashboards are."""
     from o2r.demo import run_demo
     from o2r.settings import load_settings
 
-    run_demo(load_settings(), typer.echo)
+    front = run_demo(load_settings(), typer.echo)
     headline()
+    typer.echo(f"\nThe dashboards, in any browser:\n  {front.as_uri()}")
 
 
 @app.command()
