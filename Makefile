@@ -17,14 +17,17 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo book airflow airflow-down test test-scale lint format bench up down env install
+.PHONY: help demo pictures book airflow airflow-down test test-scale lint format bench up down env install
 .PHONY: clean core airflow-install python uv
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-demo: core ## From nothing to a filled warehouse: simulated company, all metrics
+demo: core ## From nothing to filled dashboards: simulated company, all metrics
 	@$(RUN) o2r demo
+
+pictures: install ## Take the pictures of the documents from the demo's site (needs Chromium)
+	@$(RUN) python tools/pictures.py
 
 book: export POSTGRES_DB = $(BOOK_DATABASE)
 book: up ## The book's chapter 12 dataset, in a database of its own

@@ -11,7 +11,7 @@ from tests.metrics.warehouse import clone, execute, small_gold
 from o2r.dashboards.site import build_site
 from o2r.settings import Settings
 
-HOSTILE = "</script><script>hacked = 1</script><img src=x onerror=\"hacked = 2\">&lt;b&gt; '\"`"
+HOSTILE = '</script><script>hacked = 1</script><img src=x onerror="hacked = 2">&lt;b&gt; \'"`'
 """Name of the account with most revenue."""
 RENAME = """
 do $$

@@ -115,8 +115,9 @@ def test_rows_are_packed_without_loss_and_once():
 )
 def test_filters_pass_what_sql_would_pass(chosen, values):
     assert [row[1] for row in shown_rows(card(), ROWS, FILTERS, chosen).rows] == values
-    assert shown_rows(card(limit=1), ROWS, FILTERS, chosen).rows == (
-        shown_rows(card(), ROWS, FILTERS, chosen).rows[:1]
+    assert (
+        shown_rows(card(limit=1), ROWS, FILTERS, chosen).rows
+        == (shown_rows(card(), ROWS, FILTERS, chosen).rows[:1])
     )
 
 
@@ -255,5 +256,7 @@ def test_scripts_and_templates_ask_for_nothing_outside():
     for path in [*(folder / "assets").iterdir(), *(folder / "templates").iterdir()]:
         text = path.read_text(encoding="utf-8")
         if path.suffix != ".txt":
-            assert not re.search(r"https?://(?!www\.w3\.org)|\bfetch\(|XMLHttpRequest|@import", text)
+            assert not re.search(
+                r"https?://(?!www\.w3\.org)|\bfetch\(|XMLHttpRequest|@import", text
+            )
             assert "innerHTML" not in text

@@ -51,9 +51,7 @@ def build_site(settings: Settings, target: str = "prod", out: Path | None = None
     return folder / "index.html"
 
 
-def pages(
-    settings: Settings, gold: Gold, definitions: Definitions
-) -> Iterator[tuple[str, str]]:
+def pages(settings: Settings, gold: Gold, definitions: Definitions) -> Iterator[tuple[str, str]]:
     """Path in the site and text of every page."""
     made = MetricPages(settings, gold, definitions, reporting_currency(settings))
     keys = {one["metric"] for one in made.metrics}

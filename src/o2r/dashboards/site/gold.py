@@ -102,7 +102,9 @@ class Gold:
         sql = "select max(date_day) from {{ ref('dim_date') }} where is_observed"
         [(day,)] = self.query(sql, "as-of day").rows
         if day is None:
-            raise UserError(f"gold of target {self.target} holds no data yet: load some, then build")
+            raise UserError(
+                f"gold of target {self.target} holds no data yet: load some, then build"
+            )
         return day
 
     def built_at(self) -> str | None:
@@ -157,6 +159,4 @@ def _schema(settings: Settings, target: str) -> str:
             }
             if len(schemas) == 1:
                 return schemas.pop()
-    raise UserError(
-        f"target {target} was not built from here: run `o2r build --target {target}`"
-    )
+    raise UserError(f"target {target} was not built from here: run `o2r build --target {target}`")

@@ -45,9 +45,7 @@ def board_page(
     """
     chosen = chosen or {}
     filters = {
-        name: _filter(name, one, gold)
-        for name, one in board.filters.items()
-        if name not in chosen
+        name: _filter(name, one, gold) for name, one in board.filters.items() if name not in chosen
     }
     tables: dict[str, Any] = {}
     cards, items = [], []

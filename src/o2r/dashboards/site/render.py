@@ -15,7 +15,7 @@ from o2r.dashboards.site.theme import css
 from o2r.errors import UserError
 from o2r.settings import Settings
 
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 SCRIPTS = ("vega.js", "format.js", "theme.js", "data.js", "chart.js", "cards.js", "page.js")
 """In the order in which pages load them."""
 

@@ -107,15 +107,19 @@ def _one_file(
     monday: date,
 ) -> str:
     files = assets(settings)
-    return environment().get_template("review.html").render(
-        **shared,
-        root="",
-        title=f"{board.name}, week of {day_words(monday.isoformat())}",
-        lead=board.question,
-        owner=board.owner,
-        page=page,
-        styles=Markup(files["theme.css"] + files["site.css"]),
-        sources=[_inline(files[name]) for name in SCRIPTS],
+    return (
+        environment()
+        .get_template("review.html")
+        .render(
+            **shared,
+            root="",
+            title=f"{board.name}, week of {day_words(monday.isoformat())}",
+            lead=board.question,
+            owner=board.owner,
+            page=page,
+            styles=Markup(files["theme.css"] + files["site.css"]),
+            sources=[_inline(files[name]) for name in SCRIPTS],
+        )
     )
 
 

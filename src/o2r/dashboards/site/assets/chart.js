@@ -105,9 +105,10 @@ o2r.drawChart = async function (box, card, table, rows) {
   const uncoloured = o2r.fit(spec, card, spec.datasets.rows, spec.width);
   box.closest(".card").querySelector(".many").textContent = uncoloured
     ? uncoloured + " lines are too many for colours: filter to tell them apart" : "";
-  const result = await vegaEmbed(box, spec, { actions: false, renderer: "svg", ast: false });
+  const inside = o2r.element("div", { "aria-hidden": "true" }); // the box says it in words
+  box.append(inside);
+  const result = await vegaEmbed(inside, spec, { actions: false, renderer: "svg", ast: false });
   box.view = result.view;
-  box.querySelector("svg").setAttribute("aria-hidden", "true"); // the box says it in words
   if (card.drill) {
     result.view.addEventListener("click", (_event, item) => {
       const row = item && item.datum && rows[item.datum.at];

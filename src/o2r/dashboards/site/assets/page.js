@@ -55,8 +55,17 @@ o2r.tabs = function (changed) {
   };
 };
 
+// The link would take the place of what is chosen in the address.
+o2r.skipLink = function () {
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    document.querySelector("#content").focus();
+  });
+};
+
 o2r.start = async function () {
   o2r.theme();
+  o2r.skipLink();
   o2r.age();
   const source = document.querySelector("#page-data");
   if (!source) return;
