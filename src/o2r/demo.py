@@ -53,8 +53,8 @@ def simulate(settings: Settings, end_date: str | None = None, **choices: object)
 def run_demo(settings: Settings, say: Callable[[str], None]) -> Path:
     """Start the warehouse, simulate the demo, load it and build it; each step only if needed.
 
-    A demo that was generated before is kept as it is, so a second run changes no number. Returns the
-    front page of its dashboards, which are written anew.
+    A demo that was generated before is kept as it is, so a second run changes no number. The
+    dashboards are written anew; returns their front page.
     Raises UserError when a step fails.
     """
     from o2r.bronze.datasets import load_dataset

@@ -336,8 +336,11 @@ def test_gold_that_is_not_built_is_named_and_nothing_is_written(warehouse, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-NUMBERS = ("0", "0.004", "-0.004", "0.005", "-0.005", "2.675", "1.005", "999.995", "1234567.5",
-           "-1234567.5", "0.1", "9007199254740993", "123456789012345678.987654", "-2", "99.9949999")  # fmt: skip
+NUMBERS = """
+0 0.004 -0.004 0.005 -0.005 2.675 1.005 999.995 1234567.5 -1234567.5 0.1 9007199254740993
+123456789012345678.987654 -2 99.9949999
+""".split()
+MINUS = "\u2212"
 
 
 @pytest.mark.parametrize("decimals", [0, 1, 2, 6])
@@ -349,7 +352,7 @@ def test_numbers_are_rounded_as_exact_decimals(watched, decimals):
         if rounded == 0 and Decimal(text) != 0:
             assert shown[0] in "<>"
         else:
-            assert shown.replace("−", "-") == f"{abs(rounded) if rounded == 0 else rounded:,}"
+            assert shown.replace(MINUS, "-") == f"{abs(rounded) if rounded == 0 else rounded:,}"
 
 
 def test_no_value_is_never_a_zero(watched):
@@ -364,7 +367,8 @@ def test_no_value_is_never_a_zero(watched):
         const card = { y: ['v'], x: 'd', target: '5', good: 'up', drill: null,
                        columns: { d: { label: 'Day', format: 'date' }, v: { format: 'decimal' } } };
         const table = { kinds: { d: 'date', v: 'number' } };
-        o2r.drawNumber(box, card, table, [{ d: '2026-01-05', v: '4' }, { d: '2026-01-12', v: null }]);
+        const rows = [{ d: '2026-01-05', v: '4' }, { d: '2026-01-12', v: null }];
+        o2r.drawNumber(box, card, table, rows);
         return box.innerText;
     }""")
     assert "no value" in unknown

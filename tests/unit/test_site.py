@@ -199,9 +199,14 @@ def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path):
     with in_place_of(folder) as aside:
         (aside / "old.html").write_text("old")
         assert not folder.exists()
-    with pytest.raises(RuntimeError), in_place_of(folder) as aside:
-        (aside / "new.html").write_text("half")
-        raise RuntimeError
+
+    def fail() -> None:
+        with in_place_of(folder) as aside:
+            (aside / "new.html").write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert (folder / "old.html").read_text() == "old"
     with in_place_of(folder) as aside:
         (aside / "new.html").write_text("new")

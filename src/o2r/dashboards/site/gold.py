@@ -102,9 +102,7 @@ class Gold:
         sql = "select max(date_day) from {{ ref('dim_date') }} where is_observed"
         [(day,)] = self.query(sql, "as-of day").rows
         if day is None:
-            raise UserError(
-                f"gold of target {self.target} holds no data yet: load some, then build"
-            )
+            raise UserError(f"gold of target {self.target} holds no data yet: load, then build")
         return day
 
     def built_at(self) -> str | None:

@@ -181,7 +181,9 @@ select week_start, replace(layer, '_', ' ') as layer, rank_in_layer, sentence, m
         else 'bad news'
     end as news
 from {{ ref('o2r_weekly_story') }}
-where week_start = (select max(week_start) from {{ ref('o2r_weekly_story') }}) and rank_in_layer <= 3
+where
+    week_start = (select max(week_start) from {{ ref('o2r_weekly_story') }})
+    and rank_in_layer <= 3
 """,
     columns={
         "sentence": {"label": "What"},
