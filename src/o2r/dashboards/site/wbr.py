@@ -138,8 +138,15 @@ def _picture(card: Card, every: Rows, found: Rows) -> bytes | None:
         return None
     import vl_convert
 
-    title = {"text": card.name, "subtitle": card.question, "anchor": "start", "offset": 14,
-             "fontSize": 15, "color": on_paper("ink"), "subtitleColor": on_paper("muted")}  # fmt: skip
+    title = {
+        "text": card.name,
+        "subtitle": card.question,
+        "anchor": "start",
+        "offset": 14,
+        "fontSize": 15,
+        "color": on_paper("ink"),
+        "subtitleColor": on_paper("muted"),
+    }
     rows = chart_rows(card, found)
     chart = fitted(chart, card, rows, on_paper, PICTURE["width"])
     config = vega_config(on_paper, "sans-serif")

@@ -8,11 +8,12 @@ o2r.theme = function () {
   try { stored = localStorage.getItem(key); } catch { /* pages from disk may have no storage */ }
   if (stored) root.dataset.theme = stored;
   const button = document.querySelector("#theme");
-  const isDark = () => root.dataset.theme
-    ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
   const label = () => { button.textContent = isDark() ? "Light theme" : "Dark theme"; };
   button.hidden = false;
   label();
+  system.addEventListener("change", label);
   button.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
     try { localStorage.setItem(key, root.dataset.theme); } catch { /* for this page only, then */ }
