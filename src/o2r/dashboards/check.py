@@ -121,13 +121,13 @@ def _output(sql: str, gold: MappingSchema) -> Output:
             raise SqlError(f"write {{{{ ref('{min(named)}') }}}} for the table {min(named)}")
         if any(one.args.get(key) for one in query.find_all(exp.Query) for key in _SORTED):
             raise SqlError("no ORDER BY or LIMIT in SQL: say `order` and `limit`")
+        if not all(one.output_name for one in query.selects):
+            raise SqlError("give every column of the result a name")
         query = qualify(query, schema=gold, dialect=DIALECT)
         query = annotate_types(query, schema=gold, dialect=DIALECT)
     except SqlglotError as error:
         raise SqlError(" ".join(ANSI.sub("", str(error)).split())) from None
     names = query.named_selects
-    if "" in names or "*" in names:
-        raise SqlError("give every column of the result a name")
     if twice := [name for name in names if names.count(name) > 1]:
         raise SqlError(f"two columns of the result are named {twice[0]}")
     return {name: one.type for name, one in zip(names, query.selects, strict=True)}

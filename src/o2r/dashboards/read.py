@@ -38,7 +38,7 @@ def read_definitions(settings: Settings) -> Definitions:
         except (ValueError, TypeError, AttributeError) as error:
             errors.append(f"{path}: {_reason(error)}")
     if errors:
-        raise UserError("\n".join(errors))
+        raise UserError("; ".join(errors))
     if not boards:
         raise UserError(f"no dashboards in {folder / 'dashboards'}")
     try:
