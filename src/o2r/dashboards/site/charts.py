@@ -31,6 +31,8 @@ DAY_LABELS = (
 MONTH_LABELS = "[utcFormat(datum.value, '%b'), utcFormat(datum.value, '%Y')]"
 """Days on an axis: those that the rows have, never the Sundays that a calendar would choose."""
 LABEL_WIDTH = 70
+ABOVE = 12
+"""Pixels above a chart at which the title of its axis stands, and the words of the target."""
 MOST_POINTS = 60
 """Periods up to which each is marked by a point on its line."""
 
@@ -209,7 +211,8 @@ def _combo(card: Card, colour: Colour) -> Spec:
     left = _y(card, first, zero=True)
     layers = [_with_target(card, colour, {"mark": bars, "encoding": {
         **spans, "y": left, "color": _fixed(card, first, colour)}})]  # fmt: skip
-    shared = all(_unit(card.columns[name]) == _unit(card.columns[first]) for name in others)
+    kinds = {(card.columns[name].format, card.columns[name].unit) for name in card.y}
+    shared = len(kinds) == 1
     lines = []
     for name in others:
         right = _y(card, name, zero=False)
@@ -225,12 +228,18 @@ def _combo(card: Card, colour: Colour) -> Spec:
 
 
 def _scatter(card: Card, colour: Colour) -> Spec:
-    encoding = _xy(card, colour)
+    """The first y against x; a second one is the size of the dots."""
+    one = card.model_copy(update={"y": card.y[:1]})
+    encoding = _xy(one, colour)
     encoding["y"]["scale"]["zero"] = False
     if encoding["x"]["type"] == "quantitative":
         encoding["x"]["scale"] = {"zero": False, "nice": True}
-    mark = {"type": "point", "size": 60, "opacity": 0.75}
-    return _with_target(card, colour, {"mark": mark, "encoding": encoding})
+    if len(card.y) > 1:
+        size = card.columns[card.y[1]]
+        encoding["size"] = {"field": _field(card, card.y[1]), "type": "quantitative",
+                            "title": _named(size)}  # fmt: skip
+    mark = {"type": "point", "opacity": 0.75} | ({} if len(card.y) > 1 else {"size": 60})
+    return _with_target(one, colour, {"mark": mark, "encoding": encoding})
 
 
 def _xy(card: Card, colour: Colour, *, zero: bool = False, discrete: bool = False) -> Spec:
@@ -276,7 +285,7 @@ def _y(card: Card, name: str, *, zero: bool) -> Spec:
         "scale": {"zero": zero, "nice": True},
         "title": _named(column),
         "axis": {"labelExpr": labels, "titleAngle": 0, "titleAlign": "left", "titleAnchor": "end",
-                 "titleX": 0, "titleY": -12},
+                 "titleX": 0, "titleY": -ABOVE},
     }  # fmt: skip
 
 
@@ -296,12 +305,12 @@ def _with_target(card: Card, colour: Colour, layer: Spec, *, axis: str = "y") ->
     once: Spec = {"data": {"values": [{}]}}
     line = {**once, "mark": {"type": "rule", "strokeDash": [5, 4], "color": colour("target")},
             "encoding": {axis: {"datum": card.target}}}  # fmt: skip
-    placed = {"align": "right", "dy": -6} if axis == "y" else {"align": "left", "dx": 4, "dy": 8}
-    words = {**once, "mark": {"type": "text", "text": target_label(card), "fontSize": 11, **placed,
-                      "color": colour("target"), "baseline": "bottom" if axis == "y" else "top"},
-             "encoding": {axis: {"datum": card.target},
-                          **({"x": {"value": {"expr": "width"}}} if axis == "y"
-                             else {"y": {"value": 0}})}}  # fmt: skip
+    middle = card.display == "combo"  # the title of a second axis may stand on the right
+    words = {**once, "mark": {"type": "text", "text": f"- - {target_label(card)}", "fontSize": 11,
+                      "color": colour("target"), "baseline": "bottom",
+                      "align": "center" if middle else "right"},
+             "encoding": {"x": {"value": {"expr": "width / 2" if middle else "width"}},
+                          "y": {"value": -ABOVE}}}  # fmt: skip
     return {"layer": [layer, line, words]}
 
 

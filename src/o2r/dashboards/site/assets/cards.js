@@ -67,8 +67,9 @@ o2r.comparison = function (card, table, last, before) {
   const when = before[card.x] === null ? "" : o2r.show(before[card.x], card.columns[card.x], table.kinds[card.x]);
   const judged = o2r.judged(difference, card.good);
   const line = o2r.element("p", { class: "change " + judged });
-  if (Number(difference) === 0) {
-    line.append("unchanged from " + when);
+  if (Number(o2r.round(difference, o2r.decimals(column, [last[name], before[name]]))) === 0) {
+    line.className = "change";
+    line.append((Number(difference) === 0 ? "unchanged from " : "nearly unchanged from ") + when);
     return line;
   }
   const arrow = Number(difference) > 0 ? "\u25b2" : "\u25bc";

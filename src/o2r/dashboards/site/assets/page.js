@@ -106,6 +106,7 @@ o2r.start = async function () {
       for (const place of places.filter(isAway)) {
         if (turn !== drawing) return;
         await drawOne(...place);
+        await new Promise((next) => { setTimeout(next); }); // the reader comes first
       }
       document.documentElement.dataset.drawn = "all";
     });
