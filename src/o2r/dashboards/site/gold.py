@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import ExitStack, closing
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from o2r.dashboards.queries import all_rows, resolved
 from o2r.errors import UserError
 from o2r.manifests import FILE, load
 from o2r.settings import Settings
-from o2r.transform import SHADOW, check_target, work_dir
+from o2r.transform import SHADOW, alone, check_target, work_dir
 from o2r.warehouse import connect
 
 NUMBERS = {20, 21, 23, 700, 701, 1700}
@@ -37,22 +38,31 @@ class Rows(NamedTuple):
 
 
 class Gold:
-    """The gold schema of a target as it is at one moment, whatever is built meanwhile."""
+    """The gold schema of a target as it is at one moment.
+
+    A context: it waits for a build of the target that is running, and builds wait for it. Tables
+    that were exchanged meanwhile would look empty, or be of another build than the others.
+    """
 
     def __init__(self, settings: Settings, target: str) -> None:
-        """Raises UserError for an unknown target, or when the warehouse cannot be reached."""
+        """Raises UserError for an unknown target, or one that was never built."""
         check_target(target)
         self.target = target
         self.database = settings.database
         self.schema = _schema(settings, target)
-        self._connection = connect(settings, read_only=True)
-        self._connection.set_session(isolation_level="REPEATABLE READ")
+        self._settings = settings
+        self._open = ExitStack()
 
     def __enter__(self) -> Gold:
+        self._open.enter_context(alone(self._settings, self.target))
+        self._connection = self._open.enter_context(
+            closing(connect(self._settings, read_only=True))
+        )
+        self._connection.set_session(isolation_level="REPEATABLE READ")
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._connection.close()
+        self._open.close()
 
     def resolve(self, model: str) -> str:
         """Relation of a model of gold."""
