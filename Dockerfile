@@ -38,6 +38,7 @@ COPY --from=build-o2r /opt/o2r /opt/o2r
 COPY --from=build-o2r --chown=o2r:o2r /srv/o2r/dbt /srv/o2r/dbt
 COPY database_scripts /srv/o2r/database_scripts
 COPY metabase /srv/o2r/metabase
+COPY docs/book-errata.md /srv/o2r/docs/
 COPY docker/first-load /srv/o2r/docker/
 # The commit, for the manifest of production: docker build --build-arg O2R_COMMIT=$(git rev-parse HEAD)
 ARG O2R_COMMIT=

@@ -17,14 +17,19 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo book airflow airflow-down test test-scale test-kills lint format bench up down env install
+.PHONY: help demo pictures book airflow airflow-down test test-scale test-kills lint format bench up down env install
 .PHONY: clean core airflow-install python uv
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-demo: core ## From nothing to a filled warehouse: simulated company, all metrics
+demo: core ## From nothing to filled dashboards: simulated company, all metrics
 	@$(RUN) o2r demo
+
+pictures: install ## Take the pictures of the documents, of the demo's site and of Airflow (needs Chromium)
+	@$(RUN) python tools/pictures.py
+	@$(RUN) pytest --quiet tests/dags/test_runs.py -k "is_published or browser"
+	@cp .o2r/screenshots/airflow-run.png .o2r/screenshots/airflow-trigger.png docs/pictures/
 
 book: export POSTGRES_DB = $(BOOK_DATABASE)
 book: up ## The book's chapter 12 dataset, in a database of its own

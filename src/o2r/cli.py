@@ -13,6 +13,7 @@ from o2r.cli_ci import app as ci_app
 from o2r.cli_dashboards import app as dashboards_app
 from o2r.cli_metabase import app as metabase_app
 from o2r.cli_scheduled import app as scheduled_app
+from o2r.cli_site import app as site_app
 from o2r.errors import UserError
 from o2r.terminal import print_answer, progress_bar
 
@@ -41,6 +42,7 @@ app.add_typer(ci_app, name="ci")
 app.add_typer(metabase_app, name="metabase")
 app.add_typer(dashboards_app, name="dashboards")
 app.add_typer(scheduled_app)
+app.add_typer(site_app, name="site")
 
 
 @app.command()
@@ -330,12 +332,13 @@ def mf(
 
 @app.command()
 def demo() -> None:
-    """Start, simulate, load, build, and print the headline numbers."""
+    """Start, simulate, load, build, print the headline numbers, and where the dashboards are."""
     from o2r.demo import run_demo
     from o2r.settings import load_settings
 
-    run_demo(load_settings(), typer.echo)
+    front = run_demo(load_settings(), typer.echo)
     headline()
+    typer.echo(f"\nThe dashboards, in any browser:\n  {front.as_uri()}")
 
 
 @app.command()

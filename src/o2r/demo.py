@@ -1,9 +1,10 @@
-"""From nothing to a filled warehouse, and the headline numbers of one."""
+"""From nothing to a filled warehouse with its dashboards, and the headline numbers of one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from psycopg2.errors import UndefinedTable
 
@@ -49,33 +50,37 @@ def simulate(settings: Settings, end_date: str | None = None, **choices: object)
         ) from None
 
 
-def run_demo(settings: Settings, say: Callable[[str], None]) -> None:
+def run_demo(settings: Settings, say: Callable[[str], None]) -> Path:
     """Start the warehouse, simulate the demo, load it and build it; each step only if needed.
 
-    A demo that was generated before is kept as it is, so a second run changes no number.
+    A demo that was generated before is kept as it is, so a second run changes no number. The
+    dashboards are written anew; returns their front page.
     Raises UserError when a step fails.
     """
     from o2r.bronze.datasets import load_dataset
+    from o2r.dashboards.site import build_site
     from o2r.transform import build
     from o2r.warehouse import embedded, setup
 
     if settings.embedded:
-        say("1/4 starting the embedded PostgreSQL")
+        say("1/5 starting the embedded PostgreSQL")
         embedded.up(settings)
     else:
-        say(f"1/4 using the PostgreSQL server {settings.host}")
+        say(f"1/5 using the PostgreSQL server {settings.host}")
     setup(settings)
     if (settings.demo_dir / "manifest.json").is_file():
-        say(f"2/4 keeping the demo data in {settings.demo_dir}")
+        say(f"2/5 keeping the demo data in {settings.demo_dir}")
     else:
-        say(f"2/4 simulating a company into {settings.demo_dir}")
+        say(f"2/5 simulating a company into {settings.demo_dir}")
         simulate(settings, ahead=DAYS_AHEAD)
     results = load_dataset("demo", settings)
     inserted = sum(result.inserted for result in results)
-    say(f"3/4 bronze: {inserted:,} new rows from {len(results)} files")
-    say("4/4 building and testing silver and gold (a minute or two the first time)")
+    say(f"3/5 bronze: {inserted:,} new rows from {len(results)} files")
+    say("4/5 building and testing silver and gold (a minute or two the first time)")
     if not build(settings, quiet=True, only_if_changed=True):
         say("    gold is up to date")
+    say("5/5 writing the dashboards")
+    return build_site(settings)
 
 
 def headline(settings: Settings) -> list[tuple]:

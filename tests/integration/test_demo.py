@@ -65,6 +65,14 @@ def test_demo_fills_the_warehouse_and_prints_headline_metrics_with_units(demo, q
     assert "Where to look next" in run.stdout
 
 
+def test_demo_ends_with_the_address_of_its_dashboards(demo):
+    settings, run = demo
+    address = run.stdout.strip().splitlines()[-1].strip()
+    front = settings.home / "site" / "o2r_prod" / "index.html"
+    assert address == front.as_uri()
+    assert "State of the Business" in front.read_text(encoding="utf-8")
+
+
 def test_every_question_that_demo_offers_can_be_asked(demo):
     settings, run = demo
     questions = [

@@ -136,6 +136,11 @@ def copied() -> list[str]:
     return [source for line in lines for source in line.split() if not source.startswith("--")]
 
 
+def test_the_image_has_what_the_dashboards_are_written_from():
+    """`o2r demo`, which fills the warehouse at the first start, ends with them."""
+    assert {"metabase", "docs/book-errata.md"} <= set(copied())
+
+
 def test_copied_and_mounted_files_exist():
     assert copied()
     assert [source for source in copied() if not (ROOT / source).exists()] == []

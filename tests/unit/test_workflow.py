@@ -14,8 +14,6 @@ import typer
 import yaml
 
 from o2r.cli import app
-from o2r.settings import load_settings
-from o2r.transform import work_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = {
@@ -154,10 +152,10 @@ def test_actions_are_pinned_and_leave_no_token_behind():
             assert step["with"]["persist-credentials"] is False
 
 
-def test_the_page_of_the_documentation_is_where_dbt_writes_it():
-    copied = next(words[1] for words in lines("docs.yml") if words[:1] == ["cp"])
-    written = work_dir(load_settings(project=ROOT, home=ROOT / ".o2r"), "prod") / "target"
-    assert ROOT / copied == written / "static_index.html"
+def test_the_pages_that_are_published_are_those_that_are_built():
+    [command] = [words for words in lines("docs.yml") if words[1:3] == ["site", "build"]]
+    [upload] = [step for step in steps("docs.yml") if "pages-artifact" in step.get("uses", "")]
+    assert upload["with"]["path"] == command[command.index("--out") + 1]
 
 
 def test_owners_are_of_files_that_exist():
