@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from tests.browser.conftest import HOSTILE
+from tests.chromium import SCREENSHOTS
 from tests.metrics.warehouse import frame
 
 from o2r.dashboards.queries import metabase_sql
@@ -18,7 +19,7 @@ from o2r.errors import UserError
 from o2r.settings import load_settings
 
 PROJECT = Path(__file__).resolve().parents[2]
-SHOTS = PROJECT / ".o2r" / "screenshots"
+
 BOARDS = read_definitions(load_settings(project=PROJECT)).dashboards
 PAGES = [
     "index.html",
@@ -63,8 +64,8 @@ def serious(page) -> list[str]:
 
 def screenshot(page, name: str) -> None:
     """Keep a picture of the whole page, to be looked at."""
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -49,5 +49,5 @@ def test_components_of_a_supervisor_that_dies_at_this_moment_are_ended(tmp_path,
         json.dumps({"supervisor": supervisor.pid, "port": 1, "sessions": sessions})
     )
     assert scheduler.stop(settings)
-    assert not psutil.pid_exists(component.pid)
+    assert component.poll() is not None
     assert not folder.processes.exists()

@@ -96,19 +96,21 @@ def noted(folder: Folder) -> dict:
 def end(folder: Folder) -> bool:
     """End what is left of the noted sessions; False when there was nothing.
 
-    The scheduler with its tasks goes first, while there is an API server to tell about them.
+    The scheduler with its tasks goes first, while there is an API server to tell about them; not
+    when it was killed, as its workers then wait for it and do not hear SIGTERM.
     """
     if not folder.processes.exists():
         return False
     sessions = noted(folder)["sessions"]
-    first, all_of_them = [sessions.get("scheduler")], list(sessions.values())
+    scheduler, all_of_them = sessions.get("scheduler"), list(sessions.values())
+    first = [scheduler] if scheduler and psutil.pid_exists(scheduler[0]) else []
     found = _members(all_of_them)
     for chosen, sign in (
         (first, signal.SIGTERM),
         (all_of_them, signal.SIGTERM),
         (all_of_them, signal.SIGKILL),
     ):
-        left = _members(session for session in chosen if session)
+        left = _members(chosen)
         for process in left:
             try:
                 process.send_signal(sign)
