@@ -57,16 +57,17 @@ def describe(home: Path, **variables: str) -> dict:
 
 @pytest.fixture(scope="session")
 def dag_warehouse(new_database, tmp_path_factory) -> Settings:
-    """A small company in bronze up to the day before yesterday, and a small project to build it.
-
-    The project has every source, and the DAGs and database scripts of the real one.
-    """
+    """A small company in bronze up to the day before yesterday, and a small project to build it."""
     settings = new_database()
     last = yesterday() - timedelta(days=1)
     config = SimulationConfig(last, accounts=8, weeks=3, events=600, ahead=3)
     generate(config, settings.demo_dir)
     load_dataset("demo", settings)
-    folder = tmp_path_factory.mktemp("small")
+    return project_with_dags(tmp_path_factory.mktemp("small"), settings)
+
+
+def project_with_dags(folder: Path, settings: Settings) -> Settings:
+    """A small project with every source, and the DAGs and database scripts of the real one."""
     for name in ("airflow", "database_scripts"):
         (folder / name).symlink_to(ROOT / name)
     sources = (ROOT / "dbt").glob("models/staging/*/_sources.yml")

@@ -17,9 +17,9 @@ import psutil
 import pytest
 import requests
 from tests.dags.airflow_client import Airflow
-from tests.dags.conftest import ROOT, StartedAirflow
+from tests.dags.conftest import ROOT, StartedAirflow, project_with_dags
 from tests.in_process import dbt_in_process
-from tests.integration.small_project import GOLD, small_project
+from tests.integration.small_project import GOLD
 from tests.metrics.warehouse import frame
 
 from o2r.bronze.datasets import load_dataset
@@ -120,12 +120,7 @@ def company(new_home, tmp_path_factory, environ):
     settings = load_settings(project=ROOT, home=new_home("killed"), database="o2r")
     embedded.up(settings)
     simulate(settings, LAST.isoformat(), accounts=8, weeks=3, events=600, ahead=DAYS_AHEAD)
-    folder = tmp_path_factory.mktemp("killed")
-    for name in ("airflow", "database_scripts"):
-        (folder / name).symlink_to(ROOT / name)
-    sources = (ROOT / "dbt").glob("models/staging/*/_sources.yml")
-    more = [str(path.relative_to(ROOT / "dbt")) for path in sources]
-    settings = small_project(folder, settings, *more, "seeds/country_regions.csv")
+    settings = project_with_dags(tmp_path_factory.mktemp("killed"), settings)
     setup(settings)
     load_dataset("demo", settings)
     variables = environ(settings)
