@@ -213,7 +213,7 @@ def test_incident_downtime_is_the_length_of_an_outage(demo):
 
 
 def test_tickets_grow_by_states(demo):
-    seen = set()
+    seen, answered = set(), set()
     for row in demo["support_tickets"].to_pylist():
         seen.add(row["status"])
         assert (row["resolved_at"] is not None) == (row["status"] == "resolved")
@@ -221,6 +221,8 @@ def test_tickets_grow_by_states(demo):
         assert row["last_updated"] >= row["created_at"]
         if row["first_response_at"]:
             assert row["created_at"] <= row["first_response_at"] <= row["last_updated"]
+            answered.add(row["status"])
+    assert answered == {"open", "escalated", "resolved"}, "an answer is told when it is given"
     assert seen == {"open", "escalated", "resolved"}
 
 

@@ -18,19 +18,25 @@ from o2r.synthetic.world import World
 
 LATE_DAYS = (3, 20)
 LATE_SHARE = 0.2
-REPEATED = {**EVENT_TIME, "support_tickets": "created_at", "csat_responses": "answered_at"}
+TIMED = {**EVENT_TIME, "web_events": "event_timestamp"}
+"""Event tables of which rows come late, twice or from the future, and their instant."""
+REPEATED = {**TIMED, "support_tickets": "created_at", "csat_responses": "answered_at"}
 REPEATED_SHARE = 0.02
-MALFORMED = ("inference_user_token_usage_open_source", "revenue_account_daily", "support_tickets")
+MALFORMED = (
+    *("inference_user_token_usage_open_source", "revenue_account_daily", "support_tickets"),
+    "deal_stage_history",
+)
 MALFORMED_SHARE, BAD_SHARE = 0.05, 0.03
 RENAMED = {
     "inference_user_token_usage_proprietary": {"event_timestamp": "event_ts"},
     "support_tickets": {"account_id": "customer_id", "csat": "satisfaction_score"},
     "subscriptions": {"crm_account_id": "account_id"},
+    "crm_contacts": {"email": "email_address"},
 }
 """Columns delivered under another name, which the contract lists as an alias."""
 RENAMED_SHARE = 0.05
 MIXED_ACCOUNTS = 0.1
-FUTURE = {**EVENT_TIME, "revenue_account_daily": "revenue_date", "support_tickets": "created_at"}
+FUTURE = {**TIMED, "revenue_account_daily": "revenue_date", "support_tickets": "created_at"}
 FUTURE_SHARE = 0.0005
 
 Delivery = dict[str, pa.Table]
@@ -66,9 +72,9 @@ def _day_numbers(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _late(name: str, parts: Delivery, world: World, rng: np.random.Generator) -> Delivery:
-    if name not in EVENT_TIME:
+    if name not in TIMED:
         return parts
-    age = world.timeline.end - _day_numbers(parts[""][EVENT_TIME[name]])
+    age = world.timeline.end - _day_numbers(parts[""][TIMED[name]])
     recent = (age >= LATE_DAYS[0]) & (age <= LATE_DAYS[1])
     return _move(parts, recent & (rng.random(len(age)) < LATE_SHARE), "__late.parquet")
 

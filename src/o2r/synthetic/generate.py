@@ -14,13 +14,17 @@ from o2r.synthetic.schemas import SCHEMAS
 from o2r.synthetic.sources import (
     billing,
     capacity,
+    contacts,
     crm,
+    deals,
     inference,
     platform,
     product,
     quota,
     revenue,
+    success,
     support,
+    web,
 )
 from o2r.synthetic.world import World, build_world
 from o2r.synthetic.write import (
@@ -33,7 +37,11 @@ from o2r.synthetic.write import (
     staging_folder,
 )
 
-SOURCES = (crm, billing, revenue, inference, platform, support, capacity, quota, product)
+# Faults draw from one stream in this order: a new source comes last.
+SOURCES = (
+    *(crm, billing, revenue, inference, platform, support, capacity, quota, product),
+    *(contacts, deals, web, success),
+)
 
 
 def life(world: World) -> Iterator[tuple[str, pa.Table]]:

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 KNOWN_AT = (
     "last_updated", "date_updated", "snapshot_date", "event_timestamp", "answered_at",
-    "released_at",
+    "released_at", "updated_at", "done_at",
 )  # fmt: skip
 """Columns that hold the instant from which a source knows a row; the first one there counts."""
+WHILE_OPEN = {"done_at": "due_at"}
+"""Column that counts where the instant is null."""
 
 
 def instants(column: pa.ChunkedArray) -> np.ndarray:
@@ -22,7 +25,10 @@ def instants(column: pa.ChunkedArray) -> np.ndarray:
 
 def known_at(rows: pa.Table) -> np.ndarray:
     """Instant (rows,) from which the source knows each row, in microseconds since 1970-01-01."""
-    return instants(rows[next(name for name in KNOWN_AT if name in rows.column_names)])
+    name = next(name for name in KNOWN_AT if name in rows.column_names)
+    if name in WHILE_OPEN:
+        return instants(pc.coalesce(rows[name], rows[WHILE_OPEN[name]]))
+    return instants(rows[name])
 
 
 def known_within(rows: pa.Table, start: int | None, end: int) -> pa.Table:

@@ -38,7 +38,8 @@ _LIMITS = "requests_per_minute:big tokens_per_minute:big tokens_per_day:big"
 
 SCHEMAS: dict[str, pa.Schema] = {
     "customer_details": _schema(
-        who="account_id company account_name account_size segment plan_tier vertical owner email",
+        who="account_id company account_name account_size employee_count:int segment plan_tier",
+        contact="vertical owner email",
         where="city country is_active:flag cs_score:num is_fraud:flag",
         when="date_created:at date_updated:at data_source",
     ),
@@ -115,6 +116,25 @@ SCHEMAS: dict[str, pa.Schema] = {
         key="event_id account_id product_user_id journey step action error_code event_timestamp:at",
     ),
     "product_feature_releases": _schema(key="feature_name released_at:at"),
+    "crm_contacts": _schema(
+        key="crm_contact_id crm_account_id hem hphone email phone first_name last_name",
+        who="job_role department seniority_level company_name company_size industry country",
+        how="lead_source lead_medium lead_campaign deal_stage",
+        consent="consent_marketing:flag consent_timestamp:at",
+        when="created_at:at updated_at:at",
+    ),
+    "deal_stage_history": _schema(
+        key="row_id event_timestamp:at crm_contact_id crm_account_id deal_id",
+        what="old_stage new_stage deal_value:num currency created_at:at",
+    ),
+    "web_events": _schema(
+        key="event_id event_timestamp:at fp_cookie_id hem crm_contact_id event_type page_url",
+        how="utm_source utm_medium utm_campaign gclid gbraid wbraid",
+        what="device_class browser country created_at:at",
+    ),
+    "customer_success_activities": _schema(
+        key="activity_id account_id activity_type due_at:at done_at:at owner outcome",
+    ),
 }
 
 EVENT_TIME = {

@@ -15,6 +15,10 @@ SEGMENTS = ("Commercial", "Strategic")
 SIZES = ("small", "medium", "large")
 RESEGMENT_CHANCE = 0.08
 REVIEW_CHANCE = 0.35
+MEDIAN_EMPLOYEES, SPREAD_OF_EMPLOYEES = (25.0, 140.0, 1_200.0), 0.8
+"""By tier: the middle of the companies' sizes, and the deviation of ln(size)."""
+UNCOUNTED = 0.06
+"""Chance that the CRM does not know how many employees a company has."""
 
 
 def _life_events(world: World, rng: np.random.Generator) -> list[tuple[int, int, str, float]]:
@@ -65,13 +69,38 @@ def _versions(world: World, rng: np.random.Generator) -> list[tuple[int, int, di
     return versions
 
 
+def _master_data(world: World, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(vertical, owner) of each account, both (A,): the first draws of this source's stream."""
+    count = len(world.accounts)
+    return rng.integers(len(VERTICALS), size=count), rng.integers(len(OWNERS), size=count)
+
+
+def industries(world: World) -> np.ndarray:
+    """Vertical (A,) of each account, index into VERTICALS."""
+    return _master_data(world, world.rng("crm"))[0]
+
+
+def owners(world: World) -> np.ndarray:
+    """Customer success manager (A,) of each account, index into OWNERS."""
+    return _master_data(world, world.rng("crm"))[1]
+
+
+def _employees(world: World) -> tuple[np.ndarray, np.ndarray]:
+    """(employees, whether the CRM knows them) of each account, both (A,)."""
+    rng = world.rng("crm.employees")
+    count = len(world.accounts)
+    size = np.array(MEDIAN_EMPLOYEES)[world.accounts.tier]
+    size = np.ceil(size * rng.lognormal(0.0, SPREAD_OF_EMPLOYEES, count)).astype(np.int32)
+    return size, rng.random(count) >= UNCOUNTED
+
+
 def deliver(world: World) -> Iterator[tuple[str, pa.Table]]:
     """Account history, ordered by account and instant of the change."""
     accounts = world.accounts
     rng = world.rng("crm")
-    vertical = rng.integers(len(VERTICALS), size=len(accounts))
-    owner = rng.integers(len(OWNERS), size=len(accounts))
+    vertical, owner = _master_data(world, rng)
     fraud = rng.random(len(accounts)) < 0.005
+    employees, counted = _employees(world)
     versions = _versions(world, rng)
     account = np.array([version[0] for version in versions])
     updated = np.array([version[1] for version in versions], np.int64)
@@ -90,6 +119,7 @@ def deliver(world: World) -> Iterator[tuple[str, pa.Table]]:
             company=[f"{name} Ltd" for name in accounts.names[account]],
             account_name=accounts.names[account],
             account_size=pick(SIZES, accounts.tier[account]),
+            employee_count=pa.array(employees[account], mask=~counted[account]),
             segment=pick(SEGMENTS, state("segment").astype(int)),
             plan_tier=pick(TIERS, state("tier").astype(int)),
             vertical=pick(VERTICALS, vertical[account]),

@@ -7,12 +7,15 @@ import pyarrow as pa
 
 from o2r.synthetic.catalog import COUNTRIES, FEATURES
 from o2r.synthetic.columns import MICROS_PER_DAY, instants, number_ids, pick, table
+from o2r.synthetic.people import build_people
 from o2r.synthetic.timeline import Timeline
 from o2r.synthetic.world import World
 
 EVENTS_PER_REQUEST = 0.2
 """Product events for each inference request of the simulation."""
 LOGIN_SHARE = 0.3
+LINKED_USERS, LINKED_EVENTS = 0.6, 0.4
+"""Share of users whose contact the product knows, and of their events that say so."""
 RELEASED_BEFORE = 8
 """The first features of the list were there before the window; the rest is released inside it."""
 DEVICES = ("desktop", "mobile", "tablet")
@@ -35,11 +38,35 @@ def release_days(timeline: Timeline) -> np.ndarray:
     return np.concatenate([old, recent])
 
 
-def _person(world: World, account: np.ndarray, rng: np.random.Generator) -> list[str]:
-    """A product user of each account (n,); the first users are the busiest."""
-    seat = 1 + np.floor(world.accounts.seats[account] * rng.random(len(account)) ** 1.7).astype(int)
+def _seats(world: World, account: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Number (n,) of a product user of each account, from 1; the first ones are the busiest."""
+    return 1 + np.floor(world.accounts.seats[account] * rng.random(len(account)) ** 1.7).astype(int)
+
+
+def _users(world: World, account: np.ndarray, seat: np.ndarray) -> list[str]:
+    """Identifiers (n,) of product users."""
     ids = world.accounts.ids
     return [f"usr-{ids[a][4:]}-{s:02d}" for a, s in zip(account, seat, strict=True)]
+
+
+class _Contacts:
+    """Contacts that the product knows its users by: of some users, and not on every event."""
+
+    def __init__(self, world: World):
+        self.rng = world.rng("product.contacts")
+        self.people = build_people(world)
+        self.linked = self.rng.random(len(self.people)) < LINKED_USERS
+        self.first = np.searchsorted(self.people.account, np.arange(len(world.accounts) + 1))
+        self.ids = number_ids("con-", np.arange(1, len(self.people) + 1), 6)
+
+    def of(self, account: np.ndarray, seat: np.ndarray, micros: np.ndarray) -> pa.Array:
+        """Contact (n,) of each user at an instant; null where the product does not know it."""
+        person = self.first[account] + seat - 1
+        known = person < self.first[account + 1]
+        person = np.where(known, person, 0)
+        known &= self.linked[person] & (self.people.created[person] <= micros)
+        known &= self.rng.random(len(account)) < LINKED_EVENTS
+        return pick(self.ids, np.where(known, person, -1))
 
 
 def _feature(world: World, account: np.ndarray, day: np.ndarray, rng) -> np.ndarray:
@@ -54,6 +81,7 @@ def _usage_events(world: World) -> Iterator[pa.Table]:
     """Logins and features used, one chunk per ISO week, ordered by instant."""
     rng = world.rng("product")
     accounts = world.accounts
+    contacts = _Contacts(world)
     for week, days in world.timeline.telemetry_weeks():
         rate = EVENTS_PER_REQUEST * world.request_rate(days)
         counts = rng.poisson(rate)
@@ -65,6 +93,7 @@ def _usage_events(world: World) -> Iterator[pa.Table]:
         login = rng.random(len(account)) < LOGIN_SHARE
         feature = np.where(login, -1, _feature(world, account, day, rng))
         instant = instants(day, second * 1_000_000)
+        seat = _seats(world, account, rng)
         yield table(
             "product_usage_events",
             len(account),
@@ -72,7 +101,8 @@ def _usage_events(world: World) -> Iterator[pa.Table]:
                 f"evt-{world.timeline.label(week)}-", np.arange(1, len(account) + 1), 7
             ),
             event_timestamp=instant,
-            product_user_id=_person(world, account, rng),
+            product_user_id=_users(world, account, seat),
+            crm_contact_id=contacts.of(account, seat, instant.view(np.int64)),
             crm_account_id=pick(accounts.ids, account),
             event_type=pick(("feature_used", "login"), login.astype(int)),
             feature_name=pick(FEATURES, feature),

@@ -64,7 +64,7 @@ def _raised(world: World, rng: np.random.Generator) -> tuple[np.ndarray, np.ndar
 
 
 def _tickets(world: World, rng: np.random.Generator) -> pa.Table:
-    """One row when a ticket is raised, one if it is escalated, one when it is resolved."""
+    """One row when a ticket is raised, answered, escalated (if it is) and resolved."""
     account, category, created = _raised(world, rng)
     count = len(account)
     priority = rng.choice(len(PRIORITIES), count, p=PRIORITY_SHARES)
@@ -79,11 +79,13 @@ def _tickets(world: World, rng: np.random.Generator) -> pa.Table:
     rating = np.clip(np.rint(4.2 - 0.4 * slow + rng.normal(0.0, 0.8, count)), 1, 5)
     rating = np.where(rng.random(count) < 0.45, rating, np.nan)
 
-    ticket = np.repeat(np.arange(count), 3)
-    status = np.tile([OPEN, ESCALATED, RESOLVED], count)
-    updated = np.stack([created, (responded + resolved) // 2, resolved], axis=1).ravel()
+    changes = [created, responded, (responded + resolved) // 2, resolved]
+    ticket = np.repeat(np.arange(count), len(changes))
+    status = np.tile([OPEN, OPEN, ESCALATED, RESOLVED], count)
+    updated = np.stack(changes, axis=1).ravel()
     kept = (updated < world.timeline.end_micros) & ((status != ESCALATED) | escalated[ticket])
     ticket, status, updated = ticket[kept], status[kept], updated[kept]
+    answered = updated >= responded[ticket]
     done, nothing = status == RESOLVED, np.datetime64("NaT")
     responded, resolved = (
         micros[ticket].view("datetime64[us]") for micros in (responded, resolved)
@@ -94,7 +96,7 @@ def _tickets(world: World, rng: np.random.Generator) -> pa.Table:
         ticket_id=number_ids("tkt-", ticket + 1, 6),
         account_id=pick(world.accounts.ids, account[ticket]),
         created_at=created[ticket].view("datetime64[us]"),
-        first_response_at=np.where(status == OPEN, nothing, responded),
+        first_response_at=np.where(answered, responded, nothing),
         resolved_at=np.where(done, resolved, nothing),
         priority=pick(PRIORITIES, priority[ticket]),
         category=pick(CATEGORIES, category[ticket]),
