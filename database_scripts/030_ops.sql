@@ -25,7 +25,8 @@ comment on column ops.load_batches.dataset is
 comment on column ops.load_batches.source_file is 'File, relative to the folder that was loaded.';
 comment on column ops.load_batches.table_name is 'Bronze table.';
 comment on column ops.load_batches.checksum is 'SHA-256 of the file and of the mapping applied.';
-comment on column ops.load_batches.received is 'Rows in the file.';
+comment on column ops.load_batches.received is
+    'Rows in the file, as the mapping has them: some left out, some made one per day.';
 comment on column ops.load_batches.inserted is 'Rows new in bronze, corrections included.';
 comment on column ops.load_batches.duplicate is 'Rows that bronze already had, word for word.';
 comment on column ops.load_batches.quarantined is 'Rows kept out, in ops.quarantined_rows.';
@@ -44,7 +45,8 @@ create table if not exists ops.quarantined_rows (
 );
 comment on table ops.quarantined_rows is 'One row per row kept out of bronze.';
 comment on column ops.quarantined_rows.batch_id is 'Batch in ops.load_batches.';
-comment on column ops.quarantined_rows.row_number is 'Record in the file, the header not counted.';
+comment on column ops.quarantined_rows.row_number is
+    'Record in the file, the header not counted; with each_day, the row made of it.';
 comment on column ops.quarantined_rows.table_name is 'Bronze table it was meant for.';
 comment on column ops.quarantined_rows.reason is 'Everything that is wrong with the row.';
 comment on column ops.quarantined_rows.column_name is 'First column at fault, if one is.';

@@ -6,6 +6,7 @@ create table if not exists raw_bronze.customer_details (
     company text,
     account_name text,
     account_size text,
+    employee_count integer,
     segment text,
     plan_tier text,
     vertical text,
@@ -24,6 +25,7 @@ create table if not exists raw_bronze.customer_details (
     source_file text,
     primary key (account_id, date_updated, loaded_at)
 );
+alter table raw_bronze.customer_details add column if not exists employee_count integer;
 create index if not exists customer_details_loaded_at
     on raw_bronze.customer_details using brin (loaded_at)
     with (autosummarize = on);
@@ -48,6 +50,8 @@ create table if not exists raw_bronze.crm_contacts (
     lead_medium text,
     lead_campaign text,
     deal_stage text,
+    consent_marketing boolean,
+    consent_timestamp timestamptz,
     created_at timestamptz,
     updated_at timestamptz not null,
     loaded_at timestamptz not null default now(),
@@ -55,6 +59,8 @@ create table if not exists raw_bronze.crm_contacts (
     source_file text,
     primary key (crm_contact_id, updated_at, loaded_at)
 );
+alter table raw_bronze.crm_contacts add column if not exists consent_marketing boolean;
+alter table raw_bronze.crm_contacts add column if not exists consent_timestamp timestamptz;
 create index if not exists crm_contacts_loaded_at
     on raw_bronze.crm_contacts using brin (loaded_at)
     with (autosummarize = on);

@@ -49,6 +49,8 @@ grant usage, create on schema seeds, staging_silver, intermediate_silver, stagin
 grant select, insert, update, delete, truncate on all tables in schema seeds, staging_silver,
     intermediate_silver, staging_silver_ds, mart_gold, snapshots, test_failures to analytics_engineer;
 grant select on all tables in schema ops to analytics_engineer;
+grant execute on function ops.resolve_identities, ops.label_components,
+    ops.open_crowded_components, ops.part_components to analytics_engineer;
 -- the original text of a row kept out may hold an e-mail address
 revoke select on ops.quarantined_rows from analytics_engineer;
 grant select (batch_id, row_number, table_name, reason, column_name)
@@ -73,6 +75,7 @@ begin
             ('crm_contacts', 'first_name'),
             ('crm_contacts', 'last_name'),
             ('csat_responses', 'contact'),
+            ('web_events', 'page_url'),
             ('quota_customer_rate_limit_requests', 'created_by')
         )
         select c.oid::regclass as table_name,

@@ -85,8 +85,8 @@ def test_table_by_mapping_name_or_folder():
 
 def test_entry_by_name_or_pattern():
     mapping = Mapping(files={"tick*.csv": FileMapping(table="tickets")})
-    assert mapping.of(FILE).table == "tickets"
-    assert mapping.of(DataFile(Path("other.csv"), "other.csv", "csv", ())) == FileMapping()
+    assert [entry.table for entry in mapping.of(FILE)] == ["tickets"]
+    assert mapping.of(DataFile(Path("other.csv"), "other.csv", "csv", ())) == [FileMapping()]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,14 @@ def test_entry_by_name_or_pattern():
         ("files: [", "not valid YAML"),
         ("files: {a.csv: {columns: {x: y}, expressions: {x: z}}}", "both columns and expressions"),
         ("- 1", "top level"),
+        ("files: {a.csv: {dates: {x: DD/MM}}}", "files > a.csv > dates > x: .*write it such as"),
+        ("files: {a.csv: {numbers: {x: 12}}}", r"numbers > x: .*write 1234\.56 as the file would"),
+        ("files: {a.csv: {values: {x: {A: 1, a : 2}}}}", "two lines differ only in case"),
+        ("files: {a.csv: {dates: {x: DD/MM/YYYY}, values: {x: {a: b}}}}", "both dates and values"),
+        ("files: {a.csv: {separator: ':'}}", "separator: input should be"),
+        ("files: {a.csv: [{table: x}, {}]}", "each of its entries needs a table"),
+        ("files: {a.csv: [{table: x}, {tabel: y}]}", "files > a.csv > entry 2 > tabel: extra"),
+        ("files: {a.csv: [{table: x}, {table: y, separator: ;}]}", "differ in separator"),
     ],
 )
 def test_bad_mapping_file(tmp_path, text, message):

@@ -18,19 +18,25 @@ from o2r.errors import UserError
 
 BLOCK = 1 << 20
 FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
+OWN_COLUMNS = ("_row", "_problem", "_day", "_day_number", "_days")
 BOM = b"\xef\xbb\xbf"
 QUOTE = ord('"')
-AROUND_QUOTES = np.isin(np.arange(256), list(b',"\r\n'))
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file to load; `name` is its path inside the folder given, `/` between parts."""
+    """One file to load; `name` is its path inside the folder given, `/` between parts.
+
+    separator, encoding: of a CSV; whatever the encoding, `open_bytes` gives UTF-8.
+    """
 
     path: Path
     name: str
     format: str
     table_hints: tuple[str, ...]
+    separator: str = ","
+    encoding: str = "utf-8"
 
     @property
     def compressed(self) -> bool:
@@ -99,7 +105,11 @@ def open_bytes(file: DataFile, report: Callable[[int], None] | None = None) -> I
     try:
         with file.path.open("rb") as raw:
             stream = gzip.GzipFile(fileobj=raw) if file.compressed else raw
-            yield io.BufferedReader(_Reported(stream, raw, report), BLOCK) if report else stream
+            if report:
+                stream = io.BufferedReader(_Reported(stream, raw, report), BLOCK)
+            if file.encoding != "utf-8":
+                stream = io.BufferedReader(_Recoded(stream, file), BLOCK)
+            yield stream
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise UserError(f"{file.name}: broken gzip file: deliver it again") from None
     except OSError as error:
@@ -136,11 +146,42 @@ class _Reported(io.RawIOBase):
         return len(data)
 
 
+class _Recoded(io.RawIOBase):
+    """A readable stream of another encoding, one byte per letter, as UTF-8.
+
+    A byte that means nothing in that encoding stays as it is, which no UTF-8 text can hold.
+    """
+
+    def __init__(self, stream: BinaryIO, file: DataFile) -> None:
+        self._stream, self._file = stream, file
+        self._ready = memoryview(b"")
+        self._is_first = True
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:
+        if not self._ready:
+            block = self._stream.read(BLOCK)
+            if self._is_first and block.startswith(BOM):
+                raise UserError(
+                    f"{self._file.name}: begins with the mark of UTF-8, but the mapping says "
+                    f"{self._file.encoding}: take that out"
+                )
+            self._is_first = False
+            text = block.decode(self._file.encoding, "surrogateescape")
+            self._ready = memoryview(text.encode("utf-8", "surrogateescape"))
+        size = min(len(buffer), len(self._ready))
+        buffer[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+
 def survey(file: DataFile) -> Survey:
     """Read the file once. Raises UserError for an empty one and for UTF-16 or binary content."""
     seen = stamp(file)
     digest = hashlib.sha256()
-    quotes = _QuoteCheck()
+    quotes = _QuoteCheck(file.separator)
     first = True
     with open_bytes(file) as stream:
         while block := stream.read(BLOCK):
@@ -176,7 +217,8 @@ def _refuse_foreign_text(file: DataFile, block: bytes) -> None:
 class _QuoteCheck:
     """Tells over a stream of blocks whether a CSV is regular; see Survey."""
 
-    def __init__(self) -> None:
+    def __init__(self, separator: str) -> None:
+        self._around = np.isin(np.arange(256), list(f'{separator}"\r\n'.encode()))
         self._count = 0
         self._tail = b"\n"
         self._good = True
@@ -191,7 +233,7 @@ class _QuoteCheck:
         opens = (np.arange(self._count, self._count + positions.size) % 2) == 0
         self._count += positions.size
         neighbours = np.where(opens, data[positions - 1], data[positions + 1])
-        self._good = bool(AROUND_QUOTES[neighbours].all()) and b"\n\\." not in window
+        self._good = bool(self._around[neighbours].all()) and b"\n\\." not in window
 
     def finish(self) -> bool:
         self.feed(b"\n")
@@ -201,7 +243,7 @@ class _QuoteCheck:
 def csv_header(file: DataFile) -> tuple[list[str], int]:
     """Return the column names of a CSV and the number of bytes before its first data row.
 
-    Raises UserError for a header that is missing, not comma-separated, not UTF-8, or has a column
+    Raises UserError for a header that is missing, separated otherwise, not UTF-8, or has a column
     without a name or two of one name.
     """
     with open_bytes(file) as stream:
@@ -209,15 +251,18 @@ def csv_header(file: DataFile) -> tuple[list[str], int]:
     skipped = len(BOM) if block.startswith(BOM) else 0
     text = io.StringIO(block[skipped:].decode("utf-8", "surrogateescape"), newline="")
     try:
-        names = next(csv.reader(text, strict=True), [])
+        names = next(csv.reader(text, strict=True, delimiter=file.separator), [])
     except csv.Error as error:
         raise UserError(f"{file.name}: the header cannot be read: {error}") from None
     if not names:
         raise UserError(f"{file.name}: no columns: the first line must hold the column names")
     if len(names) == 1:
-        for separator, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        for separator, word in SEPARATORS.items():
             if separator in names[0]:
-                raise UserError(f"{file.name}: separated by {word}: export it with commas")
+                raise UserError(
+                    f"{file.name}: separated by {word}: export it with "
+                    f"{SEPARATORS[file.separator]}, or state its separator in the mapping"
+                )
     if any("\udc80" <= letter <= "\udcff" for letter in "".join(names)):
         raise UserError(f"{file.name}: the header is not UTF-8: save the file as UTF-8")
     consumed = text.getvalue()[: text.tell()].encode("utf-8", "surrogateescape")
@@ -246,7 +291,7 @@ def _checked_names(file: DataFile, names: list[str]) -> list[str]:
     for position, name in enumerate(names, start=1):
         if not name:
             raise UserError(f"{file.name}: column {position} has no name: name or remove it")
-        if len(name.encode()) > 63 or name in ("_row", "_problem"):
+        if len(name.encode()) > 63 or name in OWN_COLUMNS:
             raise UserError(f"{file.name}: column name '{name[:80]}' cannot be used: rename it")
         if name in names[: position - 1]:
             raise UserError(f"{file.name}: two columns are named '{name}': rename one")

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg2
@@ -13,7 +13,17 @@ from psycopg2.extensions import cursor as Cursor
 
 from o2r.bronze.contracts import SCHEMA, Contract, load_contracts
 from o2r.bronze.files import DataFile, Survey, column_names, find_files, stamp, survey
-from o2r.bronze.mapping import FileMapping, Mapping, choose_table, read_mapping, resolve
+from o2r.bronze.mapping import (
+    FileMapping,
+    Mapping,
+    choose_table,
+    convert,
+    read_by,
+    read_mapping,
+    resolve,
+    stated_forms,
+)
+from o2r.bronze.shaping import shape
 from o2r.bronze.split import Splitter
 from o2r.bronze.staging import stage
 from o2r.errors import UserError
@@ -49,7 +59,7 @@ class BatchResult:
 
 @dataclass(frozen=True)
 class _Job:
-    """A file that has passed inspection; `values` as in Splitter, over the columns `names`."""
+    """A file for a table that has passed inspection; `values` as `resolve` gives them."""
 
     file: DataFile
     contract: Contract
@@ -82,14 +92,16 @@ def load(
     mapping: YAML file for foreign names, see o2r.bronze.mapping.FileMapping.
     dataset: goes to the ledger; another dataset than the ledger's is refused unless `mix`.
 
-    Each file is one transaction: either all of it is recorded, or nothing. Names and columns of all
-    files are looked at before the first is loaded. Raises UserError for anything the user can put
-    right; files loaded before it stay loaded, and running again goes on from there.
+    Each file is one transaction (one per table, where it feeds several): either all of it is
+    recorded, or nothing. Names and columns of all files are looked at before the first is loaded.
+    Raises UserError for anything the user can put right; files loaded before it stay loaded, and
+    running again goes on from there.
     """
     settings = settings or load_settings()
     entries = read_mapping(Path(mapping)) if mapping else Mapping()
     contracts = load_contracts(settings.dbt_dir)
-    jobs = [_inspect(file, entries, contracts) for file in find_files(Path(path))]
+    files = find_files(Path(path))
+    jobs = [job for file in files for job in _inspect(file, entries, contracts)]
     connection = connect(settings)
     try:
         results = [_load(connection, job, dataset, mix, progress or _silent) for job in jobs]
@@ -115,8 +127,8 @@ def load_each(
     try:
         for file in find_files(path, allow_none=True):
             try:
-                job = _inspect(file, entries, contracts)
-                results.append(_load(connection, job, dataset, False, _silent))
+                for job in _inspect(file, entries, contracts):
+                    results.append(_load(connection, job, dataset, False, _silent))
             except UserError as error:
                 named = str(error).startswith(file.name)
                 refused.append(str(error) if named else f"{file.name}: {error}")
@@ -126,14 +138,24 @@ def load_each(
     return results, refused
 
 
-def _inspect(file: DataFile, entries: Mapping, contracts: dict[str, Contract]) -> _Job:
-    """Look a file over before it is loaded. Raises UserError for one that cannot be."""
-    entry = entries.of(file)
-    contract = choose_table(file, entry, contracts)
+def _inspect(file: DataFile, mapping: Mapping, contracts: dict[str, Contract]) -> list[_Job]:
+    """Look a file over before it is loaded: a job for each table it feeds.
+
+    Raises UserError for one that cannot be loaded.
+    """
+    entries = mapping.of(file)
+    file = replace(file, separator=entries[0].separator, encoding=entries[0].encoding)
+    tables = [choose_table(file, entry, contracts) for entry in entries]
     look = survey(file)
     names = column_names(file)
-    values = resolve(file, names, contract, entry)
-    return _Job(file, contract, entry, look, names, values)
+    jobs = []
+    for entry, contract in zip(entries, tables, strict=True):
+        elsewhere = {
+            name for other in entries if other is not entry for name in read_by(other, names)
+        }
+        values = resolve(file, names, contract, entry, elsewhere)
+        jobs.append(_Job(file, contract, entry, look, names, values))
+    return jobs
 
 
 def _load(
@@ -147,7 +169,7 @@ def _load(
         raise UserError(f"{error.diag.message_primary}: run `o2r setup`") from None
     except psycopg2.Error as error:
         reason = error.diag.message_primary or str(error).strip() or type(error).__name__
-        hint = ": check the expressions of the mapping" if job.entry.expressions else ""
+        hint = ": check the expressions of the mapping" if job.entry.has_sql else ""
         raise UserError(f"{job.file.name}: nothing loaded: {reason}{hint}") from None
 
 
@@ -172,7 +194,8 @@ def _load_in(cursor: Cursor, job: _Job, dataset: str, mix: bool, progress: Progr
     stage(cursor, file, job.names, job.look.regular, lambda done: progress(file.name, done, size))
     if stamp(file) != job.look.stamp:
         raise UserError(f"{file.name}: changed while it was loaded: load it when it is complete")
-    split = Splitter(cursor, contract, job.values)
+    shape(cursor, file.name, job.names, job.entry, job.values)
+    split = Splitter(cursor, contract, convert(job.values, job.entry), stated_forms(job.entry))
     received = split.keep_readable()
     split.reject_unsound()
     duplicate = split.drop_repeated()

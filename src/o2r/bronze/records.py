@@ -17,7 +17,7 @@ LONGEST_FIELD = 1 << 28  # characters; the csv module's own limit is lower than 
 Record = tuple[str | None, list[str | None]]
 
 
-def csv_records(lines: Iterable[str], width: int) -> Iterator[Record]:
+def csv_records(lines: Iterable[str], width: int, separator: str = ",") -> Iterator[Record]:
     """Yield the records of a CSV with `width` columns; `lines` keep their line ends.
 
     A record goes on in the next line while its quotes do not balance; where that leads to nothing
@@ -37,10 +37,10 @@ def csv_records(lines: Iterable[str], width: int) -> Iterator[Record]:
         while quotes % 2 and len(taken) < LONGEST_RECORD and (more := following()) is not None:
             taken.append(more)
             quotes += more.count('"')
-        fields = _csv_fields(taken)
+        fields = _csv_fields(taken, separator)
         if len(taken) > 1 and (fields is None or len(fields) != width):
             waiting.extendleft(reversed(taken[1:]))
-            taken, fields = [line], _csv_fields([line])
+            taken, fields = [line], _csv_fields([line], separator)
         text = "".join(taken)
         problem = _unreadable(text)
         if not problem and fields is None:
@@ -77,10 +77,10 @@ def json_records(lines: Iterable[str], names: Sequence[str]) -> Iterator[Record]
         yield (problem, [_printable(line)]) if problem else (None, fields)
 
 
-def _csv_fields(lines: list[str]) -> list[str] | None:
+def _csv_fields(lines: list[str], separator: str) -> list[str] | None:
     """Return the fields of one record, or None when the lines are not exactly one."""
     try:
-        rows = list(csv.reader(lines, strict=True))
+        rows = list(csv.reader(lines, strict=True, delimiter=separator))
     except csv.Error:
         return None
     return rows[0] if len(rows) == 1 else None

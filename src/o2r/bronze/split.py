@@ -24,13 +24,19 @@ class Splitter:
     """Splits the staged rows of one file for one table; call the methods in this order.
 
     values: SQL text expression over the columns of `incoming`, for each column of the contract.
+    forms:  for a column whose values have a stated form, what it is.
     """
 
     def __init__(
-        self, cursor: Cursor, contract: Contract, values: Mapping[str, sql.Composable]
+        self,
+        cursor: Cursor,
+        contract: Contract,
+        values: Mapping[str, sql.Composable],
+        forms: Mapping[str, str],
     ) -> None:
         self._cursor = cursor
         self._contract = contract
+        self._forms = forms
         self._table = sql.Identifier(SCHEMA, contract.table)
         self._names = [column.name for column in contract.columns]
         self._source = sql.SQL("(select _row, _problem, {} from incoming) as source").format(
@@ -233,7 +239,10 @@ class Splitter:
             for column in self._contract.columns
             for text, test in (
                 ("required", _present(column)),
-                (f"not a valid {_plain_type(column)}", _fits(column, tested=True)),
+                (
+                    f"not {self._form(column)}",
+                    _fits(column, tested=True),
+                ),
             )
             if test
         ]
@@ -256,6 +265,11 @@ class Splitter:
         """Return the first column of the contract that a check names."""
         words = check.replace("(", " ").replace(")", " ").split()
         return next((word for word in words if word in self._names), None)
+
+    def _form(self, column: Column) -> str:
+        """What the values of a column have to be."""
+        iso = "ISO 8601 " if column.data_type in ISO_SHAPES else ""
+        return self._forms.get(column.name, f"a valid {iso}{column.data_type}")
 
     def _run(self, statement: str, **parts: sql.Composable) -> None:
         part = self._contract.partition_column
@@ -305,10 +319,6 @@ def _fits(column: Column, *, tested: bool) -> sql.Composable | None:
             )
         )
     return sql.SQL("({})").format(sql.SQL(" and ").join(tests)) if tests else None
-
-
-def _plain_type(column: Column) -> str:
-    return f"{'ISO 8601 ' if column.data_type in ISO_SHAPES else ''}{column.data_type}"
 
 
 def _equal(keys: object, left: str, right: str) -> sql.Composable:

@@ -37,7 +37,7 @@ def stage(
             _stage_records(cursor, names, json_records(lines, names))
     elif not (regular and len(names) > 1 and _stage_raw_csv(cursor, file, names, report)):
         with open_text(file, report, skip=csv_header(file)[1]) as lines:
-            _stage_records(cursor, names, csv_records(lines, len(names)))
+            _stage_records(cursor, names, csv_records(lines, len(names), file.separator))
 
 
 def _stage_raw_csv(cursor: Cursor, file: DataFile, names: Sequence[str], report: Report) -> bool:
@@ -47,7 +47,7 @@ def _stage_raw_csv(cursor: Cursor, file: DataFile, names: Sequence[str], report:
     try:
         with open_bytes(file, report) as stream:
             stream.read(csv_header(file)[1])
-            _copy(cursor, names, iter(lambda: stream.read(BLOCK), b""))
+            _copy(cursor, names, iter(lambda: stream.read(BLOCK), b""), file.separator)
     except DataError:
         cursor.execute("rollback to savepoint raw_copy")
         return False
@@ -81,11 +81,15 @@ def _create_incoming(cursor: Cursor, names: Sequence[str]) -> None:
     )
 
 
-def _copy(cursor: Cursor, names: Sequence[str], blocks: Iterator[bytes]) -> None:
+def _copy(
+    cursor: Cursor, names: Sequence[str], blocks: Iterator[bytes], separator: str = ","
+) -> None:
     """COPY blocks of CSV, the columns in the order of `names`; an empty field is null."""
     columns = sql.SQL(", ").join(map(sql.Identifier, names))
     cursor.copy_expert(
-        sql.SQL("copy incoming ({0}) from stdin (format csv, force_null ({0}))").format(columns),
+        sql.SQL(
+            "copy incoming ({0}) from stdin (format csv, delimiter {1}, force_null ({0}))"
+        ).format(columns, sql.Literal(separator)),
         _Blocks(blocks),
     )
 
