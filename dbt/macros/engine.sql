@@ -17,6 +17,35 @@
     cast({{ instant }} as timestamp)
 {%- endmacro %}
 
+{#-
+  A naive UTC timestamp in the local time of a zone, and back. zone: SQL expression, a name such as
+  'Europe/Berlin'. A local time that summer time skips is moved behind the gap; one that happens
+  twice is the later of the two on Postgres, the earlier on Spark.
+-#}
+{% macro utc_to_local(instant, zone) -%}
+    {{ return(adapter.dispatch('utc_to_local', 'o2r')(instant, zone)) }}
+{%- endmacro %}
+
+{% macro default__utc_to_local(instant, zone) -%}
+    cast(timezone({{ zone }}, timezone('UTC', {{ instant }})) as timestamp)
+{%- endmacro %}
+
+{% macro spark__utc_to_local(instant, zone) -%}
+    from_utc_timestamp({{ instant }}, {{ zone }})
+{%- endmacro %}
+
+{% macro local_to_utc(instant, zone) -%}
+    {{ return(adapter.dispatch('local_to_utc', 'o2r')(instant, zone)) }}
+{%- endmacro %}
+
+{% macro default__local_to_utc(instant, zone) -%}
+    cast(timezone('UTC', timezone({{ zone }}, {{ instant }})) as timestamp)
+{%- endmacro %}
+
+{% macro spark__local_to_utc(instant, zone) -%}
+    to_utc_timestamp({{ instant }}, {{ zone }})
+{%- endmacro %}
+
 {#- Day of the week of a date: 1 Monday to 7 Sunday. -#}
 {% macro iso_dow(day) -%}
     {{ return(adapter.dispatch('iso_dow', 'o2r')(day)) }}
@@ -105,6 +134,22 @@
 {%- endmacro %}
 
 {#-
+  A text in which every match of a regular expression is replaced. Pattern and replacement are SQL
+  literals for both engines: character classes in brackets, no back reference.
+-#}
+{% macro regexp_replace_all(value, pattern, replacement) -%}
+    {{ return(adapter.dispatch('regexp_replace_all', 'o2r')(value, pattern, replacement)) }}
+{%- endmacro %}
+
+{% macro default__regexp_replace_all(value, pattern, replacement) -%}
+    regexp_replace({{ value }}, {{ pattern }}, {{ replacement }}, 'g')
+{%- endmacro %}
+
+{% macro spark__regexp_replace_all(value, pattern, replacement) -%}
+    regexp_replace({{ value }}, {{ pattern }}, {{ replacement }})
+{%- endmacro %}
+
+{#-
   Pre-hook of models that join many rows on several texts. Postgres expects next to no row of such a
   join and would then search a big table once per row; this holds until the model is built.
 -#}
@@ -118,3 +163,16 @@
 {%- endmacro %}
 
 {% macro spark__hash_joins_only() -%}{%- endmacro %}
+
+{#- Persons from identifiers, a relation: ops.resolve_identities, whose comment says what it does. -#}
+{% macro resolve_identities(links, types) -%}
+    {{ return(adapter.dispatch('resolve_identities', 'o2r')(links, types)) }}
+{%- endmacro %}
+
+{% macro default__resolve_identities(links, types) -%}
+    ops.resolve_identities('{{ links.render() }}', '{{ types.render() }}')
+{%- endmacro %}
+
+{% macro spark__resolve_identities(links, types) -%}
+    {{ exceptions.raise_compiler_error('resolve_identities is written for Postgres only') }}
+{%- endmacro %}

@@ -34,6 +34,24 @@
     )
 {%- endmacro %}
 
+{#- Survey answer on one scale, 0 worst to 100 best: csat is 1 to 5, nps and roi are 0 to 10. -#}
+{% macro survey_score_100(survey_type, score) -%}
+    cast(
+            case
+                when {{ survey_type }} = 'csat' then 25 * ({{ score }} - 1)
+                else 10 * {{ score }}
+            end as numeric(18, 6)
+        )
+{%- endmacro %}
+
+{#- Calendar months from the month of one date to that of another; days do not count. -#}
+{% macro months_between(earlier, later) -%}
+    cast(
+        12 * (extract(year from {{ later }}) - extract(year from {{ earlier }}))
+        + extract(month from {{ later }}) - extract(month from {{ earlier }}) as integer
+    )
+{%- endmacro %}
+
 {#-
   Exact percentiles of many values without sorting them all: count the values by bucket, find the
   buckets that the percentiles lie in (holds_percentile), give their values their place among all

@@ -5,11 +5,3 @@
 {% macro text_or_unknown(value) -%}
     coalesce(nullif(trim({{ value }}), ''), 'Unknown')
 {%- endmacro %}
-
-{#-
-  SHA-256 of the normalised e-mail address (trimmed, lower case); blank gives null.
-  The clear text never leaves bronze.
--#}
-{% macro email_sha256(email) -%}
-    {{ sha256_hex("nullif(lower(trim(" ~ email ~ ")), '')") }}
-{%- endmacro %}

@@ -6,8 +6,8 @@
     'mrr_waterfall', 'nrr_summary', 'lifetime_value_summary', 'account_signups', 'adoption_cohorts',
     'account_retention', 'cs_score_summary', 'time_to_value_summary', 'request_performance',
     'throttle_top_decile', 'availability_summary', 'utilization_summary', 'ticket_summary',
-    'ticket_category_summary', 'feature_engagement', 'flow_abandonment', 'metric_values',
-    'model_availability_summary', 'plan_tier_movement',
+    'ticket_category_summary', 'sla_adherence', 'feature_engagement', 'flow_abandonment',
+    'metric_values', 'model_availability_summary', 'plan_tier_movement',
     'int_revenue_period', 'fct_revenue_period', 'model_revenue_period', 'customer_revenue_period',
 ] %}
 {%- set weeks = [
@@ -16,8 +16,9 @@
     'quota_request_weekly', 'token_usage_model_weekly', 'token_usage_customer_weekly',
 ] %}
 {%- set months = [
-    'dim_date', 'fct_subscription_month', 'model_revenue_monthly', 'customer_revenue_monthly',
-    'token_usage_model_monthly', 'token_usage_customer_monthly',
+    'dim_date', 'fct_subscription_month', 'fct_revenue', 'model_revenue_monthly',
+    'customer_revenue_monthly', 'token_usage_model_monthly', 'token_usage_customer_monthly',
+    'revenue_cohort_analysis', 'deal_outcomes_monthly',
 ] %}
 {%- set years = [
     'dim_date', 'fct_revenue_year_to_date', 'revenue_summary', 'revenue_target_pace',

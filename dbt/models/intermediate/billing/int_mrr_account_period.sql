@@ -1,61 +1,16 @@
 -- Grain: one row per account, grain (week, month) and period from its first paid period to the as-
 -- of day.
-{#
-  MRR is the recurring contract value in force at the end of the period, converted at the rate of
-  the contract's start so that a moving currency is never expansion. See docs/decisions/0003.
-#}
+{# MRR is the recurring contract value in force at the end of the period (int_contract_history). #}
 with periods as (
 
     select * from {{ ref('int_period') }}
 
 ),
 
-rates as (
+contracts as (
 
-    select * from {{ ref('int_exchange_rates') }}
-
-),
-
-events as (
-
-    select
-        subscription_id,
-        account_id,
-        status,
-        mrr_amount,
-        currency_code,
-        coalesce(started_at, event_at) as started_at,
-        -- A contract that ended without a date ended with the event.
-        case
-            when status in ('cancelled', 'expired') then coalesce(cancelled_at, event_at)
-            else cancelled_at
-        end as ended_at,
-        event_at as valid_from_at,
-        coalesce(
-            lead(event_at) over (
-                partition by subscription_id
-                order by
-                    event_at nulls last,
-                    case status when 'trial' then 1 when 'active' then 2 else 3 end nulls last,
-                    status nulls last
-            ),
-            cast('9999-12-31' as timestamp)
-        ) as valid_to_at
-    from {{ ref('stg_subscription_events') }}
-
-),
-
-converted as (
-
-    select
-        events.*,
-        cast(events.mrr_amount * rates.rate as numeric(18, 6)) as mrr
-    from events
-    left join rates
-        on
-            events.currency_code = rates.currency_code
-            and cast(events.started_at as date) >= rates.valid_from
-            and cast(events.started_at as date) < rates.valid_to
+    select * from {{ ref('int_contract_history') }}
+    where is_paying
 
 ),
 
@@ -64,19 +19,14 @@ in_force as (
     select
         periods.grain,
         periods.period_start,
-        converted.account_id,
-        sum(converted.mrr) as mrr
+        contracts.account_id,
+        sum(contracts.mrr) as mrr
     from periods
-    inner join converted
+    inner join contracts
         on
-            periods.observed_end_at > converted.valid_from_at
-            and periods.observed_end_at <= converted.valid_to_at
-            and periods.observed_end_at > converted.started_at
-            and (converted.ended_at is null or periods.observed_end_at <= converted.ended_at)
-    where
-        converted.status <> 'trial'
-        and converted.mrr > 0
-    group by periods.grain, periods.period_start, converted.account_id
+            periods.observed_end_at > contracts.in_force_from_at
+            and periods.observed_end_at <= contracts.in_force_to_at
+    group by periods.grain, periods.period_start, contracts.account_id
 
 ),
 

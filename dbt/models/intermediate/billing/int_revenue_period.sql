@@ -38,7 +38,8 @@ periods as (
         is_complete,
         previous_period_start,
         cast(period_start - interval '1 day' as date) as previous_period_end
-    from {{ ref('int_period') }}
+    from {{ ref('int_feed_period') }}
+    where feed = 'revenue'
 
     union all
 

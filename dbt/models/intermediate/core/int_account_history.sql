@@ -56,6 +56,7 @@ final as (
         versioned.company_name,
         versioned.account_name,
         versioned.account_size,
+        versioned.employee_count,
         versioned.segment,
         versioned.plan_tier,
         versioned.vertical,

@@ -1,7 +1,9 @@
--- Grain: one row per grain (week, month, ytd) and period; ytd is the fiscal year of the as-of day.
+-- Grain: one row per grain (week, month, ytd) and period in which requests are observed; ytd is the
+-- fiscal year of the as-of day.
 with periods as (
 
-    select * from {{ ref('int_period') }}
+    select * from {{ ref('int_feed_period') }}
+    where feed = 'requests'
 
 ),
 

@@ -20,7 +20,7 @@ latest as (
         key=['event_id'],
         day='occurred_date',
         tie_breakers=[
-            'occurred_at', 'product_user_id', 'contact_id', 'account_id', 'event_type',
+            'occurred_at', 'product_user_id', 'crm_contact_id', 'account_id', 'event_type',
             'feature_name', 'session_duration_seconds',
         ]
     ) }}
@@ -32,7 +32,7 @@ final as (
     select
         event_id,
         account_id,
-        contact_id,
+        crm_contact_id,
         product_user_id,
         event_type,
         feature_name,

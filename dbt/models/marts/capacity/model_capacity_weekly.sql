@@ -6,8 +6,10 @@
 #}
 with weeks as (
 
-    select * from {{ ref('int_period') }}
-    where grain = 'week'
+    select * from {{ ref('int_feed_period') }}
+    where
+        feed = 'utilization'
+        and grain = 'week'
 
 ),
 

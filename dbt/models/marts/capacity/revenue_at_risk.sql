@@ -213,8 +213,12 @@ final as (
         cast(account_count as bigint) as account_count,
         cast(net_revenue as numeric(18, 6)) as net_revenue,
         net_revenue_share_pct,
-        cast(case when is_saturated or is_throttled then net_revenue else 0 end as numeric(18, 6))
-            as revenue_at_risk,
+        cast(
+            case
+                when is_saturated or is_throttled then net_revenue
+                when utilization_p90_pct is not null or throttle_rate_pct is not null then 0
+            end as numeric(18, 6)
+        ) as revenue_at_risk,
         nullif(
             concat_ws(
                 '; ',

@@ -2,7 +2,8 @@
 -- product with samples.
 with periods as (
 
-    select * from {{ ref('int_period') }}
+    select * from {{ ref('int_feed_period') }}
+    where feed = 'utilization'
 
 ),
 

@@ -65,6 +65,12 @@ seen_in_facts as (
 
     union
 
+    select contacts.account_id
+    from {{ ref('int_contact_current') }} as contacts
+    where contacts.account_id is not null
+
+    union
+
     select 'Unknown' as account_id
 
 ),
@@ -76,6 +82,7 @@ known as (
         account_name,
         company_name,
         account_size,
+        employee_count,
         segment,
         plan_tier,
         vertical,
@@ -99,6 +106,7 @@ inferred as (
         'Unknown' as account_name,
         'Unknown' as company_name,
         'Unknown' as account_size,
+        cast(null as integer) as employee_count,
         'Unknown' as segment,
         'Unknown' as plan_tier,
         'Unknown' as vertical,

@@ -25,10 +25,13 @@ revenue as (
 
 ),
 
-coverage as (
+whole_weeks as (
 
-    select first_date from {{ ref('int_first_observed') }}
-    where feed = 'revenue'
+    select * from {{ ref('int_feed_period') }}
+    where
+        feed = 'revenue'
+        and grain = 'week'
+        and is_complete
 
 ),
 
@@ -72,20 +75,15 @@ run_rate_based as (
 
     select
         usage_accounts.account_id,
-        periods.period_end as snapshot_date,
+        whole_weeks.period_end as snapshot_date,
         'run_rate' as basis,
         coalesce(weekly_revenue.net_revenue, 0) * {{ var('weeks_per_month') }} as mrr
     from usage_accounts
-    cross join periods
-    inner join coverage
-        on periods.period_end >= coverage.first_date
+    cross join whole_weeks
     left join weekly_revenue
         on
             usage_accounts.account_id = weekly_revenue.account_id
-            and periods.period_start = weekly_revenue.period_start
-    where
-        periods.grain = 'week'
-        and periods.is_complete
+            and whole_weeks.period_start = weekly_revenue.period_start
 
 ),
 

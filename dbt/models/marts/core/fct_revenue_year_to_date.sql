@@ -6,13 +6,7 @@
 #}
 with periods as (
 
-    select * from {{ ref('int_period') }}
-
-),
-
-coverage as (
-
-    select first_date from {{ ref('int_first_observed') }}
+    select * from {{ ref('int_feed_period') }}
     where feed = 'revenue'
 
 ),
@@ -51,8 +45,6 @@ snapshots as (
         days.snapshot_date,
         days.fiscal_year_start
     from days
-    inner join coverage
-        on days.snapshot_date >= coverage.first_date
 
 ),
 

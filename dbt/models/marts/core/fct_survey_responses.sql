@@ -12,13 +12,7 @@ final as (
         responses.account_id,
         responses.survey_type,
         responses.score,
-        -- Every survey on one scale, 0 worst to 100 best: csat is 1 to 5, nps and roi are 0 to 10.
-        cast(
-            case
-                when responses.survey_type = 'csat' then 25 * (responses.score - 1)
-                else 10 * responses.score
-            end as numeric(18, 6)
-        ) as score_100,
+        {{ survey_score_100('responses.survey_type', 'responses.score') }} as score_100,
         responses.answered_at,
         responses.answered_date
     from {{ ref('stg_survey_responses') }} as responses

@@ -10,9 +10,11 @@ with as_of as (
 
 ),
 
+-- Cohorts older than the observed usage cannot be judged.
 periods as (
 
-    select * from {{ ref('int_period') }}
+    select * from {{ ref('int_feed_period') }}
+    where feed = 'requests'
 
 ),
 
@@ -20,14 +22,6 @@ accounts as (
 
     select * from {{ ref('dim_account') }}
     where signed_up_date is not null
-
-),
-
--- Cohorts older than the observed usage cannot be judged.
-coverage as (
-
-    select first_date from {{ ref('int_first_observed') }}
-    where feed = 'requests'
 
 ),
 
@@ -70,8 +64,6 @@ members as (
         on
             accounts.signed_up_date >= periods.period_start
             and accounts.signed_up_date <= periods.observed_end
-    inner join coverage
-        on periods.period_end >= coverage.first_date
     inner join {{ ref('int_grain_dimension') }} as grain_dimensions
         on
             periods.grain = grain_dimensions.grain

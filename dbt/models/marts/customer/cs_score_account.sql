@@ -2,15 +2,10 @@
 {# Same formula as cs_score_summary, with the uptime of the account's home region. #}
 with weeks as (
 
-    select * from {{ ref('int_period') }}
-    where grain = 'week'
-
-),
-
-coverage as (
-
-    select first_date from {{ ref('int_first_observed') }}
-    where feed = 'requests'
+    select * from {{ ref('int_feed_period') }}
+    where
+        feed = 'requests'
+        and grain = 'week'
 
 ),
 
@@ -63,8 +58,6 @@ spine as (
         weeks.observed_end_at - interval '30 day' as window_start_at,
         cast(weeks.observed_end - interval '29 day' as date) as window_start_date
     from weeks
-    inner join coverage
-        on weeks.observed_end >= coverage.first_date
     inner join accounts
         on weeks.observed_end >= accounts.signed_up_date
     inner join history

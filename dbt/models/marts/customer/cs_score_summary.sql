@@ -8,13 +8,7 @@
 #}
 with periods as (
 
-    select * from {{ ref('int_period') }}
-
-),
-
-coverage as (
-
-    select first_date from {{ ref('int_first_observed') }}
+    select * from {{ ref('int_feed_period') }}
     where feed = 'requests'
 
 ),
@@ -126,8 +120,6 @@ spine as (
             as uptime_region,
         periods.is_complete
     from periods
-    inner join coverage
-        on periods.observed_end >= coverage.first_date
     inner join members
         on periods.grain = members.grain
 

@@ -6,9 +6,10 @@
 #}
 with weeks as (
 
-    select * from {{ ref('int_period') }}
+    select * from {{ ref('int_feed_period') }}
     where
-        grain = 'week'
+        feed = 'requests'
+        and grain = 'week'
         and is_complete
 
 ),
@@ -41,9 +42,11 @@ incident_weeks as (
 
     select
         weeks.period_start as week_start,
-        weeks.previous_period_start as week_before,
+        before_weeks.period_start as week_before,
         after_weeks.period_start as week_after
     from weeks
+    inner join weeks as before_weeks
+        on weeks.previous_period_start = before_weeks.period_start
     inner join weeks as after_weeks
         on weeks.period_start = after_weeks.previous_period_start
     where weeks.period_start in (select affected.week_start from affected)

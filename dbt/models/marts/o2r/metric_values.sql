@@ -121,6 +121,13 @@
         ('ticket_resolution_hours', 'product_performance', 'mean_resolution_hours',
             'resolution_hours_sum', 'resolved_ticket_count'),
     ]),
+    ('sla_adherence', "clock = 'policy' and dimension not in ('priority', 'category')", [
+        ('sla_adherence_pct', 'product_performance', 'sla_adherence_pct',
+            'met_count', 'met_count + breached_count'),
+        ('first_response_adherence_pct', 'product_performance', 'first_response_adherence_pct',
+            'first_response_met_count',
+            'first_response_met_count + first_response_breached_count'),
+    ]),
     ('feature_engagement', 'true', [
         ('adoption_depth', 'product_performance', 'adoption_depth_pct',
             'features_used_sum', 'active_accounts * available_features'),

@@ -2,15 +2,11 @@
 -- was active, or ended its last contract.
 with weeks as (
 
-    select weeks.*
-    from {{ ref('int_period') }} as weeks
-    inner join {{ ref('int_first_observed') }} as coverage
-        on
-            coverage.feed = 'requests'
-            and weeks.period_start >= coverage.first_date
+    select * from {{ ref('int_feed_period') }}
     where
-        weeks.grain = 'week'
-        and weeks.is_complete
+        feed = 'requests'
+        and grain = 'week'
+        and is_complete
 
 ),
 

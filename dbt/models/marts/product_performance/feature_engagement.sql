@@ -3,7 +3,8 @@
 {# A feature counts as available from its release; use of a feature never released is left out. #}
 with periods as (
 
-    select * from {{ ref('int_period') }}
+    select * from {{ ref('int_feed_period') }}
+    where feed = 'product_events'
 
 ),
 

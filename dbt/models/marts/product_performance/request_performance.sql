@@ -12,7 +12,8 @@ periods as (
         grain,
         period_start,
         is_complete
-    from {{ ref('int_period') }}
+    from {{ ref('int_feed_period') }}
+    where feed = 'requests'
 
 ),
 

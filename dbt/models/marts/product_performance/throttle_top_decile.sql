@@ -5,7 +5,8 @@
 #}
 with periods as (
 
-    select * from {{ ref('int_period') }}
+    select * from {{ ref('int_feed_period') }}
+    where feed = 'requests'
 
 ),
 

@@ -1,4 +1,4 @@
--- Grain: one row per account with a sign-up date.
+-- Grain: one row per account with a sign-up date; none while requests are not observed.
 {#
   First value is the first request that succeeded. An account that signed up before requests were
   observed is left-censored: its true first use may be earlier than the one seen.
@@ -50,8 +50,7 @@ final as (
     from accounts
     left join first_use
         on accounts.account_id = first_use.account_id
-    left join coverage
-        on coverage.first_date is not null
+    cross join coverage
 
 )
 

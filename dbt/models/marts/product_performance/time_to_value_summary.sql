@@ -5,13 +5,7 @@
 #}
 with periods as (
 
-    select * from {{ ref('int_period') }}
-
-),
-
-coverage as (
-
-    select first_date from {{ ref('int_first_observed') }}
+    select * from {{ ref('int_feed_period') }}
     where feed = 'requests'
 
 ),
@@ -57,8 +51,6 @@ expanded as (
     from populations
     inner join periods
         on populations.first_value_date <= periods.observed_end
-    inner join coverage
-        on periods.observed_end >= coverage.first_date
     inner join {{ ref('int_grain_dimension') }} as grain_dimensions
         on
             periods.grain = grain_dimensions.grain

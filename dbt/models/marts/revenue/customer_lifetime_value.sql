@@ -31,9 +31,10 @@ contracts as (
 last_week as (
 
     select max(period_start) as period_start
-    from {{ ref('int_period') }}
+    from {{ ref('int_feed_period') }}
     where
-        grain = 'week'
+        feed = 'revenue'
+        and grain = 'week'
         and is_complete
 
 ),

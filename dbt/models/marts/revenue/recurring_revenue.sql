@@ -22,6 +22,16 @@ periods as (
 
 ),
 
+whole_weeks as (
+
+    select * from {{ ref('int_feed_period') }}
+    where
+        feed = 'revenue'
+        and grain = 'week'
+        and is_complete
+
+),
+
 contracts as (
 
     select count(*) as contract_count
@@ -51,14 +61,12 @@ last_weeks as (
         periods.grain,
         periods.period_start,
         periods.is_complete,
-        max(weeks.period_start) as week_start
+        max(whole_weeks.period_start) as week_start
     from periods
-    inner join periods as weeks
+    inner join whole_weeks
         on
-            weeks.grain = 'week'
-            and weeks.is_complete
-            and periods.observed_end >= weeks.period_end
-            and (periods.grain = 'month' or periods.period_start = weeks.period_start)
+            periods.observed_end >= whole_weeks.period_end
+            and (periods.grain = 'month' or periods.period_start = whole_weeks.period_start)
     group by periods.grain, periods.period_start, periods.is_complete
 
 ),

@@ -2,13 +2,7 @@
 -- revenue is observed.
 with periods as (
 
-    select * from {{ ref('int_period') }}
-
-),
-
-coverage as (
-
-    select first_date from {{ ref('int_first_observed') }}
+    select * from {{ ref('int_feed_period') }}
     where feed = 'revenue'
 
 ),
@@ -37,15 +31,12 @@ spine as (
         periods.*,
         members.dimension,
         members.dimension_value,
-        coverage.first_date as revenue_first_date,
         -- Rates of change need both periods whole.
         periods.is_complete
-        and coverage.first_date <= periods.previous_period_start as is_comparable
+        and periods.first_date <= periods.previous_period_start as is_comparable
     from periods
     inner join members
         on periods.grain = members.grain
-    inner join coverage
-        on periods.observed_end >= coverage.first_date
 
 ),
 
@@ -95,7 +86,7 @@ first_weeks as (
     where
         grain = 'week'
         and period_start >= fiscal_first_period_start
-        and period_start >= revenue_first_date
+        and period_start >= first_date
     group by fiscal_year_start, dimension, dimension_value
 
 ),
@@ -171,7 +162,7 @@ final as (
             ~ 'then filled.previous_net_revenue end'
         ) }} as growth_rate_pct,
         cast(coalesce(year_to_date.ytd_revenue, 0) as numeric(18, 6)) as ytd_revenue,
-        greatest(filled.fiscal_year_start, filled.revenue_first_date) as ytd_from_date,
+        greatest(filled.fiscal_year_start, filled.first_date) as ytd_from_date,
         first_weeks.first_week_start,
         cast(first_week.net_revenue as numeric(18, 6)) as first_week_revenue,
         cast(

@@ -21,6 +21,10 @@ cleaned as (
 ranked as (
     select
         *,
+        min(case when status = 'overdue' then updated_at end) over (partition by invoice_id)
+            as overdue_at,
+        min(case when status in ('paid', 'void') then updated_at end)
+            over (partition by invoice_id) as settled_at,
         {{ version_rank(
             key=['invoice_id'],
             newest=['updated_at', 'loaded_at'],
@@ -46,6 +50,8 @@ final as (
         currency_code,
         status,
         is_paid,
+        overdue_at,
+        settled_at,
         updated_at,
         loaded_at
     from latest

@@ -11,11 +11,12 @@ cleaned as (
         {{ text_or_unknown('company') }} as company_name,
         {{ text_or_unknown('account_name') }} as account_name,
         {{ text_or_unknown('account_size') }} as account_size,
-        {{ text_or_unknown('segment') }} as segment,
+        cast(employee_count as integer) as employee_count,
+        {{ text_or_unknown('segment') }} as crm_segment,
         {{ text_or_unknown('plan_tier') }} as plan_tier,
         {{ text_or_unknown('vertical') }} as vertical,
         {{ text_or_unknown('owner') }} as owner_name,
-        {{ email_sha256('email') }} as email_sha256,
+        {{ hem('email') }} as email_sha256,
         {{ text_or_unknown('city') }} as city,
         {{ text_or_unknown('upper(country)') }} as country_code,
         -- A source that does not keep the flag leaves it empty. Such an account stays a customer:
@@ -30,6 +31,17 @@ cleaned as (
     from source
 ),
 
+segmented as (
+    select
+        *,
+        case
+            when crm_segment <> 'Unknown' then crm_segment
+            when employee_count is null and plan_tier = 'Unknown' then 'Unknown'
+            else {{ classify_segment('employee_count', 'plan_tier') }}
+        end as segment
+    from cleaned
+),
+
 ranked as (
     select
         *,
@@ -37,12 +49,12 @@ ranked as (
             key=['account_id', 'changed_at'],
             newest=['loaded_at'],
             tie_breakers=[
-                'company_name', 'account_name', 'account_size', 'segment', 'plan_tier',
-                'vertical', 'owner_name', 'email_sha256', 'city', 'country_code', 'is_active',
+                'company_name', 'account_name', 'account_size', 'employee_count', 'segment',
+                'plan_tier', 'vertical', 'owner_name', 'email_sha256', 'city', 'country_code', 'is_active',
                 'crm_cs_score', 'is_fraud', 'signed_up_at', 'data_source',
             ]
         ) }} as version_rank
-    from cleaned
+    from segmented
 ),
 
 final as (
@@ -51,6 +63,7 @@ final as (
         company_name,
         account_name,
         account_size,
+        employee_count,
         segment,
         plan_tier,
         vertical,

@@ -18,7 +18,7 @@ cleaned as (
         cast(tokens_per_minute as bigint) as tokens_per_minute,
         cast(tokens_per_day as bigint) as tokens_per_day,
         lower(trim(status)) as status,
-        {{ email_sha256('created_by') }} as created_by_sha256,
+        {{ hem('created_by') }} as created_by_sha256,
         {{ to_utc('last_updated') }} as updated_at,
         {{ to_utc('loaded_at') }} as loaded_at
     from source

@@ -26,6 +26,8 @@ cleaned as (
 ranked as (
     select
         *,
+        min(case when status = 'escalated' then updated_at end) over (partition by ticket_id)
+            as escalated_at,
         {{ version_rank(
             key=['ticket_id'],
             newest=['updated_at', 'loaded_at'],
@@ -52,6 +54,7 @@ final as (
         created_at,
         cast(created_at as date) as created_date,
         first_response_at,
+        escalated_at,
         resolved_at,
         priority,
         category,

@@ -1,0 +1,27 @@
+{#- What customer success agreed on: segments and the health score. -#}
+
+{#-
+  Segment of a company from its employees and its plan tier: enterprise, mid_market or smb. More
+  employees than a threshold lift it, and so does the tier; employees that are not known leave the
+  word to the tier.
+  employees: SQL expression of type integer; tier: of type text.
+-#}
+{% macro classify_segment(employees, tier) -%}
+    case
+        when lower({{ tier }}) = 'enterprise' or {{ employees }} > {{ var('enterprise_above_employees') }}
+            then 'enterprise'
+        when lower({{ tier }}) = 'growth' or {{ employees }} > {{ var('mid_market_above_employees') }}
+            then 'mid_market'
+        else 'smb'
+    end
+{%- endmacro %}
+
+{#- Health score of an account, 0 to 100 with one decimal, from its four components, 0 to 100 each. -#}
+{% macro calculate_health_score(usage, support, revenue, engagement) -%}
+    round(
+        cast(
+            0.30 * {{ usage }} + 0.20 * {{ support }} + 0.25 * {{ revenue }} + 0.25 * {{ engagement }}
+            as numeric(18, 6)
+        ), 1
+    )
+{%- endmacro %}

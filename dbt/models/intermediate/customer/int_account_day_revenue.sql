@@ -1,0 +1,130 @@
+-- Grain: one row per account and day of int_account_day.
+{#
+  The months that are over at the end of the day decide: the last one against the one three months
+  earlier, or against the first of them in which the account paid. So a first invoice is no growth,
+  and a return is measured from the return on.
+#}
+with account_days as (
+
+    select * from {{ ref('int_account_day') }}
+
+),
+
+bounds as (
+
+    select min(day_date) as first_day from account_days
+
+),
+
+months as (
+
+    select
+        account_id,
+        period_start as month_start,
+        mrr,
+        coalesce(
+            nullif(lag(mrr, 3) over account_months, 0),
+            nullif(lag(mrr, 2) over account_months, 0),
+            nullif(lag(mrr, 1) over account_months, 0),
+            nullif(mrr, 0)
+        ) as base_mrr,
+        count(*) filter (where movement = 'contraction') over last_3_months as contraction_months
+    from {{ ref('int_mrr_account_period') }}
+    where grain = 'month'
+    window
+        account_months as (partition by account_id order by period_start nulls last),
+        last_3_months as (
+            partition by account_id order by period_start nulls last
+            rows between 2 preceding and current row
+        )
+
+),
+
+invoices as (
+
+    select
+        account_id,
+        cast(overdue_at as date) as overdue_date,
+        cast(settled_at as date) as settled_date
+    from {{ ref('stg_invoices') }}
+    where
+        overdue_at is not null
+        and (settled_at is null or settled_at > overdue_at)
+
+),
+
+invoice_steps as (
+
+    select
+        account_id,
+        overdue_date as step_date,
+        1 as step
+    from invoices
+
+    union all
+
+    select
+        account_id,
+        settled_date as step_date,
+        -1 as step
+    from invoices
+    where settled_date is not null
+
+),
+
+invoice_changes as (
+
+    select
+        invoice_steps.account_id,
+        greatest(invoice_steps.step_date, bounds.first_day) as step_date,
+        sum(invoice_steps.step) as change
+    from invoice_steps
+    cross join bounds
+    group by 1, 2
+
+),
+
+joined as (
+
+    select
+        account_days.account_id,
+        account_days.day_date,
+        months.mrr as closed_mrr,
+        months.base_mrr,
+        months.contraction_months,
+        sum(invoice_changes.change) over (
+            partition by account_days.account_id order by account_days.day_date nulls last
+            rows between unbounded preceding and current row
+        ) as overdue_invoices
+    from account_days
+    left join months
+        on
+            account_days.account_id = months.account_id
+            and cast(
+                date_trunc('month', account_days.day_end_at) - interval '1 month' as date
+            ) = months.month_start
+    left join invoice_changes
+        on
+            account_days.account_id = invoice_changes.account_id
+            and account_days.day_date = invoice_changes.step_date
+
+),
+
+final as (
+
+    select
+        account_id,
+        day_date,
+        coalesce(closed_mrr > 0, false) as is_measured,
+        closed_mrr,
+        case when closed_mrr > 0 then base_mrr end as base_mrr,
+        case
+            when closed_mrr > 0 then {{ pct('closed_mrr - base_mrr', 'base_mrr') }}
+        end as mrr_change_pct,
+        cast(coalesce(contraction_months, 0) as bigint) as contraction_months,
+        cast(coalesce(overdue_invoices, 0) as bigint) as overdue_invoices
+    from joined
+
+)
+
+select * from final

@@ -1,0 +1,211 @@
+-- Grain: one row per account and day of int_account_day.
+{#
+  Every count stands on instants: when a ticket came, was escalated, ran past its target, was
+  resolved. What happened later does not exist at the end of the day.
+#}
+with account_days as (
+
+    select * from {{ ref('int_account_day') }}
+
+),
+
+bounds as (
+
+    select min(day_date) as first_day from account_days
+
+),
+
+tickets as (
+
+    select
+        ticket.account_id,
+        ticket.created_date,
+        cast(states.resolved_at as date) as resolved_date,
+        case
+            when ticket.escalated_at < states.resolved_at or states.resolved_at is null
+                then cast(ticket.escalated_at as date)
+        end as escalated_date,
+        case
+            when deadlines.due_at < states.resolved_at or states.resolved_at is null
+                then cast(deadlines.due_at as date)
+        end as breached_date,
+        ticket.csat
+    from {{ ref('stg_tickets') }} as ticket
+    inner join {{ ref('int_ticket_state') }} as states
+        on ticket.ticket_id = states.ticket_id
+    left join {{ ref('int_ticket_deadline') }} as deadlines
+        on ticket.ticket_id = deadlines.ticket_id
+
+),
+
+first_tickets as (
+
+    select min(created_date) as first_created_date from tickets
+
+),
+
+surveys as (
+
+    select * from {{ ref('stg_survey_responses') }}
+
+),
+
+happenings as (
+
+    select
+        account_id,
+        created_date as happened_on,
+        1 as open_change,
+        0 as escalated_change,
+        0 as escalations,
+        0 as breaches,
+        cast(0 as numeric(18, 6)) as rating_sum,
+        0 as ratings,
+        cast(0 as numeric(18, 6)) as nps_sum,
+        0 as nps_answers
+    from tickets
+
+    union all
+
+    -- A rating is given at the resolution.
+    select
+        account_id,
+        resolved_date as happened_on,
+        -1 as open_change,
+        case when escalated_date is not null then -1 else 0 end as escalated_change,
+        0 as escalations,
+        0 as breaches,
+        coalesce(csat, 0) as rating_sum,
+        case when csat is not null then 1 else 0 end as ratings,
+        0 as nps_sum,
+        0 as nps_answers
+    from tickets
+    where resolved_date is not null
+
+    union all
+
+    select
+        account_id,
+        escalated_date as happened_on,
+        0 as open_change,
+        1 as escalated_change,
+        1 as escalations,
+        0 as breaches,
+        0 as rating_sum,
+        0 as ratings,
+        0 as nps_sum,
+        0 as nps_answers
+    from tickets
+    where escalated_date is not null
+
+    union all
+
+    select
+        account_id,
+        breached_date as happened_on,
+        0 as open_change,
+        0 as escalated_change,
+        0 as escalations,
+        1 as breaches,
+        0 as rating_sum,
+        0 as ratings,
+        0 as nps_sum,
+        0 as nps_answers
+    from tickets
+    where breached_date is not null
+
+    union all
+
+    select
+        account_id,
+        answered_date as happened_on,
+        0 as open_change,
+        0 as escalated_change,
+        0 as escalations,
+        0 as breaches,
+        case when survey_type = 'csat' then score else 0 end as rating_sum,
+        case when survey_type = 'csat' then 1 else 0 end as ratings,
+        case when survey_type = 'nps' then score else 0 end as nps_sum,
+        case when survey_type = 'nps' then 1 else 0 end as nps_answers
+    from surveys
+    where survey_type in ('csat', 'nps')
+
+),
+
+-- What came before the first day is a stock on it; windows never reach back that far.
+daily as (
+
+    select
+        happenings.account_id,
+        greatest(happenings.happened_on, bounds.first_day) as happened_on,
+        sum(happenings.open_change) as open_change,
+        sum(happenings.escalated_change) as escalated_change,
+        sum(happenings.escalations) as escalations,
+        sum(happenings.breaches) as breaches,
+        sum(happenings.rating_sum) as rating_sum,
+        sum(happenings.ratings) as ratings,
+        sum(happenings.nps_sum) as nps_sum,
+        sum(happenings.nps_answers) as nps_answers
+    from happenings
+    cross join bounds
+    group by 1, 2
+
+),
+
+windowed as (
+
+    select
+        account_days.account_id,
+        account_days.day_date,
+        {{ days_between(
+            'greatest(first_tickets.first_created_date, account_days.signed_up_date)',
+            'account_days.day_date'
+        ) }} + 1 as observed_days,
+        sum(daily.open_change) over so_far as open_tickets,
+        sum(daily.escalated_change) over so_far as escalated_tickets,
+        sum(daily.escalations) over last_30_days as escalations_30d,
+        sum(daily.breaches) over last_30_days as sla_breaches_30d,
+        sum(daily.rating_sum) over last_90_days as rating_sum_90d,
+        sum(daily.ratings) over last_90_days as ratings_90d,
+        sum(daily.nps_sum) over last_90_days as nps_sum_90d,
+        sum(daily.nps_answers) over last_90_days as nps_answers_90d
+    from account_days
+    cross join first_tickets
+    left join daily
+        on
+            account_days.account_id = daily.account_id
+            and account_days.day_date = daily.happened_on
+    window
+        so_far as (
+            partition by account_days.account_id order by account_days.day_date nulls last
+            rows between unbounded preceding and current row
+        ),
+        last_30_days as (
+            partition by account_days.account_id order by account_days.day_date nulls last
+            rows between 29 preceding and current row
+        ),
+        last_90_days as (
+            partition by account_days.account_id order by account_days.day_date nulls last
+            rows between 89 preceding and current row
+        )
+
+),
+
+final as (
+
+    select
+        account_id,
+        day_date,
+        coalesce(observed_days >= {{ var('health_min_observed_days') }}, false) as is_measured,
+        cast(coalesce(open_tickets, 0) as bigint) as open_tickets,
+        cast(coalesce(escalated_tickets, 0) as bigint) as escalated_tickets,
+        cast(coalesce(escalations_30d, 0) as bigint) as escalations_30d,
+        cast(coalesce(sla_breaches_30d, 0) as bigint) as sla_breaches_30d,
+        cast(coalesce(ratings_90d, 0) as bigint) as ratings_90d,
+        {{ ratio('rating_sum_90d', 'ratings_90d') }} as mean_rating_90d,
+        {{ ratio('nps_sum_90d', 'nps_answers_90d') }} as mean_nps_90d
+    from windowed
+
+)
+
+select * from final

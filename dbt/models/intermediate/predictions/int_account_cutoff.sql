@@ -1,0 +1,181 @@
+-- Grain: one row per account and cut-off (the end of a month) before which a source spoke of it.
+{#
+  What was so just before the cut-off, by the time of events: nothing that happened at the cut-off or
+  later is looked at. The first version of an account in the CRM does not stand for the time before it.
+#}
+with cutoffs as (
+
+    select
+        cast(period_end + interval '1 day' as date) as cutoff_date,
+        observed_end_at as cutoff_at
+    from {{ ref('int_period') }}
+    where
+        grain = 'month'
+        and is_complete
+
+),
+
+versions as (
+
+    select * from {{ ref('int_account_history') }}
+
+),
+
+contracts as (
+
+    select * from {{ ref('int_contract_history') }}
+    where in_force_from_at < in_force_to_at
+
+),
+
+seen as (
+
+    select
+        account_id,
+        changed_at as seen_at
+    from versions
+
+    union all
+
+    select
+        account_id,
+        event_at as seen_at
+    from {{ ref('int_contract_history') }}
+
+    union all
+
+    select
+        account_id,
+        cast(usage_date as timestamp) as seen_at
+    from {{ ref('int_token_usage_daily') }}
+
+    union all
+
+    select
+        account_id,
+        cast(usage_date as timestamp) as seen_at
+    from {{ ref('int_product_usage_daily') }}
+
+),
+
+first_seen as (
+
+    select
+        account_id,
+        min(seen_at) as first_seen_at
+    from seen
+    where
+        account_id is not null
+        and account_id <> 'Unknown'
+    group by account_id
+
+),
+
+spine as (
+
+    select
+        first_seen.account_id,
+        cutoffs.cutoff_date,
+        cutoffs.cutoff_at
+    from first_seen
+    inner join cutoffs
+        on first_seen.first_seen_at < cutoffs.cutoff_at
+
+),
+
+paid as (
+
+    select
+        spine.account_id,
+        spine.cutoff_at,
+        min(contracts.in_force_from_at) as first_paid_at
+    from spine
+    inner join contracts
+        on
+            spine.account_id = contracts.account_id
+            and spine.cutoff_at > contracts.in_force_from_at
+            and contracts.is_paying
+    group by spine.account_id, spine.cutoff_at
+
+),
+
+in_force as (
+
+    select
+        spine.account_id,
+        spine.cutoff_at,
+        bool_or(contracts.is_trial) as is_on_trial,
+        count(*) filter (where contracts.is_paying) as contract_count,
+        count(*) filter (where contracts.is_paying and contracts.plan_type = 'annual')
+            as annual_contract_count,
+        count(*) filter (where contracts.is_paying and contracts.ended_at is not null)
+            as ending_contract_count,
+        sum(contracts.mrr) filter (where contracts.is_paying) as mrr,
+        min(contracts.renews_at) filter (
+            where contracts.is_paying and contracts.renews_at >= spine.cutoff_at
+        ) as next_renewal_at
+    from spine
+    inner join contracts
+        on
+            spine.account_id = contracts.account_id
+            and spine.cutoff_at > contracts.in_force_from_at
+            and spine.cutoff_at <= contracts.in_force_to_at
+    group by spine.account_id, spine.cutoff_at
+
+),
+
+described as (
+
+    select
+        spine.account_id,
+        spine.cutoff_date,
+        spine.cutoff_at,
+        coalesce(versions.segment, 'Unknown') as segment,
+        coalesce(versions.plan_tier, 'Unknown') as plan_tier,
+        coalesce(versions.vertical, 'Unknown') as vertical,
+        coalesce(versions.account_size, 'Unknown') as account_size,
+        coalesce(versions.home_region, 'Unknown') as home_region,
+        case
+            when versions.signed_up_date < spine.cutoff_date
+                then {{ days_between('versions.signed_up_date', 'spine.cutoff_date') }}
+        end as tenure_days,
+        {{ days_between('cast(paid.first_paid_at as date)', 'spine.cutoff_date') }} as paid_days,
+        paid.first_paid_at is not null as has_paid,
+        coalesce(in_force.is_on_trial, false) as is_on_trial,
+        coalesce(in_force.contract_count, 0) as contract_count,
+        coalesce(in_force.annual_contract_count, 0) as annual_contract_count,
+        coalesce(in_force.ending_contract_count, 0) as ending_contract_count,
+        cast(coalesce(in_force.mrr, 0) as numeric(18, 6)) as mrr,
+        {{ days_between('spine.cutoff_date', 'cast(in_force.next_renewal_at as date)') }}
+            as days_until_renewal
+    from spine
+    left join versions
+        on
+            spine.account_id = versions.account_id
+            and spine.cutoff_at > versions.changed_at
+            and spine.cutoff_at <= versions.valid_to_at
+    left join paid
+        on
+            spine.account_id = paid.account_id
+            and spine.cutoff_at = paid.cutoff_at
+    left join in_force
+        on
+            spine.account_id = in_force.account_id
+            and spine.cutoff_at = in_force.cutoff_at
+
+),
+
+final as (
+
+    select
+        *,
+        cast(
+            mrr - lag(mrr, 3, cast(0 as numeric(18, 6))) over (
+                partition by account_id order by cutoff_date nulls last
+            ) as numeric(18, 6)
+        ) as mrr_change
+    from described
+
+)
+
+select * from final

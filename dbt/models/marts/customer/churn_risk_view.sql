@@ -1,0 +1,221 @@
+-- Grain: one row per account in force (active or suspended) as of the as-of day.
+{#
+  A near renewal is no signal of its own: it raises the level of an account that has one.
+  docs/health.md gives every rule.
+#}
+with as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+health as (
+
+    select * from {{ ref('customer_health_scores') }}
+    where is_latest
+
+),
+
+-- A monthly contract renews every month; only its end is news.
+renewals as (
+
+    select
+        account_id,
+        min(due_date) as next_renewal_date,
+        min(due_date) filter (where renewal_status = 'ending') as contract_end_date,
+        bool_or(renewal_status = 'ending') as has_notice,
+        bool_or(
+            (plan_type <> 'monthly' or renewal_status = 'ending')
+            and days_until_due <= {{ var('risk_renewal_near_days') }}
+        ) as is_renewal_near
+    from {{ ref('renewal_calendar') }}
+    group by account_id
+
+),
+
+touches as (
+
+    select
+        account_id,
+        max(done_date) as last_touch_date,
+        count(*) filter (where is_overdue) as overdue_activities
+    from {{ ref('fct_cs_activities') }}
+    group by account_id
+
+),
+
+oldest_overdue as (
+
+    select
+        account_id,
+        activity_type,
+        due_date,
+        row_number() over (
+            partition by account_id order by due_at nulls last, activity_id nulls last
+        ) as overdue_rank
+    from {{ ref('fct_cs_activities') }}
+    where is_overdue
+
+),
+
+joined as (
+
+    select
+        health.*,
+        as_of.as_of_date,
+        accounts.account_name,
+        accounts.owner_name,
+        accounts.segment,
+        accounts.plan_tier,
+        accounts.home_region,
+        renewals.next_renewal_date,
+        renewals.contract_end_date,
+        coalesce(renewals.has_notice, false) as has_notice,
+        coalesce(renewals.is_renewal_near, false) as is_renewal_near,
+        touches.last_touch_date,
+        coalesce(touches.overdue_activities, 0) as overdue_activities,
+        replace(oldest_overdue.activity_type, '_', ' ') as overdue_activity_type,
+        oldest_overdue.due_date as overdue_since_date,
+        case
+            when
+                health.is_usage_measured
+                and health.events_previous_30d >= {{ var('risk_usage_min_events') }}
+                then {{ pct(
+                    'health.events_30d - health.events_previous_30d', 'health.events_previous_30d'
+                ) }}
+        end as usage_change_pct
+    from health
+    cross join as_of
+    inner join {{ ref('dim_account') }} as accounts
+        on health.account_id = accounts.account_id
+    left join renewals
+        on health.account_id = renewals.account_id
+    left join touches
+        on health.account_id = touches.account_id
+    left join oldest_overdue
+        on
+            health.account_id = oldest_overdue.account_id
+            and oldest_overdue.overdue_rank = 1
+
+),
+
+flagged as (
+
+    select
+        *,
+        coalesce(health_score < {{ var('risk_low_health_below') }}, false) as is_low_health,
+        coalesce(usage_change_pct <= -1 * {{ var('risk_usage_decline_pct') }}, false)
+            as is_usage_declining,
+        escalated_tickets > 0 or escalations_30d > 0 as has_escalations,
+        contraction_months > 0 as has_revenue_contraction
+    from joined
+
+),
+
+counted as (
+
+    select
+        *,
+        cast(is_low_health as integer) + cast(is_usage_declining as integer)
+        + cast(has_escalations as integer) + cast(has_revenue_contraction as integer)
+        + cast(has_notice as integer) as risk_signal_count
+    from flagged
+
+),
+
+levelled as (
+
+    select
+        *,
+        case
+            when
+                health_score < {{ var('health_tiers').at_risk }}
+                or has_notice
+                or risk_signal_count >= 3
+                or (risk_signal_count = 2 and is_renewal_near)
+                then 'critical'
+            when
+                is_low_health
+                or is_usage_declining
+                or risk_signal_count = 2
+                or (risk_signal_count = 1 and is_renewal_near)
+                then 'high'
+            when
+                risk_signal_count = 1
+                or health_score < {{ var('health_tiers').healthy }}
+                then 'medium'
+            else 'low'
+        end as risk_level
+    from counted
+
+),
+
+final as (
+
+    select
+        account_id,
+        account_name,
+        owner_name,
+        segment,
+        plan_tier,
+        home_region,
+        status,
+        risk_level,
+        cast(risk_signal_count as integer) as risk_signal_count,
+        is_low_health,
+        is_usage_declining,
+        has_escalations,
+        has_revenue_contraction,
+        has_notice,
+        is_renewal_near,
+        mrr,
+        cast(12 * mrr as numeric(18, 6)) as arr,
+        cast(case when risk_level in ('critical', 'high') then mrr else 0 end as numeric(18, 6))
+            as mrr_at_risk,
+        cast(
+            case when risk_level in ('critical', 'high') then 12 * mrr else 0 end as numeric(18, 6)
+        ) as arr_at_risk,
+        health_score,
+        health_tier,
+        health_score_change_30d,
+        reasons,
+        usage_change_pct,
+        escalations_30d,
+        contraction_months,
+        overdue_invoices,
+        next_renewal_date,
+        {{ days_between('as_of_date', 'next_renewal_date') }} as days_until_renewal,
+        last_touch_date,
+        {{ days_between('last_touch_date', 'as_of_date') }} as days_since_touch,
+        cast(overdue_activities as bigint) as overdue_activities,
+        case
+            when has_notice
+                then
+                    'Win back before the contract ends on '
+                    || cast(contract_end_date as varchar(10))
+            when overdue_activities > 0
+                then
+                    'Do the ' || overdue_activity_type || ' that was due on '
+                    || cast(overdue_since_date as varchar(10))
+            when has_escalations then 'Take the escalated ticket to the end and call the customer'
+            when is_usage_declining
+                then
+                    'Ask why use fell by '
+                    || cast(cast(-usage_change_pct as integer) as varchar(10)) || ' %'
+            when has_revenue_contraction then 'Review with the customer what the smaller plan lacks'
+            when overdue_invoices > 0 then 'Settle the overdue invoice'
+            when is_low_health then 'Make a health check: ' || reasons
+            when is_renewal_near
+                then 'Prepare the renewal of ' || cast(next_renewal_date as varchar(10))
+            when last_touch_date is null then 'Get in touch for the first time'
+            when
+                {{ days_between('last_touch_date', 'as_of_date') }}
+                > {{ var('risk_max_days_without_touch') }}
+                then 'Get in touch, last done on ' || cast(last_touch_date as varchar(10))
+            else 'None due'
+        end as next_step
+    from levelled
+
+)
+
+select * from final

@@ -1,0 +1,2 @@
+-- Grain: one row per person of the audience.
+{{ audience_people('onboarding_stalled') }}

@@ -1,0 +1,83 @@
+-- Grain: one row per account and cut-off (the end of a month) before which a source spoke of it.
+{%- set months = var('lifetime_value_horizon_months') %}
+with as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+cutoffs as (
+
+    select
+        *,
+        cast(cutoff_date + interval '{{ months }} month' as date) as horizon_end_date
+    from {{ ref('int_account_cutoff') }}
+
+),
+
+activity as (
+
+    select * from {{ ref('int_account_cutoff_activity') }}
+
+),
+
+-- Where no contract is known at all, nobody can be said to have brought in nothing.
+contracts_known as (
+
+    select count(*) > 0 as are_known from {{ ref('int_mrr_account_period') }}
+
+),
+
+-- MRR of each month stands for what the month brought in.
+received as (
+
+    select
+        cutoffs.account_id,
+        cutoffs.cutoff_date,
+        sum(mrr.mrr) filter (where mrr.period_start < cutoffs.cutoff_date) as before_cutoff,
+        sum(mrr.mrr) filter (where mrr.period_start >= cutoffs.cutoff_date) as within_horizon
+    from cutoffs
+    inner join {{ ref('int_mrr_account_period') }} as mrr
+        on
+            cutoffs.account_id = mrr.account_id
+            and mrr.grain = 'month'
+            and cutoffs.horizon_end_date > mrr.period_start
+    group by cutoffs.account_id, cutoffs.cutoff_date
+
+),
+
+final as (
+
+    select
+        {{ dbt_utils.generate_surrogate_key(['cutoffs.account_id', 'cutoffs.cutoff_date']) }}
+            as prediction_input_key,
+        cutoffs.account_id,
+        cutoffs.cutoff_date,
+        contracts_known.are_known
+        and cast(cutoffs.horizon_end_date as timestamp) <= as_of.as_of_end_at as is_closed,
+        cast(
+            case
+                when
+                    contracts_known.are_known
+                    and cast(cutoffs.horizon_end_date as timestamp) <= as_of.as_of_end_at
+                    then coalesce(received.within_horizon, 0)
+            end as numeric(18, 6)
+        ) as recurring_revenue_within_horizon,
+        cast(coalesce(received.before_cutoff, 0) as numeric(18, 6))
+            as recurring_revenue_before_cutoff,
+        {{ prediction_features('cutoffs', 'activity') }}
+    from cutoffs
+    cross join as_of
+    cross join contracts_known
+    inner join activity
+        on
+            cutoffs.account_id = activity.account_id
+            and cutoffs.cutoff_date = activity.cutoff_date
+    left join received
+        on
+            cutoffs.account_id = received.account_id
+            and cutoffs.cutoff_date = received.cutoff_date
+
+)
+
+select * from final

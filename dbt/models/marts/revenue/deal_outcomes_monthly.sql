@@ -1,0 +1,108 @@
+-- Grain: one row per month from the first deal to the as-of day.
+{# Deals count where they were created and where they were closed; a reopened deal is not closed. #}
+with deals as (
+
+    select
+        *,
+        cast(date_trunc('month', closed_at) as date) as closed_month
+    from {{ ref('fct_deals') }}
+
+),
+
+created as (
+
+    select
+        created_month,
+        count(*) as created_count,
+        sum(first_deal_value) as created_value
+    from deals
+    group by created_month
+
+),
+
+closed as (
+
+    select
+        closed_month,
+        count(*) filter (where stage_outcome = 'won') as won_count,
+        count(*) filter (where stage_outcome = 'lost') as lost_count,
+        sum(deal_value) filter (where stage_outcome = 'won') as won_value,
+        sum(deal_value) filter (where stage_outcome = 'lost') as lost_value,
+        percentile_cont(0.5) within group (order by cycle_days nulls last) as median_cycle_days,
+        percentile_cont(0.9) within group (order by cycle_days nulls last) as p90_cycle_days
+    from deals
+    where closed_month is not null
+    group by closed_month
+
+),
+
+digits as (
+
+    {%- for digit in range(10) %}
+    select {{ digit }} as digit
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+
+),
+
+-- 1,000 months: a deal is not older than 83 years.
+numbers as (
+
+    select a.digit + 10 * b.digit + 100 * c.digit as month_number
+    from digits as a
+    cross join digits as b
+    cross join digits as c
+
+),
+
+first_deal as (
+
+    select
+        as_of.as_of_date,
+        min(created.created_month) as first_month
+    from created
+    cross join {{ ref('int_as_of') }} as as_of
+    group by as_of.as_of_date
+
+),
+
+months as (
+
+    select
+        first_deal.as_of_date,
+        cast(first_deal.first_month + numbers.month_number * interval '1 month' as date)
+            as month_start
+    from first_deal
+    cross join numbers
+    where
+        numbers.month_number
+        <= {{ months_between('first_deal.first_month', 'first_deal.as_of_date') }}
+
+),
+
+final as (
+
+    select
+        months.month_start,
+        cast(months.month_start + interval '1 month' - interval '1 day' as date)
+        <= months.as_of_date as is_complete,
+        cast(coalesce(created.created_count, 0) as bigint) as created_count,
+        cast(coalesce(created.created_value, 0) as numeric(18, 6)) as created_value,
+        cast(coalesce(closed.won_count, 0) as bigint) as won_count,
+        cast(coalesce(closed.lost_count, 0) as bigint) as lost_count,
+        cast(coalesce(closed.won_value, 0) as numeric(18, 6)) as won_value,
+        cast(coalesce(closed.lost_value, 0) as numeric(18, 6)) as lost_value,
+        {{ pct('closed.won_count', 'closed.won_count + closed.lost_count') }} as win_rate_pct,
+        cast(closed.median_cycle_days as numeric(18, 6)) as median_cycle_days,
+        cast(closed.p90_cycle_days as numeric(18, 6)) as p90_cycle_days
+    from months
+    left join created
+        on months.month_start = created.created_month
+    left join closed
+        on months.month_start = closed.closed_month
+
+)
+
+select * from final

@@ -1,0 +1,90 @@
+-- Grain: one row per source, medium and campaign of leads.
+{#
+  A contact has one source, that of its newest version, and a deal has that of its contact: each
+  counts once, and the totals are all contacts and all deals.
+#}
+with contacts as (
+
+    select
+        lead_source,
+        lead_medium,
+        lead_campaign,
+        count(*) as contact_count,
+        count(distinct account_id) as account_count
+    from {{ ref('int_contact_current') }}
+    group by lead_source, lead_medium, lead_campaign
+
+),
+
+deals as (
+
+    select
+        lead_source,
+        lead_medium,
+        lead_campaign,
+        count(*) as deal_count,
+        count(*) filter (where stage_outcome = 'open') as open_count,
+        count(*) filter (where stage_outcome = 'won') as won_count,
+        count(*) filter (where stage_outcome = 'lost') as lost_count,
+        sum(deal_value) filter (where stage_outcome = 'open') as open_value,
+        sum(deal_value) filter (where stage_outcome = 'won') as won_value,
+        percentile_cont(0.5) within group (order by cycle_days nulls last) as median_cycle_days
+    from {{ ref('fct_deals') }}
+    group by lead_source, lead_medium, lead_campaign
+
+),
+
+sources as (
+
+    select
+        lead_source,
+        lead_medium,
+        lead_campaign
+    from contacts
+
+    union
+
+    select
+        lead_source,
+        lead_medium,
+        lead_campaign
+    from deals
+
+),
+
+final as (
+
+    select
+        {{ dbt_utils.generate_surrogate_key([
+            'sources.lead_source', 'sources.lead_medium', 'sources.lead_campaign'
+        ]) }} as lead_source_key,
+        sources.lead_source,
+        sources.lead_medium,
+        sources.lead_campaign,
+        cast(coalesce(contacts.contact_count, 0) as bigint) as contact_count,
+        cast(coalesce(contacts.account_count, 0) as bigint) as account_count,
+        cast(coalesce(deals.deal_count, 0) as bigint) as deal_count,
+        cast(coalesce(deals.open_count, 0) as bigint) as open_count,
+        cast(coalesce(deals.won_count, 0) as bigint) as won_count,
+        cast(coalesce(deals.lost_count, 0) as bigint) as lost_count,
+        cast(coalesce(deals.open_value, 0) as numeric(18, 6)) as open_value,
+        cast(coalesce(deals.won_value, 0) as numeric(18, 6)) as won_value,
+        {{ pct('deals.won_count', 'deals.won_count + deals.lost_count') }} as win_rate_pct,
+        {{ ratio('coalesce(deals.won_value, 0)', 'contacts.contact_count') }}
+            as won_value_per_lead,
+        cast(deals.median_cycle_days as numeric(18, 6)) as median_cycle_days
+    from sources
+    left join contacts
+        on
+            sources.lead_source = contacts.lead_source
+            and sources.lead_medium = contacts.lead_medium
+            and sources.lead_campaign = contacts.lead_campaign
+    left join deals
+        on
+            sources.lead_source = deals.lead_source
+            and sources.lead_medium = deals.lead_medium
+            and sources.lead_campaign = deals.lead_campaign
+
+)
+
+select * from final

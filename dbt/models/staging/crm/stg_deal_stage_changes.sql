@@ -1,0 +1,56 @@
+-- Grain: one row per change of a deal's stage.
+with
+
+source as (
+    select * from {{ source('crm', 'deal_stage_history') }}
+),
+
+cleaned as (
+    select
+        trim(row_id) as row_id,
+        {{ to_utc('event_timestamp') }} as changed_at,
+        nullif(trim(crm_contact_id), '') as crm_contact_id,
+        nullif(trim(crm_account_id), '') as account_id,
+        trim(deal_id) as deal_id,
+        nullif(initcap(trim(old_stage)), '') as old_stage,
+        {{ text_or_unknown('initcap(new_stage)') }} as new_stage,
+        cast(deal_value as numeric(18, 6)) as deal_value,
+        {{ text_or_unknown('upper(currency)') }} as currency_code,
+        {{ to_utc('created_at') }} as created_at,
+        {{ to_utc('loaded_at') }} as loaded_at
+    from source
+),
+
+ranked as (
+    select
+        *,
+        {{ version_rank(
+            key=['row_id'],
+            newest=['loaded_at'],
+            tie_breakers=[
+                'changed_at', 'crm_contact_id', 'account_id', 'deal_id', 'old_stage',
+                'new_stage', 'deal_value', 'currency_code', 'created_at',
+            ]
+        ) }} as version_rank
+    from cleaned
+),
+
+final as (
+    select
+        row_id,
+        deal_id,
+        account_id,
+        crm_contact_id,
+        changed_at,
+        cast(changed_at as date) as changed_date,
+        old_stage,
+        new_stage,
+        deal_value,
+        currency_code,
+        created_at,
+        loaded_at
+    from ranked
+    where version_rank = 1
+)
+
+select * from final

@@ -1,0 +1,50 @@
+-- Grain: one row per activity of customer success.
+with
+
+source as (
+    select * from {{ source('support', 'customer_success_activities') }}
+),
+
+cleaned as (
+    select
+        trim(activity_id) as activity_id,
+        trim(account_id) as account_id,
+        lower(trim(activity_type)) as activity_type,
+        {{ to_utc('due_at') }} as due_at,
+        {{ to_utc('done_at') }} as done_at,
+        {{ text_or_unknown('owner') }} as owner_name,
+        {{ text_or_unknown('lower(outcome)') }} as outcome,
+        {{ to_utc('loaded_at') }} as loaded_at
+    from source
+),
+
+ranked as (
+    select
+        *,
+        {{ version_rank(
+            key=['activity_id'],
+            newest=['loaded_at'],
+            tie_breakers=[
+                'account_id', 'activity_type', 'due_at', 'done_at', 'owner_name', 'outcome',
+            ]
+        ) }} as version_rank
+    from cleaned
+),
+
+final as (
+    select
+        activity_id,
+        account_id,
+        activity_type,
+        due_at,
+        cast(due_at as date) as due_date,
+        done_at,
+        done_at is not null as is_done,
+        owner_name,
+        outcome,
+        loaded_at
+    from ranked
+    where version_rank = 1
+)
+
+select * from final

@@ -1,0 +1,13 @@
+{#-
+  Rows in which any of the columns is NaN, which no bound finds: PostgreSQL sorts it above all numbers.
+  The types of bronze and staging, numeric(18,6), hold no infinity. One scan for all columns.
+
+  columns: names of the columns, numeric.
+-#}
+{% test columns_finite(model, columns) %}
+    select {{ columns | join(', ') }}
+    from {{ model }}
+    where {% for column in columns -%}
+        {{ 'or ' if not loop.first }}{{ column }} = cast('NaN' as numeric(18, 6))
+    {% endfor %}
+{% endtest %}
