@@ -106,10 +106,11 @@ def headline(settings: Settings) -> list[tuple]:
                 join mart_gold.metric_catalog as catalog using (metric)
                 left join mart_gold.metric_values as this_week
                     on this_week.metric = wanted.metric and this_week.grain = 'week'
-                    and this_week.dimension = 'all' and this_week.period_start = newest.week_start
+                    and this_week.is_complete and this_week.dimension = 'all'
+                    and this_week.period_start = newest.week_start
                 left join mart_gold.metric_values as week_before
                     on week_before.metric = wanted.metric and week_before.grain = 'week'
-                    and week_before.dimension = 'all'
+                    and week_before.is_complete and week_before.dimension = 'all'
                     and week_before.period_start = newest.week_start - 7
                 order by wanted.position
                 """,

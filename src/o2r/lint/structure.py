@@ -13,12 +13,16 @@ from o2r.lint.manifest import LAYERS, Finding, Node, Project, find, folders, kin
 
 DOMAINS = {
     *("core", "revenue", "customer", "product_performance", "token_usage", "capacity", "support"),
-    *("journey", "marketing", "predictions", "o2r"),
+    *("identity", "journey", "marketing", "predictions", "o2r"),
 }
-PREFIXES = {"staging": ("stg_",), "intermediate": ("int_",), "marts/core": ("dim_", "fct_")}
+PREFIXES = {
+    "staging": ("stg_",),
+    "intermediate": ("int_",),
+    "marts/core": ("dim_", "fct_", "bridge_"),
+}
 # dbt_project_evaluator says 7. Here a summary joins the period spine, the as-of day and the first
 # observed days before any fact, and dim_account gathers accounts from every feed.
-MAX_PARENTS = 9
+MAX_PARENTS = 10
 MAX_IDENTIFIER = 63  # PostgreSQL cuts longer names off
 
 DATE_ENDING = re.compile(r"(^|_)(date|start|end|day|week|month|quarter|year)$")
