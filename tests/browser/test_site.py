@@ -7,16 +7,20 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 from tests.browser.conftest import HOSTILE
 from tests.chromium import SCREENSHOTS
+from tests.in_process import dbt_in_process
 from tests.metrics.warehouse import frame
 
 from o2r.dashboards.queries import is_trend, metabase_sql, selected
 from o2r.dashboards.read import read_definitions
 from o2r.dashboards.site import build_site, write_review
+from o2r.dashboards.site.build import dbt_docs
 from o2r.dashboards.site.gold import Gold, exact_text
 from o2r.errors import UserError
 from o2r.settings import load_settings
+from o2r.transform import dbt
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -321,7 +325,11 @@ def test_the_same_gold_gives_the_same_bytes(gold, site, tmp_path):
 
 @pytest.mark.parametrize(
     ("week", "problem"),
-    [("2026-11-23", "is not over"), ("2020-01-06", "no data of the week"), ("x", "YYYY-MM-DD")],
+    [
+        ("2026-11-23", "is not over"),
+        ("2020-01-06", "no whole week of revenue"),
+        ("x", "YYYY-MM-DD"),
+    ],
 )
 def test_a_week_that_cannot_be_reviewed_is_refused(gold, tmp_path, week, problem):
     with pytest.raises(UserError, match=problem):
@@ -389,3 +397,19 @@ def test_no_value_is_never_a_zero(watched):
     }""")
     assert "no value" in unknown
     assert not re.search(r"\b[045]\b", unknown.replace("5 Jan", "").replace("12 Jan", ""))
+
+
+def test_the_models_of_dbt_are_one_click_away(browser, gold, tmp_path):
+    with dbt_in_process():
+        assert dbt(gold, ["--quiet", "docs", "generate", "--static"], target="prod") == 0
+    try:
+        index = build_site(gold, out=tmp_path / "site")
+    finally:
+        dbt_docs(gold, "prod").unlink()  # the other tests' site has no such page
+    page = browser.new_page()
+    page.goto(index.as_uri())
+    page.get_by_role("link", name="Models").click()
+    page.goto(f"{page.url}#!/model/model.o2r.metric_values")
+    expect(page.get_by_role("heading", name="metric_values").first).to_be_visible()
+    expect(page.get_by_text("Grain of the period").first).to_be_visible()
+    screenshot(page, "dbt")

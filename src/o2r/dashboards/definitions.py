@@ -127,7 +127,7 @@ class Card(Placed):
     target: float | None = None
     good: Literal["up", "down"] | None = None
     drill: Drill | None = None
-    empty: str = "No rows in this period."
+    empty: str = "No rows: nothing of this is observed, or not in this period."
     metric: str | None = None
     metrics: tuple[str, ...] = ()
 

@@ -75,7 +75,7 @@ def expand(
     An amount without a unit is in the reporting currency, `currency`.
 
     filters: those of the dashboard. Days restrict the period; without SLICE only totals are read.
-    What the item says itself stays. Periods that are not over are left out.
+    What the item says itself stays. Only periods that are complete are read.
     Raises ValueError for a metric that the catalogue does not have.
     """
     item = dict(item)
@@ -113,7 +113,7 @@ def expand(
         "y": keys,
         "order": ["period_start", *generated],
         "filters": days | {name: name for name in generated},
-        "empty": "No value: not measured in this period, or not by what is chosen.",
+        "empty": f"No value: not measured over a whole {grain}, or not by what is chosen.",
     }
     if "metric" in item:
         metric = metrics[item["metric"]]

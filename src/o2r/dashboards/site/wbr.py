@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from o2r.dashboards.definitions import Card, Dashboard
+from o2r.dashboards.metrics import with_words
 from o2r.dashboards.read import read_definitions
 from o2r.dashboards.site.build import common, in_place_of
 from o2r.dashboards.site.charts import chart_rows, fitted, spec
@@ -31,7 +32,7 @@ def write_review(
     """Write the review of a week; return the page and the pictures of its charts.
 
     week: its Monday, YYYY-MM-DD. out: a folder that is new, empty or held a review before.
-    Raises UserError when the week is none, is not over or has no data, when gold is not built, or
+    Raises UserError when the week is none, is not over or not observed, when gold is not built, or
     when the folder cannot be written.
     """
     monday = _monday(week)
@@ -90,13 +91,16 @@ def _require_week(gold: Gold, monday: date) -> None:
     if monday + timedelta(6) > as_of:
         raise UserError(f"the week of {monday} is not over: gold counts up to {as_of}")
     found = gold.query(
-        "select min(period_start), max(period_start) from {{ ref('metric_values') }} "
-        "where grain = 'week' and is_complete",
+        with_words("select min(week_start), max(week_start) from {{ weeks }} as weeks"),
         "weeks",
     )
     first, last = found.rows[0]
-    if first is None or not first <= monday.isoformat() <= last:
-        raise UserError(f"gold has no data of the week of {monday}: weeks from {first} to {last}")
+    if first is None:
+        raise UserError("gold has no whole week of revenue yet: load more days, then o2r build")
+    if not first <= monday.isoformat() <= last:
+        raise UserError(
+            f"gold has no whole week of revenue from {monday}: weeks from {first} to {last}"
+        )
 
 
 def _one_file(
