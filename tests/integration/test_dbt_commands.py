@@ -333,7 +333,7 @@ def test_every_table_that_is_read_has_a_limit_of_age(copied, state) -> None:
     ] == []
     for table, limit in limits.items():
         is_event = table.startswith(("inference_", "resource_")) or table in (
-            "product_usage_events", "onboarding_step_events",
+            "product_usage_events", "onboarding_step_events", "web_events",
         )  # fmt: skip
         assert limit["error_after"]["period"] == ("hour" if is_event else "day"), table
         assert limit["warn_after"]["count"] < limit["error_after"]["count"]

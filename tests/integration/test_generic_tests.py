@@ -16,9 +16,9 @@ from o2r.warehouse import environment
 DBT_DIR = Path(__file__).parents[2] / "dbt"
 
 ROWS = """
-select 1 as a, 10 as b, 'x' as c
-union all select 5, null, 'y'
-union all select 9, -1, null
+select 1 as a, 10 as b, 'x' as c, cast(1.5 as numeric(18, 6)) as d, 1.0 as e
+union all select 5, null, 'y', 'NaN', null
+union all select 9, -1, null, null, 2
 """
 
 WITHIN = {
@@ -37,6 +37,7 @@ NOT_NULL = {
     "first": (["b", "a"], 1),
     "several": (["a", "b", "c"], 2),
 }
+FINITE = {"numbers": (["a", "e"], "pass"), "nan": (["d"], 1), "beside_numbers": (["e", "d"], 1)}
 
 
 def dbt(command: str, settings: Settings, folder: Path, tests: list[dict]) -> str:
@@ -64,13 +65,20 @@ def results(
 ) -> dict[str, str | int]:
     """Status of each test: pass, or the number of failures."""
     folder = tmp_path_factory.mktemp("generic")
-    tests = [
-        {"columns_within": {"name": f"within_{name}", "arguments": {"ranges": ranges}}}
-        for name, (ranges, _) in WITHIN.items()
-    ] + [
-        {"columns_not_null": {"name": f"not_null_{name}", "arguments": {"columns": columns}}}
-        for name, (columns, _) in NOT_NULL.items()
-    ]
+    tests = (
+        [
+            {"columns_within": {"name": f"within_{name}", "arguments": {"ranges": ranges}}}
+            for name, (ranges, _) in WITHIN.items()
+        ]
+        + [
+            {"columns_not_null": {"name": f"not_null_{name}", "arguments": {"columns": columns}}}
+            for name, (columns, _) in NOT_NULL.items()
+        ]
+        + [
+            {"columns_finite": {"name": f"finite_{name}", "arguments": {"columns": columns}}}
+            for name, (columns, _) in FINITE.items()
+        ]
+    )
     printed = dbt("build", module_warehouse, folder, tests)
     ran = json.loads((folder / "target" / "run_results.json").read_text())["results"]
     assert len(ran) == 1 + len(tests), printed
@@ -90,6 +98,11 @@ def test_columns_within(results: dict[str, str | int], name: str) -> None:
 @pytest.mark.parametrize("name", NOT_NULL)
 def test_columns_not_null(results: dict[str, str | int], name: str) -> None:
     assert results[f"not_null_{name}"] == NOT_NULL[name][1]
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_columns_finite(results: dict[str, str | int], name: str) -> None:
+    assert results[f"finite_{name}"] == FINITE[name][1]
 
 
 @pytest.mark.parametrize("bounds", [[None, None], [1]])

@@ -3,10 +3,25 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.in_process import dbt_in_process
+from tests.integration.small_project import small_project
 
 from o2r.demo import headline
 from o2r.errors import UserError
 from o2r.transform import build, dbt, mf
+
+ONE_MODEL = ["--select", "int_as_of"]
+
+
+@pytest.fixture
+def small(warehouse, tmp_path):
+    return small_project(tmp_path, warehouse)
+
+
+@pytest.fixture
+def in_process():
+    with dbt_in_process():
+        yield
 
 
 def test_an_unknown_target_is_named(warehouse):
@@ -14,40 +29,41 @@ def test_an_unknown_target_is_named(warehouse):
         build(warehouse, "staging")
 
 
-def test_a_failing_build_is_an_error_and_is_recorded_as_one(warehouse, query, capfd):
+def test_a_failing_build_is_an_error_and_is_recorded_as_one(small, query, capfd):
+    (small.dbt_dir / "models" / "broken.sql").write_text("select no_such_column")
     with pytest.raises(UserError, match="dbt build of target dev failed") as failure:
-        build(warehouse, "dev", ["--select", "int_as_of", "--vars", "as_of_date: not-a-date"])
-    assert "int_as_of" in capfd.readouterr().out
+        build(small, "dev", ["--select", "broken"])
+    assert "no_such_column" in capfd.readouterr().out
     assert query(
-        warehouse,
+        small,
         "select kind, outcome, message, finished_at > started_at, is_current from ops.builds",
     ) == [("build", "failed", str(failure.value), True, False)]
 
 
-def test_a_build_is_repeated_only_when_something_changed(warehouse, query):
-    arguments = ["--select", "resource_type:seed"]
-    assert build(warehouse, "dev", arguments, quiet=True, only_if_changed=True)
-    assert not build(warehouse, "dev", arguments, quiet=True, only_if_changed=True)
-    assert build(warehouse, "ci", arguments, quiet=True, only_if_changed=True)
+@pytest.mark.usefixtures("in_process")
+def test_a_build_is_repeated_only_when_something_changed(small, query):
+    assert build(small, "dev", ONE_MODEL, quiet=True, only_if_changed=True)
+    assert not build(small, "dev", ONE_MODEL, quiet=True, only_if_changed=True)
+    assert build(small, "ci", ONE_MODEL, quiet=True, only_if_changed=True)
     query(
-        warehouse,
+        small,
         "insert into ops.load_batches (dataset, source_file, table_name, checksum, received, "
         "inserted, duplicate, quarantined, loaded_at, started_at, finished_at) "
         "values ('files', 'f', 't', 'c', 0, 0, 0, 0, now(), now(), now())",
     )
-    assert build(warehouse, "dev", arguments, quiet=True, only_if_changed=True)
-    assert len(query(warehouse, "select * from ops.builds")) == 3
+    assert build(small, "dev", ONE_MODEL, quiet=True, only_if_changed=True)
+    assert len(query(small, "select * from ops.builds")) == 3
 
 
-def test_a_run_that_failed_or_was_partial_takes_the_mark_of_being_up_to_date(warehouse):
-    seeds = ["--select", "resource_type:seed"]
-    assert build(warehouse, "dev", seeds, quiet=True)
-    assert dbt(warehouse, ["--quiet", "ls", "--select", "journey_steps"], "dev") == 0
-    assert not build(warehouse, "dev", seeds, quiet=True, only_if_changed=True)
-    assert dbt(warehouse, ["--quiet", "seed", "--select", "no_such_seed"], "ci") == 0
-    assert not build(warehouse, "dev", seeds, quiet=True, only_if_changed=True)
-    assert dbt(warehouse, ["--quiet", "seed", "--no-such-option"], "dev") != 0
-    assert build(warehouse, "dev", seeds, quiet=True, only_if_changed=True)
+@pytest.mark.usefixtures("in_process")
+def test_a_run_that_failed_or_was_partial_takes_the_mark_of_being_up_to_date(small):
+    assert build(small, "dev", ONE_MODEL, quiet=True)
+    assert dbt(small, ["--quiet", "ls", *ONE_MODEL], "dev") == 0
+    assert not build(small, "dev", ONE_MODEL, quiet=True, only_if_changed=True)
+    assert dbt(small, ["--quiet", "run", "--select", "no_such_model"], "ci") == 0
+    assert not build(small, "dev", ONE_MODEL, quiet=True, only_if_changed=True)
+    assert dbt(small, ["--quiet", "run", "--no-such-option"], "dev") != 0
+    assert build(small, "dev", ONE_MODEL, quiet=True, only_if_changed=True)
 
 
 def test_a_database_that_is_not_set_up_is_named(warehouse):
@@ -55,25 +71,25 @@ def test_a_database_that_is_not_set_up_is_named(warehouse):
         build(warehouse.model_copy(update={"database": "postgres"}), "dev")
 
 
-def test_two_builds_at_once_follow_one_another(warehouse, query):
-    arguments = ["--select", "resource_type:seed"]
+def test_two_builds_at_once_follow_one_another(small, query):
     with ThreadPoolExecutor() as pool:
         built = list(
             pool.map(
-                lambda _: build(warehouse, "dev", arguments, quiet=True, only_if_changed=True),
+                lambda _: build(small, "dev", ONE_MODEL, quiet=True, only_if_changed=True),
                 range(2),
             )
         )
     assert sorted(built) == [False, True]
-    assert len(query(warehouse, "select * from ops.builds")) == 1
+    assert len(query(small, "select * from ops.builds")) == 1
 
 
-def test_every_target_but_prod_puts_its_own_schema_in_front(warehouse, query):
-    build(warehouse, "dev", ["--select", "journey_steps"], quiet=True)
+@pytest.mark.usefixtures("in_process")
+def test_every_target_but_prod_puts_its_own_schema_in_front(small, query):
+    build(small, "dev", ONE_MODEL, quiet=True)
     assert query(
-        warehouse,
-        "select table_schema from information_schema.tables where table_name = 'journey_steps'",
-    ) == [("dbt_dev_seeds",)]
+        small,
+        "select table_schema from information_schema.tables where table_name = 'int_as_of'",
+    ) == [("dbt_dev_intermediate_silver",)]
 
 
 def test_metricflow_that_is_not_installed_is_named(warehouse, monkeypatch):

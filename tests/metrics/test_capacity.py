@@ -323,7 +323,9 @@ def test_revenue_at_risk(small, company, bronze, samples) -> None:
     at_risk = (expected["utilization_p90_pct"] >= REVIEW) | (
         expected["throttle_rate_pct"] >= THROTTLED
     )
-    expected["revenue_at_risk"] = expected["net_revenue"].where(at_risk, 0.0)
+    is_measured = expected["utilization_p90_pct"].notna() | (expected["request_count"] > 0)
+    assert set(is_measured) == {True, False}
+    expected["revenue_at_risk"] = expected["net_revenue"].where(at_risk, 0.0).where(is_measured)
     assert set(at_risk) == {True, False}
     expected.index.names = MODEL
     found = mart(small, "revenue_at_risk", MODEL)

@@ -1,6 +1,6 @@
 """Every flag of gold can be true and can be false.
 
-`is_complete` is none: it says whether a period has ended, and some marts hold only such periods;
+`is_complete` is none: it says whether a period is observed whole, and some marts hold only such;
 nor is `is_government_cloud`, an attribute of a seed that no simulated region has.
 """
 

@@ -61,7 +61,7 @@ class Spans:
             stop, before = start + pd.DateOffset(months=1), start - pd.DateOffset(months=1)
         else:
             stop, before = start + pd.DateOffset(years=1), start - pd.DateOffset(years=1)
-        complete = stop <= self.end
+        complete = stop <= self.end and (self.first <= start or self.period == "ytd")
         until = start
         if self.period == "ytd" and not complete:
             until = self.end - DAY - pd.DateOffset(years=1) + DAY

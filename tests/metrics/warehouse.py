@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+from tests.in_process import dbt_in_process
 
 from o2r.bronze.datasets import load_dataset
 from o2r.bronze.loader import load
@@ -148,6 +149,55 @@ values
     ('f4', 'acc-slow', 'open', 'onboarding', 'create_workspace', 'started', '2026-11-15 00:01Z',
      '2026-11-22 07:00Z');
 
+-- a month in which so many first pay that the cohort is not small
+insert into raw_bronze.subscriptions
+    (subscription_id, event_timestamp, crm_account_id, plan_type, mrr, currency, status, start_date,
+     loaded_at)
+select
+    'many-' || n, '2026-03-10Z', 'acc-many-' || n, 'annual', 100 + n, 'EUR', 'active',
+    '2026-03-10Z', timestamptz '2026-11-22 07:00Z'
+from generate_series(1, 12) as n;
+
+-- deals that skip, go back, reopen, change twice at an instant, are won at once, cannot be valued,
+-- leave a stage they were not in, stand in a stage of no seed; a contact and an account not known
+insert into raw_bronze.deal_stage_history
+    (row_id, event_timestamp, crm_contact_id, crm_account_id, deal_id, old_stage, new_stage,
+     deal_value, currency, loaded_at)
+values
+    ('x-01', '2025-12-20Z', 'con-000001', 'acc-slow', 'x-1', null, 'Qualification', 100, 'EUR',
+     '2026-11-22Z'),
+    ('x-02', '2025-12-30Z', 'con-000001', 'acc-slow', 'x-1', 'Qualification', 'Negotiation', 120,
+     'EUR', '2026-11-22Z'),
+    ('x-03', '2026-01-04Z', 'con-000001', 'acc-slow', 'x-1', 'Negotiation', 'Proposal', 130, 'EUR',
+     '2026-11-22Z'),
+    ('x-04', '2026-01-05Z', null, null, 'x-1', 'proposal ', 'Proposal', 140, 'EUR', '2026-11-22Z'),
+    ('x-05', '2026-01-06Z', 'con-000001', 'acc-slow', 'x-1', 'Proposal', 'Closed Lost', 140, 'EUR',
+     '2026-11-22Z'),
+    ('x-06', '2026-02-06Z', 'con-000002', 'acc-slow', 'x-1', 'Closed Lost', 'Negotiation', 150,
+     'EUR', '2026-11-22Z'),
+    ('x-08', '2026-02-16Z', 'con-000002', 'acc-slow', 'x-1', 'Negotiation', 'Closed Won', 150,
+     'EUR', '2026-11-22Z'),
+    ('x-11', '2026-10-01Z', null, 'acc-nobody', 'x-2', 'Proposal', 'Negotiation', 70, 'GBP',
+     '2026-11-22Z'),
+    ('x-10', '2026-10-01Z', null, 'acc-nobody', 'x-2', 'Qualification', 'Proposal', 60, 'GBP',
+     '2026-11-22Z'),
+    ('x-12', '2026-10-01Z', null, 'acc-nobody', 'x-2', null, 'Qualification', 50, 'GBP',
+     '2026-11-22Z'),
+    ('x-20', '2026-10-02Z', 'con-nobody', 'acc-just', 'x-3', null, 'Closed Won', 900, 'usd',
+     '2026-11-22Z'),
+    ('x-21', '2026-10-09Z', 'con-nobody', 'acc-just', 'x-3', 'Closed Won', 'Proposal', 800, 'usd',
+     '2026-11-22Z'),
+    ('x-30', '2026-11-02Z', 'con-000003', 'acc-just', 'x-4', null, 'Proposal', 900, null,
+     '2026-11-22Z'),
+    ('x-31', '2026-11-05Z', 'con-000003', 'acc-just', 'x-4', 'Qualification', 'Negotiation', 900,
+     null, '2026-11-22Z'),
+    ('x-40', '2026-11-21 23:59:59Z', 'con-000003', 'acc-just', 'x-5', null, 'On hold', 5, 'USD',
+     '2026-11-22 07:00Z'),
+    ('x-41', '2026-11-22Z', 'con-000003', 'acc-just', 'x-5', 'On hold', 'Proposal', 5, 'USD',
+     '2026-11-22 07:00Z'),
+    ('x-50', '2026-11-01Z', 'con-000003', 'acc-just', 'x-6', null, 'Closed Lost', 5, 'USD',
+     '2026-11-22 07:00Z');
+
 -- a second snapshot of a day, parts that leave something over, a silence, a type without a price
 insert into raw_bronze.resource_accelerator_inventory
     (odcr, event_timestamp, instance_type, region, service_account, total_instances,
@@ -237,6 +287,86 @@ values
      '2026-11-22 07:00Z'),
     ('acc-slow', 'm', 'global', 'r', '2026-11-22 01:00Z', 'upgrade', 'pending', '2026-11-22 01:00Z',
      '2026-11-22 07:00Z');
+
+-- an account that never had a success; its people: addresses whose hashes are known, typed badly,
+-- a no, a silence, a shared mailbox, a yes taken out, a yes of the day after
+insert into raw_bronze.customer_details
+    (account_id, plan_tier, segment, country, is_active, date_created, date_updated, loaded_at)
+values
+    ('acc-stalled', 'Growth', 'Commercial', 'US', true, '2026-10-20', '2026-10-20', '2026-11-22Z');
+insert into raw_bronze.crm_contacts
+    (crm_contact_id, crm_account_id, email, phone, country, consent_marketing, consent_timestamp,
+     created_at, updated_at, loaded_at)
+select
+    id, 'acc-stalled', email, phone, 'US', consent, asked, '2026-10-20Z', updated, '2026-11-22Z'
+from (
+    values
+        ('con-vector', ' User@Example.com ', '+1 (650) 555-1234', true, timestamptz '2026-11-01Z',
+         timestamptz '2026-11-01Z'),
+        ('con-dots', 'person@example.com', null, true, '2026-11-02Z', '2026-11-02Z'),
+        ('con-dots', 'Jane.Doe@gmail.com', null, true, '2026-11-02Z', '2026-11-03Z'),
+        ('con-no', 'no@example.com', null, false, '2026-11-01Z', '2026-11-01Z'),
+        ('con-never', 'never@example.com', null, null, null, '2026-11-01Z'),
+        ('con-shared-1', 'info@stalled.example', null, true, '2026-11-01Z', '2026-11-01Z'),
+        ('con-shared-2', 'info@stalled.example', null, true, '2026-11-01Z', '2026-11-01Z'),
+        ('con-emptied', 'emptied@example.com', null, true, '2026-11-01Z', '2026-11-01Z'),
+        ('con-emptied', 'emptied@example.com', null, null, null, '2026-11-09Z'),
+        ('con-next-day', 'next@example.com', null, false, '2026-11-01Z', '2026-11-01Z'),
+        ('con-next-day', 'next@example.com', null, true, '2026-11-22Z', '2026-11-22 02:00Z')
+) as people (id, email, phone, consent, asked, updated);
+
+-- a deal with the name of a formula, its value corrected; won and lost; won for nothing
+insert into raw_bronze.deal_stage_history
+    (row_id, event_timestamp, crm_contact_id, crm_account_id, deal_id, old_stage, new_stage,
+     deal_value, currency, created_at, loaded_at)
+select
+    'dirt-' || n, at, 'con-vector', 'acc-stalled', deal, before, after, value, 'EUR', at,
+    timestamptz '2026-11-22Z'
+from (
+    values
+        (1, timestamptz '2026-11-09 09:00Z', '=2+5', null, 'Proposal', 900),
+        (2, '2026-11-10 09:00Z', '=2+5', 'Proposal', ' closed won', 1000.5),
+        (3, '2026-11-12 09:00Z', '=2+5', 'Closed Won', 'Closed Won', 1200.25),
+        (4, '2026-11-05 09:00Z', 'deal-lost-again', null, 'Closed Won', 500),
+        (5, '2026-11-14 09:00Z', 'deal-lost-again', 'Closed Won', 'Closed Lost', 500),
+        (6, '2026-11-05 09:00Z', 'deal-for-nothing', null, 'Closed Won', 0)
+) as changes (n, at, deal, before, after, value);
+insert into raw_bronze.web_events
+    (event_id, event_timestamp, fp_cookie_id, crm_contact_id, event_type, gclid, gbraid, wbraid,
+     created_at, loaded_at)
+values
+    ('dirt-1', '2026-11-07 10:00Z', 'fp-vector', null, 'pageview', 'gclid-vector', null, null,
+     '2026-11-07 10:00Z', '2026-11-22Z'),
+    ('dirt-2', '2026-11-08 10:00Z', 'fp-vector', null, 'pageview', null, 'gbraid-vector', null,
+     '2026-11-08 10:00Z', '2026-11-22Z'),
+    ('dirt-3', '2026-11-08 10:05Z', 'fp-vector', 'con-vector', 'demo_request', null, null, null,
+     '2026-11-08 10:05Z', '2026-11-22Z'),
+    ('dirt-4', '2026-11-11 10:00Z', 'fp-vector', null, 'pageview', null, null, 'wbraid-vector',
+     '2026-11-11 10:00Z', '2026-11-22Z');
+-- notice of a contract that still runs; a contract of an account that the CRM calls inactive
+insert into raw_bronze.subscriptions
+    (subscription_id, event_timestamp, crm_account_id, plan_type, mrr, currency, status, start_date,
+     cancellation_date, loaded_at)
+values
+    ('many-1', '2026-11-10Z', 'acc-many-1', 'annual', 101, 'EUR', 'cancelled', '2026-03-10Z',
+     '2026-12-31Z', '2026-11-22 07:00Z');
+insert into raw_bronze.customer_details
+    (account_id, plan_tier, employee_count, country, is_active, date_created, date_updated,
+     loaded_at)
+values
+    ('acc-many-2', 'Starter', 51, 'FR', true, '2026-03-01', '2026-03-01', '2026-11-22Z'),
+    ('acc-many-2', 'Starter', 51, 'FR', false, '2026-03-01', '2026-11-05 12:00Z', '2026-11-22Z');
+-- escalated while open and never resolved; resolved and escalated in one version; rated low
+insert into raw_bronze.support_tickets
+    (ticket_id, account_id, created_at, resolved_at, priority, category, status, csat, last_updated,
+     loaded_at)
+values
+    ('t-up', 'acc-many-3', '2026-11-01 09:00Z', null, 'p4', 'other', 'open', null,
+     '2026-11-01 09:00Z', '2026-11-22 07:00Z'),
+    ('t-up', 'acc-many-3', '2026-11-01 09:00Z', null, 'p4', 'other', 'escalated', null,
+     '2026-11-03 09:00Z', '2026-11-22 07:00Z'),
+    ('t-low', 'acc-many-3', '2026-10-01 09:00Z', '2026-10-02 09:00Z', 'p3', 'other', 'resolved', 1,
+     '2026-10-02 09:00Z', '2026-11-22 07:00Z');
 """
 
 
@@ -281,14 +411,9 @@ def frame(settings: Settings, statement: str, parameters: object = None) -> pd.D
 
 def run_models(settings: Settings, *arguments: str, target: str = "prod") -> None:
     """Build seeds and models, without their data tests (which `make test` runs elsewhere)."""
-    code = dbt(
-        settings,
-        [
-            *("--quiet", "build", "--exclude-resource-type", "test", "unit_test"),
-            *arguments,
-        ],
-        target,
-    )
+    options = ["--quiet", "build", "--exclude-resource-type", "test", "unit_test", *arguments]
+    with dbt_in_process():
+        code = dbt(settings, options, target)
     assert code == 0, "dbt failed: see the captured output"
 
 

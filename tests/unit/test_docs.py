@@ -14,13 +14,13 @@ PAGES = [
 ]
 
 
-def test_the_metric_catalogue_page_is_current():
-    path = PROJECT / "tools" / "metric_docs.py"
-    spec = importlib.util.spec_from_file_location("metric_docs", path)
+@pytest.mark.parametrize("tool", ["metric_docs", "source_docs"])
+def test_a_page_made_by_a_tool_is_current(tool):
+    spec = importlib.util.spec_from_file_location(tool, PROJECT / "tools" / f"{tool}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.PAGE.read_text(encoding="utf-8") == module.render(), (
-        "docs/metrics.md is stale: run `python tools/metric_docs.py`"
+        f"{module.PAGE.name} is stale: run `python tools/{tool}.py`"
     )
 
 

@@ -22,6 +22,7 @@ from tests.metrics.recompute.product import (
     utilisation,
 )
 from tests.metrics.recompute.revenue import recurring, revenue
+from tests.metrics.recompute.support import service_levels
 from tests.metrics.recompute.tables import Metrics
 
 METRICS: tuple[Callable[[Company], Metrics], ...] = (
@@ -37,6 +38,7 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     availability,
     utilisation,
     tickets,
+    service_levels,
     engagement,
     abandonment,
 )

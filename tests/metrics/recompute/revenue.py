@@ -35,6 +35,7 @@ def revenue_spine(company: Company) -> pd.DataFrame:
         how="left",
     )
     first = company.first_day["revenue"]
+    table["complete"] &= table["period_start"] >= first
     comparable = table["complete"] & (table["before"] >= first)
     table["net_before"] = table["net_before"].fillna(0).where(comparable)
     table["growth"] = table["net"] - table["net_before"]

@@ -55,7 +55,7 @@ def spans(
     while start <= as_of:
         end = start + step
         seen_until = min(end, as_of + DAY)
-        complete = end <= as_of + DAY
+        complete = end <= as_of + DAY and (first <= start or grain == "ytd")
         before_end = start
         if grain == "ytd" and not complete:
             before_end = as_of - pd.DateOffset(years=1) + DAY

@@ -44,6 +44,8 @@ class Bronze:
             elif oid == 25:  # text: blanks say nothing
                 stripped = rows[name].astype("object").map(str.strip, na_action="ignore")
                 rows[name] = stripped.where(stripped.notna() & (stripped != ""), None)
+        if table == "customer_details":
+            rows["segment"] = rows["segment"].where(rows["segment"].notna(), _segments(rows))
         return rows
 
     def latest(self, table: str, key: list[str], newest: list[str]) -> pd.DataFrame:
@@ -52,6 +54,21 @@ class Bronze:
             rows[name] = rows[name].str.upper()
         rows = rows.sort_values(newest, kind="stable")
         return rows.drop_duplicates(key, keep="last").reset_index(drop=True)
+
+
+def _segments(accounts: pd.DataFrame) -> pd.Series:
+    """Segment by employees and plan tier; None where neither is known."""
+    tier, employees = accounts["plan_tier"].str.lower(), accounts["employee_count"]
+    derived = np.select(
+        [
+            tier.isna() & employees.isna(),
+            (tier == "enterprise") | (employees > 500),
+            (tier == "growth") | (employees > 50),
+        ],
+        [None, "enterprise", "mid_market"],
+        "smb",
+    )
+    return pd.Series(derived, accounts.index, dtype="object")
 
 
 def known(column: pd.Series) -> pd.Series:

@@ -1,0 +1,94 @@
+"""The exports of examples/crm_exports as pandas reads them, without O2R."""
+
+import importlib.util
+import io
+from datetime import date
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "crm_exports"
+MAPPING = EXAMPLE / "mapping.yml"
+TARGET_HOURS = {"Urgent": 4, "High": 12, "Normal": 48, "Low": 120}
+MONTH = pd.offsets.MonthBegin(1)
+
+
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("crm_exports", EXAMPLE / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def at(text: str) -> pd.Timestamp:
+    """An instant in UTC, of any form that the exports have; NaT for nothing."""
+    if not isinstance(text, str):
+        return pd.NaT
+    if "/" in text:
+        day, month, year = map(int, text.split("/"))
+        return pd.Timestamp(year, month, day)
+    found = pd.Timestamp(text)
+    return found.tz_convert("UTC").tz_localize(None) if found.tzinfo else found
+
+
+def euros(text: str) -> float:
+    return float(text.strip("€ ").replace(".", "").replace(",", "."))
+
+
+class Crm:
+    """The exports of a day as pandas reads them; amounts in US dollars."""
+
+    def __init__(self, files: dict[str, bytes], day: date) -> None:
+        def read(name: str, separator: str, encoding: str) -> pd.DataFrame:
+            content = io.BytesIO(files[name])
+            found = pd.read_csv(content, sep=separator, encoding=encoding, dtype=str)
+            return found.drop_duplicates()
+
+        self.end = pd.Timestamp(day)
+        self.months = pd.date_range("2024-07-01", self.end - MONTH, freq="MS")
+        self.accounts = read("Accounts.csv", ",", "utf-8-sig")
+        self.contracts = read("Subscriptions.csv", ";", "cp1252")
+        self.invoices = read("Invoices.csv", ";", "cp1252")
+        self.activity = read("Product activity.csv", ",", "utf-8")
+        self.tickets = read("Tickets.csv", ",", "utf-8")
+        seed = pd.read_csv(ROOT / "dbt" / "seeds" / "exchange_rates.csv")
+        rates = seed[seed["currency_code"] == "EUR"]
+        self._from = pd.to_datetime(rates["valid_from"]).to_numpy()
+        self._rates = rates["usd_per_unit"].to_numpy()
+
+    def dollars(self, amounts: pd.Series, days: pd.Series) -> np.ndarray:
+        return amounts * self._rates[np.searchsorted(self._from, days, side="right") - 1]
+
+    def mrr(self) -> pd.DataFrame:
+        """Recurring revenue in force at the end of the month: accounts x months."""
+        start, end = self.contracts["Start"].map(at), self.contracts["End"].map(at)
+        value = self.dollars(self.contracts["Price per month"].map(euros), start)
+        found = {}
+        for month in self.months:
+            close = month + MONTH
+            is_in_force = (start < close) & (end.isna() | (end >= close))
+            found[month] = value[is_in_force].groupby(self.contracts["Account"]).sum()
+        return pd.DataFrame(found).fillna(0.0)
+
+    def revenue(self) -> pd.Series:
+        """Billed revenue by the month of its service days; cancelled invoices are none."""
+        rows = []
+        for one in self.invoices[self.invoices["State"] != "Cancelled"].itertuples():
+            days = pd.date_range(at(one[4]), at(one[5]))
+            share = pd.Series(euros(one.Total) / len(days), index=days)
+            rows.append(self.dollars(share, days))
+        return pd.concat(rows).groupby(level=0).sum().resample("MS").sum()
+
+    def sla(self) -> pd.DataFrame:
+        """State of each judged ticket at the end of the as-of day, by the month it was opened."""
+        judged = self.tickets[self.tickets["Severity"].notna()].copy()
+        judged["opened"], closed = judged["Opened"].map(at), judged["Closed"].map(at)
+        judged["is_open"] = closed.isna() | (closed >= self.end)
+        until = closed.where(~judged["is_open"], self.end)
+        hours = (until - judged["opened"]) / pd.Timedelta(hours=1)
+        judged["is_late"] = hours > judged["Severity"].map(TARGET_HOURS)
+        judged["month"] = judged["opened"].dt.to_period("M").dt.to_timestamp()
+        return judged

@@ -1,0 +1,351 @@
+"""Recurring revenue, retention, cohorts, renewals and stages of life, from bronze, event by event.
+
+Amounts are whole millionths of a dollar, so that every sum is exact; instants are naive UTC.
+"""
+
+import calendar
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+from tests.metrics.recompute.tables import ACCOUNT_DIMENSIONS, DAY, MEMBER, Bronze, by_member
+
+from o2r.settings import Settings
+
+ENDED = ("cancelled", "expired")
+TERMS = {"monthly": 1, "annual": 12}
+ONBOARDING_DAYS, GROWING_DAYS, SMALL_COHORT = 90, 365, 10
+FLOWS = ("new", "reactivation", "expansion", "contraction", "churn")
+SIX = Decimal("0.000001")
+
+
+def six(amount: Decimal) -> Decimal:
+    return amount.quantize(SIX, ROUND_HALF_UP)
+
+
+def later(day: date, months: int) -> date:
+    """The same day of the month `months` later, or the last one that exists."""
+    year, month = divmod(12 * day.year + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+@dataclass(frozen=True)
+class State:
+    """What an event says of its contract. value: millionths of a dollar per month."""
+
+    account: str
+    rhythm: str | None
+    trial: bool
+    value: int
+    starts: pd.Timestamp
+    renews: pd.Timestamp | None
+    ends: pd.Timestamp | None
+
+    def in_force(self, instant: pd.Timestamp) -> bool:
+        return self.starts < instant and (self.ends is None or instant <= self.ends)
+
+    @property
+    def pays(self) -> bool:
+        return self.value > 0 and not self.trial
+
+
+class Subscriptions:
+    """What the contracts in bronze come to as of the end of a day."""
+
+    def __init__(self, settings: Settings, as_of: date):
+        self._bronze = Bronze(settings)
+        self._seeds = Path(settings.dbt_dir) / "seeds"
+        self.as_of = pd.Timestamp(as_of)
+        self.end = self.as_of + DAY
+        self._spines: dict[str, pd.DataFrame] = {}
+
+    @cached_property
+    def rates(self) -> dict[str, list[tuple[pd.Timestamp, Decimal]]]:
+        rates = defaultdict(list)
+        table = pd.read_csv(self._seeds / "exchange_rates.csv", dtype=str).sort_values("valid_from")
+        for currency, day, rate in table.itertuples(index=False):
+            rates[currency].append((pd.Timestamp(day), Decimal(rate)))
+        return rates
+
+    @cached_property
+    def lives(self) -> dict[str, list[tuple[pd.Timestamp, State]]]:
+        """(instant, state from then on) of each contract, in order."""
+        rows = self._bronze.latest(
+            "subscriptions", ["subscription_id", "event_timestamp", "status"], ["loaded_at"]
+        )
+        rows["status"] = rows["status"].str.lower()
+        rows["turn"] = rows["status"].map({"trial": 1, "active": 2}).fillna(3)
+        rows = rows.sort_values(["subscription_id", "event_timestamp", "turn", "status"])
+        lives = {}
+        for contract, events in rows.groupby("subscription_id"):
+            seen: set[str] = set()
+            life = []
+            for event in events.itertuples():
+                seen.add(event.status)
+                starts = event.event_timestamp if pd.isna(event.start_date) else event.start_date
+                ends = None if pd.isna(event.cancellation_date) else event.cancellation_date
+                if ends is None and event.status in ENDED:
+                    ends = event.event_timestamp
+                gone_on_trial = event.status in ENDED and "trial" in seen and "active" not in seen
+                state = State(
+                    event.crm_account_id,
+                    event.plan_type.lower() if isinstance(event.plan_type, str) else None,
+                    event.status == "trial" or gone_on_trial,
+                    self._millionths(event, starts),
+                    starts,
+                    None if pd.isna(event.renewal_date) else event.renewal_date,
+                    ends,
+                )
+                life.append((event.event_timestamp, state))
+            lives[contract] = life
+        return lives
+
+    def _millionths(self, event, starts: pd.Timestamp) -> int:
+        amount = Decimal(0)
+        if pd.notna(event.mrr):
+            amount = Decimal(str(event.mrr))
+        elif pd.notna(event.arr):
+            amount = Decimal(str(event.arr)) / 12
+        rate = Decimal(0)  # what has no currency stands at 0
+        for valid_from, found in self.rates[str(event.currency).upper()]:
+            if valid_from <= starts:
+                rate = found
+        return int(six(six(amount) * rate) * 10**6)
+
+    def contracts(self, instant: pd.Timestamp) -> Iterable[tuple[str, State]]:
+        """Contracts in force at an instant, trials and free ones included."""
+        for contract, life in self.lives.items():
+            known = [state for since, state in life if since < instant]
+            if known and known[-1].in_force(instant):
+                yield contract, known[-1]
+
+    @cached_property
+    def accounts(self) -> dict[str, pd.DataFrame]:
+        """Versions of each account of the CRM known by the as-of day, in order."""
+        rows = self._bronze.latest(
+            "customer_details", ["account_id", "date_updated"], ["loaded_at"]
+        )
+        rows = rows[rows["date_updated"] < self.end].sort_values("date_updated")
+        regions = pd.read_csv(self._seeds / "country_regions.csv", keep_default_na=False)
+        home = dict(zip(regions["country_code"], regions["region"], strict=True))
+        rows["region"] = rows["country"].str.upper().map(home)
+        return dict(list(rows.groupby("account_id")))
+
+    def member(self, account: str, dimension: str, instant: pd.Timestamp) -> str:
+        """Of the newest version before the instant, of the first one where there is none."""
+        if account not in self.accounts:
+            return "Unknown"
+        versions = self.accounts[account]
+        before = versions[versions["date_updated"] < instant]
+        found = (before if len(before) else versions.head(1))[dimension].iloc[
+            -1 if len(before) else 0
+        ]
+        return found if isinstance(found, str) else "Unknown"
+
+    def periods(self, grain: str) -> pd.DataFrame:
+        """Start, instant after the last observed day, whether over, start a year before."""
+        first = min(life[0][0] for life in self.lives.values()).normalize()
+        if grain == "week":
+            starts = pd.date_range(first - first.day_of_week * DAY, self.as_of, freq="7D")
+            ends, year_ago = starts + 7 * DAY, starts - 364 * DAY
+        else:
+            starts = pd.date_range(first.replace(day=1), self.as_of, freq="MS")
+            ends, year_ago = starts + pd.offsets.MonthBegin(1), starts - pd.DateOffset(years=1)
+        return pd.DataFrame(
+            {
+                "period_start": starts,
+                "instant": ends.where(ends < self.end, self.end),
+                "over": ends <= self.end,
+                "year_ago": year_ago,
+            }
+        )
+
+    def spine(self, grain: str) -> pd.DataFrame:
+        """MRR and movement of each account and period since its first paid one."""
+        if grain not in self._spines:
+            self._spines[grain] = self._spine(grain)
+        return self._spines[grain]
+
+    def _spine(self, grain: str) -> pd.DataFrame:
+        periods = self.periods(grain)
+        value: dict[str, dict[pd.Timestamp, int]] = defaultdict(lambda: defaultdict(int))
+        for start, instant in zip(periods["period_start"], periods["instant"], strict=True):
+            for _, state in self.contracts(instant):
+                if state.pays:
+                    value[state.account][start] += state.value
+        rows = []
+        for account, paid in value.items():
+            first, before = min(paid), 0
+            for period in periods[periods["period_start"] >= first].itertuples():
+                now = paid.get(period.period_start, 0)
+                if now and period.period_start == first:
+                    move, size = "new", now
+                elif now and not before:
+                    move, size = "reactivation", now
+                elif now > before:
+                    move, size = "expansion", now - before
+                elif now and now < before:
+                    move, size = "contraction", before - now
+                elif before and not now:
+                    move, size = "churn", before
+                else:
+                    move, size = "none", 0
+                rows.append((account, *period[1:], first, now, before, move, size))
+                before = now
+        columns = ["account_id", *periods, "first", "mrr", "before", "movement", "size"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def with_members(self, rows: pd.DataFrame, instant: Callable | None = None) -> pd.DataFrame:
+        """Each row for the total and each dimension; attributes of the as-of day, or of `instant`
+        (account -> instant)."""
+        rows = rows.copy()
+        for dimension in ACCOUNT_DIMENSIONS:
+            of = {
+                account: self.member(account, dimension, instant(account) if instant else self.end)
+                for account in rows["account_id"].unique()
+            }
+            rows[dimension] = rows["account_id"].map(of)
+        return by_member(rows, ACCOUNT_DIMENSIONS)
+
+    def waterfall(self, grain: str) -> pd.DataFrame:
+        """mrr_waterfall; index period_start, dimension, dimension_value."""
+        rows = self.with_members(self.spine(grain))
+        for flow in FLOWS:
+            rows[f"{flow}_mrr"] = rows["size"].where(rows["movement"] == flow, 0)
+        rows = rows.rename(columns={"before": "opening_mrr", "mrr": "closing_mrr"})
+        for name, flag in {
+            "opening_accounts": rows["opening_mrr"] > 0,
+            "new_accounts": rows["movement"] == "new",
+            "reactivated_accounts": rows["movement"] == "reactivation",
+            "churned_accounts": rows["movement"] == "churn",
+            "closing_accounts": rows["closing_mrr"] > 0,
+        }.items():
+            rows[name] = flag.astype(int)
+        sums = [name for name in rows if name.endswith(("_mrr", "_accounts"))]
+        return rows.groupby(["period_start", *MEMBER])[sums].sum()
+
+    def retention(self, grain: str) -> pd.DataFrame:
+        """nrr_summary: of a year and of the period, same index as `waterfall`."""
+        spine = self.with_members(self.spine(grain))
+        keys = ["account_id", *MEMBER]
+        then = spine.loc[spine["mrr"] > 0, [*keys, "period_start", "mrr"]]
+        then = then.rename(columns={"period_start": "year_ago", "mrr": "cohort_opening_mrr"})
+        pairs = spine.merge(then, on=[*keys, "year_ago"])
+        pairs["cohort_closing_mrr"] = pairs["mrr"]
+        pairs["cohort_kept_mrr"] = pairs[["mrr", "cohort_opening_mrr"]].min(axis=1)
+        pairs["cohort_accounts"] = 1
+        pairs["cohort_kept_accounts"] = (pairs["mrr"] > 0).astype(int)
+        index = ["period_start", *MEMBER]
+        found = pairs.groupby(index)[[n for n in pairs if n.startswith("cohort_")]].sum()
+        flow = self.waterfall(grain)
+        found = found.reindex(flow.index)
+        share(found, "nrr_pct", found["cohort_closing_mrr"], found["cohort_opening_mrr"])
+        share(found, "grr_pct", found["cohort_kept_mrr"], found["cohort_opening_mrr"])
+        share(found, "logo_retention_pct", found["cohort_kept_accounts"], found["cohort_accounts"])
+        # of the period: account by account, those that paid at its start
+        old = spine[spine["before"] > 0].assign(
+            kept=spine[["mrr", "before"]].min(axis=1), stays=(spine["mrr"] > 0).astype(int), one=1
+        )
+        sums = old.groupby(index)[["before", "mrr", "kept", "stays", "one"]].sum()
+        sums = sums.reindex(flow.index)
+        share(found, "period_nrr_pct", sums["mrr"], sums["before"])
+        share(found, "period_grr_pct", sums["kept"], sums["before"])
+        share(found, "period_logo_retention_pct", sums["stays"], sums["one"])
+        return found
+
+    @cached_property
+    def cohort_accounts(self) -> pd.DataFrame:
+        """Each account and month that is over since its first paid one, with its first MRR."""
+        rows = self.spine("month")
+        rows = rows[rows["over"]]
+        first = rows[rows["period_start"] == rows["first"]].set_index("account_id")
+        rows = self.with_members(rows, first["instant"].to_dict().__getitem__)
+        rows["opening_mrr"] = rows["account_id"].map(first["mrr"])
+        rows["kept_mrr"] = rows[["mrr", "opening_mrr"]].min(axis=1)
+        rows["active_accounts"] = (rows["mrr"] > 0).astype(int)
+        rows["cohort_accounts"] = 1
+        rows["age"] = [
+            12 * (month.year - start.year) + month.month - start.month
+            for month, start in zip(rows["period_start"], rows["first"], strict=True)
+        ]
+        return rows
+
+    def cohorts(self, keys: list[str]) -> pd.DataFrame:
+        """Retention by keys, of which MEMBER are two."""
+        rows = self.cohort_accounts
+        sums = ["cohort_accounts", "active_accounts", "opening_mrr", "mrr", "kept_mrr"]
+        found = rows.groupby([*keys, *MEMBER])[sums].sum()
+        found["cohort_count"] = rows.groupby([*keys, *MEMBER])["first"].nunique()
+        share(found, "account_retention_pct", found["active_accounts"], found["cohort_accounts"])
+        share(found, "revenue_retention_pct", found["mrr"], found["opening_mrr"])
+        share(found, "gross_revenue_retention_pct", found["kept_mrr"], found["opening_mrr"])
+        found["is_small_cohort"] = found["cohort_accounts"] < SMALL_COHORT
+        return found
+
+    def renewals(self) -> dict[str, tuple]:
+        """(status, due date, millionths per month) of each paying contract at the as-of day."""
+        today = self.as_of.date()
+        found = {}
+        for contract, state in self.contracts(self.end):
+            if not state.pays:
+                continue
+            stated = state.renews.date() if state.renews and state.renews > state.starts else None
+            term = TERMS.get(state.rhythm)
+            if state.ends is not None:
+                status, due = "ending", state.ends.date()
+            elif stated and stated > today:
+                status, due = "due", stated
+            elif stated and term != 1:
+                status, due = "overdue", stated
+            elif term:
+                anchor = stated or state.starts.date()
+                dates = (later(anchor, count * term) for count in range(1, 2000))
+                status, due = "due", next(day for day in dates if day > today)
+            else:
+                status, due = "unknown", None
+            found[contract] = (status, due, state.value)
+        return found
+
+    def stage(self, account: str) -> str:
+        """Stage of life of an account at the as-of day."""
+        lives = [life for life in self.lives.values() if any(s.account == account for _, s in life)]
+        paid = tried = trying = False
+        value = 0
+        for life in lives:
+            until = [since for since, _ in life[1:]] + [pd.Timestamp.max]
+            for (since, state), to in zip(life, until, strict=True):
+                if state.account != account:
+                    continue
+                begins, ends = max(since, state.starts), min(to, state.ends or to)
+                if begins < ends and begins < self.end:
+                    paid |= state.pays
+                    tried |= state.trial
+                    if self.end <= ends:
+                        trying |= state.trial
+                        value += state.value if state.pays else 0
+        crm = self.accounts[account].iloc[-1] if account in self.accounts else None
+        active = crm is None or pd.isna(crm["is_active"]) or bool(crm["is_active"])
+        signup = None if crm is None or pd.isna(crm["date_created"]) else crm["date_created"]
+        if value:
+            if not active:
+                return "suspended"
+        elif paid or not active:
+            return "churned"
+        if not paid and (trying or tried):
+            return "trial" if trying else "trial_ended"
+        if signup is None or signup.normalize() > self.as_of:
+            return "Unknown"
+        days = (self.as_of - signup.normalize()).days
+        if days > GROWING_DAYS:
+            return "mature"
+        return "growing" if days > ONBOARDING_DAYS else "onboarding"
+
+
+def share(table: pd.DataFrame, name: str, above: pd.Series, below: pd.Series) -> None:
+    """Adds a percentage, absent where the denominator is 0."""
+    table[name] = 100 * above / below.where(below > 0)

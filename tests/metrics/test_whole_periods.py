@@ -1,0 +1,70 @@
+"""is_complete once more, in pandas: the period is over, and its feed observed from its first day.
+
+Only a feed that speaks every day proves when it was first observed; figures of other feeds are
+complete once the period is over.
+"""
+
+import pandas as pd
+import pytest
+from tests.metrics.recompute import Company
+from tests.metrics.test_recomputed import COMPUTED, DEFINITIONS
+from tests.metrics.warehouse import frame
+
+from o2r.settings import Settings
+
+FEEDS = {
+    **dict.fromkeys(
+        ["revenue_summary", "revenue_target_pace", "lifetime_value_summary"], "revenue"
+    ),
+    **dict.fromkeys(["request_performance", "throttle_top_decile", "adoption_cohorts"], "requests"),
+    **dict.fromkeys(["cs_score_summary", "time_to_value_summary", "cs_score_account"], "requests"),
+    **dict.fromkeys(["utilization_summary", "model_capacity_weekly"], "utilization"),
+    "feature_engagement": "product_events",
+}
+"""Daily feed that a mart counts from."""
+MARTS = {row["metric"]: row["source_mart"] for row in DEFINITIONS}
+
+
+def assert_whole(rows: pd.DataFrame, feed: str | None, company: Company) -> None:
+    """rows: period_start, grain (week, month), is_complete; feed: daily, or None."""
+    start = pd.to_datetime(rows["period_start"])
+    month_end = start + pd.offsets.MonthBegin(1)
+    end = month_end.where(rows["grain"] == "month", start + pd.Timedelta(days=7))
+    whole = end <= company.end
+    if feed:
+        whole &= start >= company.first_day[feed]
+    wrong = rows[rows["is_complete"] != whole]
+    assert len(rows)
+    assert wrong.empty, wrong.drop_duplicates().head(10)
+
+
+@pytest.mark.parametrize("metric", COMPUTED)
+def test_of_a_metric(metric: str, metric_values: pd.DataFrame, company: Company) -> None:
+    rows = metric_values[metric_values["metric"] == metric]
+    columns = ["grain", "period_start", "dimension_value", "is_complete"]
+    assert_whole(rows[columns], FEEDS.get(MARTS[metric]), company)
+
+
+@pytest.mark.parametrize("mart", ["cs_score_account", "model_capacity_weekly"])
+def test_of_a_mart_by_week(mart: str, small: Settings, company: Company) -> None:
+    rows = frame(small, f"select week_start as period_start, is_complete from mart_gold.{mart}")
+    assert_whole(rows.assign(grain="week"), FEEDS[mart], company)
+
+
+def test_the_weekly_story_tells_whole_weeks(small: Settings, company: Company) -> None:
+    rows = frame(small, "select metric, week_start as period_start from mart_gold.o2r_weekly_story")
+    for metric, weeks in rows.groupby("metric"):
+        weeks = weeks.assign(grain="week", is_complete=True)
+        assert_whole(weeks, FEEDS.get(MARTS[metric]), company)
+
+
+@pytest.mark.parametrize("feed", sorted(set(FEEDS.values())))
+def test_the_company_has_a_week_of_the_feed_that_is_observed_in_part(
+    feed: str, metric_values: pd.DataFrame, company: Company
+) -> None:
+    """Without one, agreement above would prove nothing of the feed."""
+    monday = company.first_day[feed] - pd.Timedelta(days=company.first_day[feed].day_of_week)
+    assert monday < company.first_day[feed]
+    fed = [metric for metric, mart in MARTS.items() if FEEDS.get(mart) == feed]
+    rows = metric_values[metric_values["metric"].isin(fed) & (metric_values["grain"] == "week")]
+    assert (rows["period_start"] == monday).any()
