@@ -3,6 +3,7 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 BOOK_DATABASE := o2r_book
+BYO_DATABASE := o2r_byo
 AIRFLOW_PORT := 8080
 
 # An own copy of uv, for machines without one that knows the options used below.
@@ -17,7 +18,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo pictures book airflow airflow-down test test-scale test-kills lint format bench up down env install
+.PHONY: help demo pictures book byo airflow airflow-down test test-scale test-kills lint format bench up down env install
 .PHONY: clean core airflow-install python uv
 
 help: ## Show these targets
@@ -38,6 +39,15 @@ book: up ## The book's chapter 12 dataset, in a database of its own
 	@$(RUN) o2r build
 	@$(RUN) o2r headline
 	@echo "They are in the database $(BOOK_DATABASE): set POSTGRES_DB=$(BOOK_DATABASE) to query it."
+
+byo: export POSTGRES_DB = $(BYO_DATABASE)
+byo: up ## The exports of a CRM, mapped by one file, in a database of their own
+	@$(RUN) o2r setup
+	@$(RUN) o2r load examples/crm_exports --mapping examples/crm_exports/mapping.yml
+	@$(RUN) o2r build
+	@$(RUN) o2r headline
+	@$(RUN) o2r site build
+	@echo "They are in the database $(BYO_DATABASE): set POSTGRES_DB=$(BYO_DATABASE) to query it."
 
 airflow: airflow-install ## Airflow with all DAGs on this machine, until Ctrl-C (docs/airflow.md)
 	@$(RUN) o2r airflow up --port $(AIRFLOW_PORT)
