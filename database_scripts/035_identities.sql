@@ -104,8 +104,10 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    strongest integer;
     weakest integer;
 begin
+    execute format('select min(priority) from %s', types) into strongest;
     drop table if exists pg_temp.identity_link, pg_temp.identity_node, pg_temp.identity_edge;
     execute format(
         'create temporary table identity_link on commit drop as '
@@ -152,7 +154,7 @@ begin
         where node.priority < weakest and not node.is_shared;
         update pg_temp.identity_node as node set is_open = true where not node.is_open;
         perform ops.label_components(weakest);
-        if not exists (select from pg_temp.identity_stronger) then
+        if weakest = strongest then
             -- identifiers of the strongest type that a source links itself count as one
             update pg_temp.identity_node as node
             set counted_as = node.label where node.priority = weakest;

@@ -112,6 +112,7 @@ LINKS = st.lists(
                 link("w2", "c2")], order=None)  # fmt: skip
 @example(links=[link("c1", "w1"), link("w1", "w2"), link("w2", "c2")], order=None)
 @example(links=[link("c1", "e1"), link("c2", "e1"), link("c1", "w1"), link("c2", "w1")], order=None)
+@example(links=[link("e1", "e2"), link("e1", "e3")], order=None)  # nothing of the strongest type
 def test_persons_are_components_of_the_links_that_are_kept(resolve, links, order):
     found = resolve(links)
     nodes, edges = nodes_of(links), edges_of(links)
