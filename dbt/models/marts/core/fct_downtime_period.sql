@@ -1,5 +1,5 @@
 -- Grain: one row per region ('all' for any region), grain (week, month) and period since incidents
--- or requests are observed.
+-- or requests are observed; none before the first incident was ever delivered.
 with periods as (
 
     select * from {{ ref('int_period') }}
@@ -10,6 +10,7 @@ coverage as (
 
     select min(first_date) as first_date from {{ ref('int_first_observed') }}
     where feed in ('requests', 'incidents')
+    having count(*) filter (where feed = 'incidents') > 0
 
 ),
 
