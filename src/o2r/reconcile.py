@@ -37,6 +37,32 @@ NET = " ".join(
     for name in AMOUNTS
 )
 
+# Rows of a table with the stamp that orders the versions of a key: one later than its own delivery
+# counts as written at the delivery, and not at all once something else has been delivered.
+BELIEVED = """(
+    select *,
+        case
+            when {stamp} <= loaded_at then {stamp}
+            when loaded_at > coalesce(
+                max(loaded_at) filter (where {stamp} <= loaded_at) over (partition by {key}),
+                '-infinity'
+            ) then loaded_at
+        end as believed_at
+    from raw_bronze.{table}
+) versions"""
+REVENUE_KEY = (
+    f"trim(account_id), {SKU}, {VARIANT}, lower(trim(inference_scope)), {REGION}, "
+    "lower(trim(billing_type)), upper(trim(currency_code)), revenue_date"
+)
+REVENUE_VERSIONS = BELIEVED.format(
+    table="revenue_account_daily",
+    stamp="timezone('UTC', cast(snapshot_date as timestamp))",
+    key=REVENUE_KEY,
+)
+TICKET_VERSIONS = BELIEVED.format(
+    table="support_tickets", stamp="last_updated", key="trim(ticket_id)"
+)
+
 # Days of `model` of which bronze holds rows, updates or erasures that it has not taken in. A new
 # row may take a key away from another day: the days of all versions of its key are open.
 OPEN_DAYS = """
@@ -104,11 +130,10 @@ bronze as (
     from (
         select upper(trim(currency_code)) as unit, revenue_date as day, {net} as value,
             row_number() over (
-                partition by trim(account_id), {sku}, {variant}, lower(trim(inference_scope)),
-                    {region}, lower(trim(billing_type)), upper(trim(currency_code)), revenue_date
-                order by snapshot_date desc nulls last, loaded_at desc, {amounts}
+                partition by {key}
+                order by believed_at desc nulls last, loaded_at desc, {amounts}
             ) as rank
-        from raw_bronze.revenue_account_daily
+        from {versions}
     ) ranked
     where rank = 1
 ),
@@ -133,9 +158,9 @@ bronze as (
     from (
         select created_at, trim(ticket_id) as item, row_number() over (
             partition by trim(ticket_id)
-            order by last_updated desc nulls last, loaded_at desc, account_id desc, created_at desc
+            order by believed_at desc nulls last, loaded_at desc, account_id desc, created_at desc
         ) as rank
-        from raw_bronze.support_tickets
+        from {versions}
     ) ranked
     where rank = 1
 ),
@@ -260,13 +285,12 @@ def _statements(names: dict[str, str]) -> dict[str, str]:
         "revenue": REVENUE.format(
             open_days=revenue,
             net=NET,
-            sku=SKU,
-            variant=VARIANT,
-            region=REGION,
+            key=REVENUE_KEY,
+            versions=REVENUE_VERSIONS,
             amounts=amounts,
             **names,
         ),
-        "tickets": TICKETS.format(**names),
+        "tickets": TICKETS.format(versions=TICKET_VERSIONS, **names),
     }
     return {
         check: COMPARED.format(layers=text, int_as_of=names["int_as_of"])

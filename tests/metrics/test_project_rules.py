@@ -1,5 +1,6 @@
 """The rules of `python -m o2r.lint` hold for the project that the tests of numbers build."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,17 @@ def test_nothing_is_left_out(project: Project) -> None:
     assert {layer(model) for model in project.models.values()} == set(LAYERS)
     singular = {test["name"] for test in project.tests.values() if not test.get("test_metadata")}
     assert singular == {path.stem for path in ROOT.glob("dbt/tests/singular/*.sql")}
+
+
+def test_versions_are_ranked_by_what_their_delivery_can_know() -> None:
+    """A date that a source writes may lie in 2099; it ranks versions by `believed_stamp` only."""
+    first = {
+        path.stem: re.findall(r"newest=\[\s*'(\w+)'", path.read_text())
+        for path in ROOT.glob("dbt/models/staging/**/*.sql")
+    }
+    ranked = {name: columns for name, columns in first.items() if columns}
+    assert len(ranked) > 15
+    assert {column for columns in ranked.values() for column in columns} == {
+        "believed_at",
+        "loaded_at",
+    }

@@ -18,6 +18,13 @@ cleaned as (
     from source
 ),
 
+stamped as (
+    select
+        *,
+        {{ believed_stamp('updated_at', key=['invoice_id']) }} as believed_at
+    from cleaned
+),
+
 ranked as (
     select
         *,
@@ -27,10 +34,10 @@ ranked as (
             over (partition by invoice_id) as settled_at,
         {{ version_rank(
             key=['invoice_id'],
-            newest=['updated_at', 'loaded_at'],
+            newest=['believed_at', 'loaded_at'],
             tie_breakers=['account_id', 'invoice_date', 'amount', 'currency_code', 'status']
         ) }} as version_rank
-    from cleaned
+    from stamped
 ),
 
 latest as (

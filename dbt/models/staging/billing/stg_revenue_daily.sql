@@ -30,6 +30,19 @@ cleaned as (
     from source
 ),
 
+stamped as (
+    select
+        *,
+        {{ believed_stamp(
+            'cast(snapshot_date as timestamp)',
+            key=[
+                'account_id', 'product_sku', 'model_variant', 'inference_scope', 'region',
+                'billing_type', 'currency_code', 'revenue_date',
+            ]
+        ) }} as believed_at
+    from cleaned
+),
+
 ranked as (
     select
         *,
@@ -38,13 +51,13 @@ ranked as (
                 'account_id', 'product_sku', 'model_variant', 'inference_scope', 'region',
                 'billing_type', 'currency_code', 'revenue_date',
             ],
-            newest=['snapshot_date', 'loaded_at'],
+            newest=['believed_at', 'loaded_at'],
             tie_breakers=[
                 'gross_revenue_input', 'gross_revenue_output', 'gross_revenue_cache_read',
                 'gross_revenue_cache_write', 'savings_plan_amount', 'discount_amount',
             ]
         ) }} as version_rank
-    from cleaned
+    from stamped
 ),
 
 gross as (

@@ -21,18 +21,25 @@ cleaned as (
     from source
 ),
 
+stamped as (
+    select
+        *,
+        {{ believed_stamp('updated_at', key=['incident_id']) }} as believed_at
+    from cleaned
+),
+
 ranked as (
     select
         *,
         {{ version_rank(
             key=['incident_id'],
-            newest=['updated_at', 'loaded_at'],
+            newest=['believed_at', 'loaded_at'],
             tie_breakers=[
                 'started_at', 'resolved_at', 'severity', 'component', 'region',
                 'downtime_minutes',
             ]
         ) }} as version_rank
-    from cleaned
+    from stamped
 ),
 
 final as (

@@ -24,6 +24,19 @@ cleaned as (
     from source
 ),
 
+stamped as (
+    select
+        *,
+        {{ believed_stamp(
+            'updated_at',
+            key=[
+                'account_id', 'model_variant', 'inference_scope', 'source_region',
+                'requested_at',
+            ]
+        ) }} as believed_at
+    from cleaned
+),
+
 ranked as (
     select
         *,
@@ -32,13 +45,13 @@ ranked as (
                 'account_id', 'model_variant', 'inference_scope', 'source_region',
                 'requested_at',
             ],
-            newest=['updated_at', 'loaded_at'],
+            newest=['believed_at', 'loaded_at'],
             tie_breakers=[
                 'limit_type', 'requests_per_minute', 'tokens_per_minute', 'tokens_per_day',
                 'status', 'created_by_sha256',
             ]
         ) }} as version_rank
-    from cleaned
+    from stamped
 ),
 
 latest as (

@@ -23,6 +23,13 @@ cleaned as (
     from source
 ),
 
+stamped as (
+    select
+        *,
+        {{ believed_stamp('updated_at', key=['ticket_id']) }} as believed_at
+    from cleaned
+),
+
 ranked as (
     select
         *,
@@ -30,13 +37,13 @@ ranked as (
             as escalated_at,
         {{ version_rank(
             key=['ticket_id'],
-            newest=['updated_at', 'loaded_at'],
+            newest=['believed_at', 'loaded_at'],
             tie_breakers=[
                 'account_id', 'created_at', 'first_response_at', 'resolved_at', 'priority',
                 'category', 'status', 'channel', 'reopen_count', 'csat',
             ]
         ) }} as version_rank
-    from cleaned
+    from stamped
 ),
 
 latest as (
