@@ -50,7 +50,8 @@ grant select, insert, update, delete, truncate on all tables in schema seeds, st
     intermediate_silver, staging_silver_ds, mart_gold, snapshots, test_failures to analytics_engineer;
 grant select on all tables in schema ops to analytics_engineer;
 grant execute on function ops.resolve_identities, ops.label_components,
-    ops.open_crowded_components, ops.part_components to analytics_engineer;
+    ops.open_crowded_components, ops.part_components,
+    ops.wait_for_dependents, ops.replace_table to analytics_engineer;
 -- the original text of a row kept out may hold an e-mail address
 revoke select on ops.quarantined_rows from analytics_engineer;
 grant select (batch_id, row_number, table_name, reason, column_name)

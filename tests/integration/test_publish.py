@@ -257,10 +257,45 @@ def test_a_run_without_its_tests_is_not_published(
 
 @pytest.mark.usefixtures("in_process")
 def test_a_dependent_view_is_reported_before_anything_is_built(gold: Settings) -> None:
-    execute(gold, "create view public.mine as select * from mart_gold.fct_tickets")
-    with pytest.raises(UserError, match="view mine: drop them, and create them again"):
+    execute(gold, "create materialized view public.mine as select * from mart_gold.fct_tickets")
+    with pytest.raises(UserError, match=r"view mine \(on fct_tickets\): drop them, and create"):
         publish(gold, quiet=True)
     assert schemas(gold) == {"mart_gold"}
+
+
+@pytest.mark.usefixtures("in_process")
+def test_views_on_models_outlive_builds_and_publishes(
+    gold: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Tables, views and incremental tables of silver and gold; what cannot follow is named."""
+    execute(
+        gold,
+        "create schema analyst;"
+        "create view analyst.one as select count(*) as n from mart_gold.fct_tickets "
+        "union all select count(*) from staging_silver.stg_tickets;"
+        "create view analyst.two as select count(*) as n from intermediate_silver.int_requests;"
+        "create view analyst.three as select one.n from analyst.one, mart_gold.ticket_totals;"
+        "grant select on analyst.one to business_user;"
+        "create materialized view analyst.four as select 1 from mart_gold.ticket_totals",
+    )
+    kept = (
+        "select oid::int, relname, relacl::text, pg_get_viewdef(oid) from pg_class where relkind = "
+        "'v' and relnamespace = 'analyst'::regnamespace order by relname"
+    )
+    before = frame(gold, kept).to_dict("records")
+    with pytest.raises(UserError, match="dbt build of target prod failed"):
+        build(gold, arguments=["--full-refresh"])
+    assert "materialized view analyst.four depends on table mart_gold.ticket_totals" in (
+        capfd.readouterr().out
+    )
+    assert frame(gold, kept).to_dict("records") == before
+    execute(gold, "drop materialized view analyst.four")
+    for number, run in enumerate((build, publish), 1):
+        add_ticket(gold, number)
+        run(gold, quiet=True)
+        assert frame(gold, kept).to_dict("records") == before
+        assert set(frame(gold, "select n from analyst.three")["n"]) == {tickets(gold)}
+    assert frame(gold, "select n from analyst.two").iloc[0, 0] > 0
 
 
 @pytest.mark.parametrize("moment", ["before", "inside", "after"])

@@ -27,15 +27,20 @@ order by 1
 """
 DEPENDENTS = """
 with own as (
-    select oid from pg_class where relnamespace = to_regnamespace(%s)
+    select oid, relname from pg_class where relnamespace = to_regnamespace(%s)
 )
-select distinct coalesce(
-    'view ' || rule.ev_class::regclass, pg_describe_object(found.classid, found.objid, 0)
-)
-from pg_depend found
+select distinct
+    own.relname,
+    coalesce(
+        case c.relkind when 'm' then 'materialized ' else '' end || 'view ' || c.oid::regclass,
+        pg_describe_object(found.classid, found.objid, 0)
+    ),
+    coalesce(c.relkind = 'v' and pg_has_role(c.relowner, 'usage'), false)
+from own
+join pg_depend found on found.refclassid = 'pg_class'::regclass and found.refobjid = own.oid
 left join pg_rewrite rule on found.classid = 'pg_rewrite'::regclass and rule.oid = found.objid
-where found.refclassid = 'pg_class'::regclass and found.refobjid in (select oid from own)
-    and found.deptype = 'n'
+left join pg_class c on c.oid = rule.ev_class
+where found.deptype = 'n'
     -- a part of one of the tables or views, such as its key, default or query
     and not exists (
         select from pg_depend part
@@ -43,7 +48,7 @@ where found.refclassid = 'pg_class'::regclass and found.refobjid in (select oid 
             and part.refclassid = 'pg_class'::regclass and part.refobjid in (select oid from own)
             and part.deptype in ('a', 'i')
     )
-order by 1
+order by 1, 2
 """
 DEFAULT_PRIVILEGES = """
 select
@@ -64,6 +69,14 @@ where held.database = (select oid from pg_database where datname = current_datab
     and c.relnamespace = any(array[to_regnamespace(%s), to_regnamespace(%s)])
 order by seconds desc nulls last
 """
+
+
+class _Dependent(NamedTuple):
+    """What reads a table: the table, what it is, and whether it is a view that can follow."""
+
+    table: str
+    description: str
+    can_follow: bool
 
 
 class _Relation(NamedTuple):
@@ -117,8 +130,9 @@ def require_replaceable(settings: Settings, schema: str, new: Iterable[str]) -> 
     """UserError naming what stands in the way of replacing all tables of a schema.
 
     new: names of the tables and views that are going to be in it.
-    These are views, keys and functions outside of the schema that depend on its tables, which would
-    be dropped with them; tables of other roles that no new one replaces; materialized views.
+    Views outside of the schema follow to the new tables. In the way are those of other roles or of
+    tables that are gone, materialized views, keys and functions that depend on its tables, which
+    would be dropped with them; tables of other roles that no new one replaces.
     """
     connection = connect(settings)
     try:
@@ -147,9 +161,8 @@ def swap(settings: Settings, schema: str, shadow: str, *, patience: float) -> li
             if time.monotonic() + pause > until:
                 raise UserError(_in_the_way(settings, schema, shadow, patience)) from None
         except errors.DependentObjectsStillExist as error:
-            raise UserError(
-                f"{schema} was not replaced: {error.diag.message_detail}: drop it first"
-            ) from None
+            reason = error.diag.message_detail or error.diag.message_primary
+            raise UserError(f"{schema} was not replaced: {reason}: drop it first") from None
         except Error as error:
             raise UserError(f"{schema} was not replaced: {error}") from None
         finally:
@@ -162,18 +175,51 @@ def _swap(cursor: Cursor, schema: str, shadow: str) -> list[str]:
     """One attempt; the caller commits or rolls back."""
     old, new = _lock_all(cursor, schema, shadow)
     _require_replaceable(cursor, schema, {relation.name for relation in new})
-    for kinds, word in (("v", "view"), ("rp", "table")):
-        if leaving := [relation for relation in old if relation.kind in kinds]:
-            cursor.execute(sql.SQL(f"drop {word} {{}}").format(_names(schema, leaving)))
-    for relation in new:
+    read = {dependent.table for dependent in _dependents(cursor, schema)}
+    aside = f"{shadow}_old"
+    if read:
+        cursor.execute(sql.SQL("create schema {}").format(sql.Identifier(aside)))
+        _move(cursor, old, schema, aside)
+    else:
+        _drop(cursor, old, schema)
+    _move(cursor, new, shadow, schema)
+    if read:
+        _hurry(cursor)  # replacing a view takes its lock
+        for relation in sorted(old, key=lambda relation: relation.kind != "v"):
+            if relation.name in read:
+                pair = (sql.Identifier(place, relation.name) for place in (aside, schema))
+                cursor.execute(
+                    "select ops.replace_table(%s, %s)", [name.as_string(cursor) for name in pair]
+                )
+        cursor.execute("select set_config('statement_timeout', %s, true)", (LONGEST_STATEMENT,))
+        _drop(cursor, [relation for relation in old if relation.name not in read], aside)
+        cursor.execute(sql.SQL("drop schema {}").format(sql.Identifier(aside)))
+    cursor.execute(sql.SQL("drop schema {}").format(sql.Identifier(shadow)))
+    return sorted({relation.name for relation in old} - {relation.name for relation in new})
+
+
+def _hurry(cursor: Cursor) -> None:
+    """Let statements take half of deadlock_timeout: no reader has looked for a deadlock by then."""
+    cursor.execute(
+        "select set_config('statement_timeout', setting::int / 2 || 'ms', true) from pg_settings "
+        "where name = 'deadlock_timeout'"
+    )
+
+
+def _move(cursor: Cursor, relations: Iterable[_Relation], place: str, to: str) -> None:
+    for relation in relations:
         word = "view" if relation.kind == "v" else "table"
         cursor.execute(
             sql.SQL(f"alter {word} {{}} set schema {{}}").format(
-                sql.Identifier(shadow, relation.name), sql.Identifier(schema)
+                sql.Identifier(place, relation.name), sql.Identifier(to)
             )
         )
-    cursor.execute(sql.SQL("drop schema {}").format(sql.Identifier(shadow)))
-    return sorted({relation.name for relation in old} - {relation.name for relation in new})
+
+
+def _drop(cursor: Cursor, relations: Iterable[_Relation], place: str) -> None:
+    for kinds, word in (("v", "view"), ("rp", "table")):
+        if leaving := [relation for relation in relations if relation.kind in kinds]:
+            cursor.execute(sql.SQL(f"drop {word} {{}}").format(_names(place, leaving)))
 
 
 def _lock_all(cursor: Cursor, schema: str, shadow: str) -> tuple[list[_Relation], list[_Relation]]:
@@ -183,9 +229,7 @@ def _lock_all(cursor: Cursor, schema: str, shadow: str) -> tuple[list[_Relation]
     never the one that is ended for it. Locks on the old tables are taken before any name changes
     hands, so a statement that has found one old table finds the other old ones as well.
     """
-    cursor.execute("select setting::int / 2 from pg_settings where name = 'deadlock_timeout'")
-    [(milliseconds,)] = cursor.fetchall()
-    cursor.execute("select set_config('statement_timeout', %s, true)", (f"{milliseconds}ms",))
+    _hurry(cursor)
     old, new = _relations(cursor, schema), _relations(cursor, shadow)
     names = [
         _names(place, found)
@@ -204,12 +248,14 @@ def _lock_all(cursor: Cursor, schema: str, shadow: str) -> tuple[list[_Relation]
 
 def _require_replaceable(cursor: Cursor, schema: str, new: set[str]) -> None:
     """See `require_replaceable`."""
-    cursor.execute(DEPENDENTS, (schema,))
-    found = [name for (name,) in cursor.fetchall()]
+    found = [
+        one for one in _dependents(cursor, schema) if not one.can_follow or one.table not in new
+    ]
     if found:
         raise UserError(
             f"{schema} cannot be replaced while other objects depend on its tables: "
-            f"{', '.join(found)}: drop them, and create them again afterwards"
+            f"{', '.join(f'{one.description} (on {one.table})' for one in found)}: "
+            "drop them, and create them again afterwards"
         )
     for relation in _relations(cursor, schema):
         if relation.kind in "mf":
@@ -220,6 +266,11 @@ def _require_replaceable(cursor: Cursor, schema: str, new: set[str]) -> None:
                 f"{schema}.{relation.name} belongs to {relation.owner} and no model makes it: "
                 "move it to another schema"
             )
+
+
+def _dependents(cursor: Cursor, schema: str) -> list[_Dependent]:
+    cursor.execute(DEPENDENTS, (schema,))
+    return [_Dependent(*row) for row in cursor.fetchall()]
 
 
 def _relations(cursor: Cursor, schema: str) -> list[_Relation]:
