@@ -1,57 +1,13 @@
 """docs/book-errata.md lists every printed result of the book that differs, and nothing else."""
 
 import csv
-from decimal import Decimal, InvalidOperation
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.golden.errata import ROOT, TABLES, assert_listed, differs, number, same
 
-ROOT = Path(__file__).parents[2]
 DATASET = ROOT / "src" / "o2r" / "bronze" / "chapter12"
 WEEKS = pd.to_datetime(["2026-01-05", "2026-01-12", "2026-01-19", "2026-01-26"])
-
-
-def read_tables() -> dict[str, list[dict[str, str]]]:
-    """Tables of the page by heading; a second one under the same heading ends in `+`."""
-    tables: dict[str, list[dict[str, str]]] = {}
-    heading, names = "", None
-    for line in (ROOT / "docs" / "book-errata.md").read_text().splitlines():
-        cells = [cell.strip().strip("`") for cell in line.strip("|").split(" | ")]
-        if line.startswith("#"):
-            heading = line.strip("# ")
-        if not line.startswith("|"):
-            names = None
-        elif names is None:
-            names = cells
-            heading += "+" if heading in tables else ""
-            tables[heading] = []
-        elif not set(line) <= set("|-"):
-            tables[heading].append(dict(zip(names, cells, strict=True)))
-    return tables
-
-
-TABLES = read_tables()
-
-
-def number(text: object) -> Decimal | None:
-    try:
-        return Decimal(str(text).replace(",", ""))
-    except InvalidOperation:
-        return None
-
-
-def differs(printed: object, true: object) -> bool:
-    """Whether a printed result is anything but the true one, rounded to the digits printed."""
-    one, other = number(printed), number(true)
-    if one is None or other is None:
-        return str(printed) != str(true)
-    return abs(one - other) > Decimal(5).scaleb(one.as_tuple().exponent - 1)
-
-
-def same(shown: str, true: object) -> bool:
-    """Whether a cell shows the true value, rounded to the digits it shows."""
-    return not differs(shown, true)
 
 
 CHAPTER_7 = {
@@ -288,18 +244,6 @@ def chapter_14_claims(book: Book) -> dict[str, tuple[str, object]]:
         "platform_ticket_accounts_week_3": ("3", len(book.platform_ticket_accounts(3))),
         "accounts_to_contact": ("3, 4", listed(book.platform_ticket_accounts(3))),
     }
-
-
-def assert_listed(heading: str, claims: dict[str, tuple[str, object]]) -> None:
-    """Exactly the claims that differ are in the table, with both sides."""
-    rows = {row["Claim"]: row for row in TABLES[heading]}
-    assert set(rows) == {key for key, (printed, true) in claims.items() if differs(printed, true)}
-    assert len(rows) == len(TABLES[heading])
-    for key, row in rows.items():
-        assert row["Printed"] == claims[key][0], key
-        assert same(row["True"], claims[key][1]), (key, claims[key][1])
-        assert row["Where"], key
-        assert row["Why"], key
 
 
 def test_chapter_7() -> None:
