@@ -20,6 +20,7 @@ from o2r.terminal import print_answer, progress_bar
 
 if TYPE_CHECKING:
     from o2r.bronze.loader import BatchResult
+    from o2r.settings import Settings
 
 
 class _Group(TyperGroup):
@@ -68,6 +69,7 @@ def up(
             f"127.0.0.1:{server.port}, user {embedded.SUPERUSER}, password in "
             f"{embedded.password_file(settings)}"
         )
+    _ready_plain_dbt(settings)
 
 
 @app.command()
@@ -108,6 +110,16 @@ def setup() -> None:
     settings = load_settings()
     done = run_setup(settings)
     typer.echo(f"database {settings.database}: {len(done)} scripts run")
+    _ready_plain_dbt(settings)
+
+
+def _ready_plain_dbt(settings: Settings) -> None:
+    """Let `cd dbt && dbt build` work as well: a profile, and packages where there are none."""
+    from o2r.packages import PACKAGES, install_packages
+    from o2r.warehouse.profile import write_profile
+
+    if write_profile(settings.project) and not (settings.dbt_dir / PACKAGES).is_dir():
+        typer.echo(install_packages(settings.dbt_dir))
 
 
 @app.command()
@@ -237,7 +249,9 @@ def deps() -> None:
     from o2r.packages import install_packages
     from o2r.settings import load_settings
 
-    typer.echo(install_packages(load_settings().dbt_dir))
+    settings = load_settings()
+    typer.echo(install_packages(settings.dbt_dir))
+    _ready_plain_dbt(settings)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -338,7 +352,9 @@ def demo() -> None:
     from o2r.demo import run_demo
     from o2r.settings import load_settings
 
-    front = run_demo(load_settings(), typer.echo)
+    settings = load_settings()
+    front = run_demo(settings, typer.echo)
+    _ready_plain_dbt(settings)
     headline()
     typer.echo(f"\nThe dashboards, in any browser:\n  {front.as_uri()}")
 

@@ -95,7 +95,7 @@ def drop(settings: Settings, prefix: str) -> list[str]:
     """Drop the schemas that one CI run made, whatever still writes there; return their names."""
     names = sorted(schema for schema, made_for, _ in _made(settings) if made_for == prefix)
     with _cursor(settings) as cursor:
-        # A killed dbt leaves sessions at work; dbt/profiles.yml names them after the run.
+        # A killed dbt leaves sessions at work; dbt/profiles/profiles.yml names them after the run.
         cursor.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity "
             "where application_name = %s and datname = current_database()",

@@ -236,7 +236,7 @@ def prepare(
         "DBT_TARGET_PATH": str(work / "target"),
         "DBT_LOG_PATH": str(work / "logs"),
         "DBT_PROJECT_DIR": str(settings.dbt_dir),
-        "DBT_PROFILES_DIR": str(settings.dbt_dir),
+        "DBT_PROFILES_DIR": str(settings.dbt_dir / "profiles"),
         "O2R_MACROS": _macros(settings.dbt_dir),
         "O2R_GOLD_SUFFIX": suffix,
         **({"DBT_CI_SCHEMA": prefix} if prefix else {}),

@@ -15,7 +15,7 @@ from o2r.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = (
-    *("macros", "offline_packages", "packages.yml", "profiles.yml", "models/groups.yml"),
+    *("macros", "offline_packages", "packages.yml", "profiles/profiles.yml", "models/groups.yml"),
     *(f"models/staging/{source}/_sources.yml" for source in ("billing", "inference", "support")),
     "models/staging/billing/stg_revenue_daily.sql",
     "models/staging/inference/stg_requests_open_source.sql",

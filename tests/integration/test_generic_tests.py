@@ -43,7 +43,7 @@ FINITE = {"numbers": (["a", "e"], "pass"), "nan": (["d"], 1), "beside_numbers": 
 def dbt(command: str, settings: Settings, folder: Path, tests: list[dict]) -> str:
     """Run dbt in a project of one model with these tests; return what it printed."""
     shutil.copytree(DBT_DIR / "tests" / "generic", folder / "tests" / "generic")
-    shutil.copy(DBT_DIR / "profiles.yml", folder)
+    shutil.copy(DBT_DIR / "profiles" / "profiles.yml", folder)
     (folder / "models").mkdir()
     (folder / "models" / "rows.sql").write_text(ROWS)
     described = {"version": 2, "models": [{"name": "rows", "data_tests": tests}]}

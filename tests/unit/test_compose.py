@@ -84,7 +84,9 @@ def test_compose_stops_when_a_secret_is_missing(tmp_path, name):
 
 def test_every_variable_is_in_the_example_and_every_one_there_is_used():
     settings = {field.validation_alias for field in Settings.model_fields.values()}
-    profile = re.findall(r"env_var\('(\w+)'", (ROOT / "dbt" / "profiles.yml").read_text())
+    profile = re.findall(
+        r"env_var\('(\w+)'", (ROOT / "dbt" / "profiles" / "profiles.yml").read_text()
+    )
     named = set(example())
     assert set(interpolated()) <= named
     assert named <= set(interpolated()) | settings | set(profile)
