@@ -34,6 +34,14 @@
     )
 {%- endmacro %}
 
+{#-
+  Whether days after the end of a period are over: what may change within them has its last value.
+  period_end: last day of the period; as_of_date: last day that is built; both included.
+-#}
+{% macro is_window_over(period_end, days, as_of_date) -%}
+    cast({{ period_end }} + {{ days }} * interval '1 day' as date) <= {{ as_of_date }}
+{%- endmacro %}
+
 {#- Survey answer on one scale, 0 worst to 100 best: csat is 1 to 5, nps and roi are 0 to 10. -#}
 {% macro survey_score_100(survey_type, score) -%}
     cast(

@@ -47,11 +47,9 @@ def time_to_value(company: Company) -> Metrics:
     table = pd.concat(parts, ignore_index=True)
     everyone, seen = table[~table["observed"]], table[table["observed"]]
     for share_of in ("p50", "p90", "p100"):
-        name = f"time_to_value_{share_of}_days"
+        yield metric(f"time_to_value_{share_of}_days", seen, seen[share_of], denominator=seen["n"])
+        name = f"time_to_value_all_{share_of}_days"
         yield metric(name, everyone, everyone[share_of], denominator=everyone["n"])
-    for share_of in ("p50", "p90"):
-        name = f"time_to_value_observed_{share_of}_days"
-        yield metric(name, seen, seen[share_of], denominator=seen["n"])
 
 
 def requests(company: Company) -> Metrics:

@@ -30,6 +30,31 @@ downtime as (
 
 ),
 
+-- Incidents that count as downtime to the last minute only because nobody has said otherwise yet.
+open_incidents as (
+
+    select
+        regions.region,
+        periods.grain,
+        periods.period_start,
+        count(*) as open_downtime_count
+    from periods
+    cross join regions
+    inner join {{ ref('fct_incidents') }} as incidents
+        on
+            periods.observed_end_at > incidents.started_at
+            and (
+                regions.region = 'all'
+                or incidents.region is null
+                or regions.region = incidents.region
+            )
+    where
+        incidents.is_open
+        and incidents.reported_downtime_minutes is null
+    group by regions.region, periods.grain, periods.period_start
+
+),
+
 final as (
 
     select
@@ -52,7 +77,8 @@ final as (
                 ) }}
             ) filter (where downtime.region is not null),
             0
-        ) / 60 as downtime_minutes
+        ) / 60 as downtime_minutes,
+        coalesce(open_incidents.open_downtime_count, 0) as open_downtime_count
     from periods
     inner join coverage
         on periods.observed_end >= coverage.first_date
@@ -62,9 +88,14 @@ final as (
             regions.region = downtime.region
             and periods.observed_end_at > downtime.started_at
             and downtime.ended_at > cast(periods.period_start as timestamp)
+    left join open_incidents
+        on
+            regions.region = open_incidents.region
+            and periods.grain = open_incidents.grain
+            and periods.period_start = open_incidents.period_start
     group by
         regions.region, periods.grain, periods.period_start, periods.is_complete,
-        periods.observed_end_at
+        periods.observed_end_at, coalesce(open_incidents.open_downtime_count, 0)
 
 )
 
@@ -74,6 +105,8 @@ select
     grain,
     period_start,
     is_complete,
+    is_complete and open_downtime_count = 0 as is_final,
     cast(period_minutes as numeric(18, 6)) as period_minutes,
-    cast(downtime_minutes as numeric(18, 6)) as downtime_minutes
+    cast(downtime_minutes as numeric(18, 6)) as downtime_minutes,
+    cast(open_downtime_count as bigint) as open_downtime_count
 from final

@@ -2,7 +2,8 @@
 -- at least one sign-up.
 {#
   An account has adopted when its tokens reach the threshold within the window from its sign-up.
-  A cohort is final once its youngest possible member is older than the window, provisional before.
+  A cohort is final once its youngest possible member is older than the window; before that the rate
+  can only rise.
 #}
 with as_of as (
 
@@ -54,8 +55,10 @@ members as (
             'region': 'accounts.home_region',
         }) }} as dimension_value,
         periods.is_complete,
-        cast(periods.period_end + interval '{{ var("adoption_window_days") }} day' as date)
-        <= as_of.as_of_date as is_final,
+        periods.is_complete
+        and {{ is_window_over(
+            'periods.period_end', var('adoption_window_days'), 'as_of.as_of_date'
+        ) }} as is_final,
         tokens.window_tokens >= {{ var('adoption_token_threshold') }} as is_adopted
     from accounts
     inner join tokens

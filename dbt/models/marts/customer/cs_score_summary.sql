@@ -4,7 +4,8 @@
   cs_score = 0.4 uptime score + 0.3 ticket score + 0.3 error score, each 0 to 100:
   uptime 100 - 10 x downtime %, tickets 100 - mean hours to resolution, errors 100 - 5 x error %.
   A component without data is 100. Uptime is that of the region for the dimension region, and of
-  the platform (any region down) elsewhere.
+  the platform (any region down) elsewhere. Final once no ticket of the period and no incident
+  that counts as downtime in it is open.
 #}
 with periods as (
 
@@ -131,6 +132,12 @@ uptime as (
 
 ),
 
+tickets as (
+
+    select * from {{ ref('ticket_summary') }}
+
+),
+
 scored as (
 
     select
@@ -139,6 +146,8 @@ scored as (
         spine.dimension,
         spine.dimension_value,
         spine.is_complete,
+        coalesce(tickets.open_ticket_count, 0) as open_ticket_count,
+        coalesce(uptime.open_downtime_count, 0) as open_incident_count,
         greatest(
             0, 100 - 10 * coalesce({{ pct('uptime.downtime_minutes', 'uptime.period_minutes') }}, 0)
         ) as uptime_score,
@@ -167,6 +176,12 @@ scored as (
             spine.grain = uptime.grain
             and spine.period_start = uptime.period_start
             and spine.uptime_region = uptime.region
+    left join tickets
+        on
+            spine.grain = tickets.grain
+            and spine.period_start = tickets.period_start
+            and spine.dimension = tickets.dimension
+            and spine.dimension_value = tickets.dimension_value
 
 ),
 
@@ -178,6 +193,9 @@ final as (
         dimension,
         dimension_value,
         is_complete,
+        is_complete and open_ticket_count + open_incident_count = 0 as is_final,
+        open_ticket_count,
+        open_incident_count,
         cast(uptime_score as numeric(18, 6)) as uptime_score,
         cast(ticket_score as numeric(18, 6)) as ticket_score,
         cast(error_score as numeric(18, 6)) as error_score,

@@ -9,7 +9,8 @@ observed as (
 
     select
         metric,
-        max(period_start) as newest_period_start
+        max(period_start) as newest_period_start,
+        max(period_start) filter (where is_final) as newest_final_period_start
     from {{ ref('metric_values') }}
     group by metric
 
@@ -37,8 +38,10 @@ final as (
                 then cast({{ var('annual_revenue_target') }} as numeric(18, 6))
             else cast(definitions.target as numeric(18, 6))
         end as target,
+        definitions.final_after_days,
         case when observed.metric is not null then 'available' else 'no data' end as status,
-        observed.newest_period_start
+        observed.newest_period_start,
+        observed.newest_final_period_start
     from definitions
     left join observed
         on definitions.metric = observed.metric

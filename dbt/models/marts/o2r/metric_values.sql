@@ -4,6 +4,8 @@
   Adding one: a line below and a row in seeds/metric_definitions.csv.
   Each line: metric, layer, value, numerator, denominator (columns of the mart). Every mart named
   here has the columns grain, period_start, dimension, dimension_value and is_complete.
+  A value is final once nothing that is still to come can change it by design: its period is whole,
+  the window of the metric (final_after_days in the seed) is over, and nothing of it is open.
 #}
 {%- set marts = [
     ('revenue_summary', "grain = 'week'", [
@@ -70,7 +72,7 @@
         ('cs_score', 'customer', 'cs_score', 'null', 'null'),
         ('csat_response_score', 'customer', 'csat_response_score', 'null', 'survey_count'),
     ]),
-    ('time_to_value_summary', "population = 'all'", [
+    ('time_to_value_summary', "population = 'observed'", [
         ('time_to_value_p50_days', 'product_performance', 'time_to_value_p50_days',
             'null', 'account_count'),
         ('time_to_value_p90_days', 'product_performance', 'time_to_value_p90_days',
@@ -78,10 +80,12 @@
         ('time_to_value_p100_days', 'product_performance', 'time_to_value_p100_days',
             'null', 'account_count'),
     ]),
-    ('time_to_value_summary', "population = 'observed'", [
-        ('time_to_value_observed_p50_days', 'product_performance', 'time_to_value_p50_days',
+    ('time_to_value_summary', "population = 'all'", [
+        ('time_to_value_all_p50_days', 'product_performance', 'time_to_value_p50_days',
             'null', 'account_count'),
-        ('time_to_value_observed_p90_days', 'product_performance', 'time_to_value_p90_days',
+        ('time_to_value_all_p90_days', 'product_performance', 'time_to_value_p90_days',
+            'null', 'account_count'),
+        ('time_to_value_all_p100_days', 'product_performance', 'time_to_value_p100_days',
             'null', 'account_count'),
     ]),
     ('request_performance', 'true', [
@@ -139,7 +143,41 @@
             'abandoned_flows', 'judged_flows'),
     ]),
 ] %}
-with unpivoted as (
+{#- What is still open and will change the value of a metric when it closes: columns of its mart. #}
+{%- set open_counts = {
+    'cs_score': 'open_ticket_count + open_incident_count',
+    'uptime_pct': 'open_downtime_count',
+    'mttr_minutes': 'incident_count - resolved_incident_count',
+    'ticket_resolution_hours': 'open_ticket_count',
+    'sla_adherence_pct': 'active_count',
+    'first_response_adherence_pct': 'first_response_active_count',
+} %}
+with as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+definitions as (
+
+    select
+        metric,
+        coalesce(final_after_days, 0) as final_after_days
+    from {{ ref('metric_definitions') }}
+
+),
+
+periods as (
+
+    select
+        grain,
+        period_start,
+        period_end
+    from {{ ref('int_period') }}
+
+),
+
+unpivoted as (
 
     {%- for mart, condition, metrics in marts %}
     {%- set outer_last = loop.last %}
@@ -155,7 +193,8 @@ with unpivoted as (
         is_complete,
         cast({{ value }} as numeric(24, 6)) as value,
         cast({{ numerator }} as numeric(24, 6)) as numerator,
-        cast({{ denominator }} as numeric(24, 6)) as denominator
+        cast({{ denominator }} as numeric(24, 6)) as denominator,
+        cast({{ open_counts.get(metric, 0) }} as bigint) as open_count
     from {{ ref(mart) }}
     where {{ condition }}
     {%- if not (outer_last and loop.last) %}
@@ -164,6 +203,25 @@ with unpivoted as (
     {%- endif %}
     {%- endfor %}
     {%- endfor %}
+
+),
+
+dated as (
+
+    select
+        unpivoted.*,
+        cast(
+            periods.period_end + definitions.final_after_days * interval '1 day' as date
+        ) as final_date,
+        as_of.as_of_date
+    from unpivoted
+    left join periods
+        on
+            unpivoted.grain = periods.grain
+            and unpivoted.period_start = periods.period_start
+    left join definitions
+        on unpivoted.metric = definitions.metric
+    cross join as_of
 
 ),
 
@@ -181,10 +239,13 @@ final as (
         dimension,
         dimension_value,
         is_complete,
+        is_complete and open_count = 0 and final_date <= as_of_date as is_final,
+        final_date,
+        open_count,
         value,
         numerator,
         denominator
-    from unpivoted
+    from dated
     where value is not null
 
 )

@@ -62,8 +62,12 @@ final as (
         case when downtime.region = 'all' then 'all' else 'region' end as dimension,
         downtime.region as dimension_value,
         downtime.is_complete,
+        downtime.is_final
+        and coalesce(recoveries.incident_count - recoveries.resolved_incident_count, 0) = 0
+            as is_final,
         downtime.period_minutes,
         downtime.downtime_minutes,
+        downtime.open_downtime_count,
         {{ pct('downtime.period_minutes - downtime.downtime_minutes', 'downtime.period_minutes') }}
             as uptime_pct,
         cast(coalesce(recoveries.incident_count, 0) as bigint) as incident_count,

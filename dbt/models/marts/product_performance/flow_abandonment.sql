@@ -1,6 +1,13 @@
 -- Grain: one row per grain (week, month), period and member of each account dimension with a
 -- started flow.
-with periods as (
+{# A flow counts as abandoned once its window has closed, so a period is final a window later. #}
+with as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+periods as (
 
     select * from {{ ref('int_period') }}
 
@@ -18,6 +25,10 @@ final as (
             'region': 'accounts.home_region',
         }) }} as dimension_value,
         periods.is_complete,
+        periods.is_complete
+        and {{ is_window_over(
+            'periods.period_end', var('flow_window_days'), 'as_of.as_of_date'
+        ) }} as is_final,
         cast(count(*) as bigint) as started_flows,
         cast(count(*) filter (where flows.is_judged) as bigint) as judged_flows,
         cast(count(*) filter (where flows.is_abandoned) as bigint) as abandoned_flows,
@@ -35,7 +46,8 @@ final as (
         on
             periods.grain = grain_dimensions.grain
             and grain_dimensions.dimension <> 'product'
-    group by 1, 2, 3, 4, 5
+    cross join as_of
+    group by 1, 2, 3, 4, 5, 6
 
 )
 

@@ -124,6 +124,9 @@ final as (
         by_clock.dimension_value,
         by_clock.clock,
         periods.is_complete,
+        periods.is_complete
+        and by_clock.active_count + by_clock.first_response_active_count = 0
+        and by_clock.ticket_count = by_clock.resolved_ticket_count as is_final,
         cast(by_clock.ticket_count as bigint) as ticket_count,
         cast(by_clock.met_count as bigint) as met_count,
         cast(by_clock.breached_count as bigint) as breached_count,

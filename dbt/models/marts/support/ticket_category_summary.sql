@@ -18,7 +18,9 @@ final as (
         periods.period_start,
         tickets.category,
         periods.is_complete,
+        periods.is_complete and count(*) filter (where tickets.is_open) = 0 as is_final,
         cast(count(*) as bigint) as ticket_count,
+        cast(count(*) filter (where tickets.is_open) as bigint) as open_ticket_count,
         cast(count(tickets.resolution_hours) as bigint) as resolved_ticket_count,
         {{ ratio('sum(tickets.resolution_hours)', 'count(tickets.resolution_hours)') }}
             as mean_resolution_hours

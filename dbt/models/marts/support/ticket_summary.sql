@@ -55,6 +55,8 @@ final as (
         members.dimension,
         members.dimension_value,
         periods.is_complete,
+        periods.is_complete and count(expanded.ticket_id) filter (where expanded.is_open) = 0
+            as is_final,
         cast(count(expanded.ticket_id) as bigint) as ticket_count,
         cast(count(expanded.ticket_id) filter (where expanded.is_platform_ticket) as bigint)
             as platform_ticket_count,

@@ -1,0 +1,46 @@
+-- A window has one length, in the vars and in the catalogue, and a mart that says what is final
+-- says the same as metric_values.
+{%- set windows = {
+    'adoption_rate_pct': ('adoption_cohorts', var('adoption_window_days')),
+    'abandonment_rate_pct': ('flow_abandonment', var('flow_window_days')),
+    'ticket_resolution_hours': ('ticket_summary', 0),
+    'cs_score': ('cs_score_summary', 0),
+} %}
+with definitions as (
+
+    select * from {{ ref('metric_definitions') }}
+
+)
+{%- for metric, (mart, days) in windows.items() %}
+
+select
+    '{{ metric }}' as metric,
+    cast(null as date) as period_start,
+    'the catalogue says ' || cast(final_after_days as varchar(10)) || ' days, the vars {{ days }}'
+        as problem
+from definitions
+where
+    metric = '{{ metric }}'
+    and final_after_days <> {{ days }}
+
+union all
+
+select
+    metric_values.metric,
+    metric_values.period_start,
+    '{{ mart }} and metric_values differ on what is final' as problem
+from {{ ref('metric_values') }} as metric_values
+inner join {{ ref(mart) }} as mart
+    on
+        metric_values.grain = mart.grain
+        and metric_values.period_start = mart.period_start
+        and metric_values.dimension = mart.dimension
+        and metric_values.dimension_value = mart.dimension_value
+where
+    metric_values.metric = '{{ metric }}'
+    and metric_values.is_final <> mart.is_final
+{%- if not loop.last %}
+
+union all
+{%- endif %}
+{%- endfor %}

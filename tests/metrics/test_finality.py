@@ -1,0 +1,69 @@
+"""is_final once more, in pandas: the period is whole, its window over, nothing of it still open."""
+
+import pandas as pd
+import pytest
+from tests.metrics.recompute import Company
+from tests.metrics.recompute.company import resolved_tickets
+from tests.metrics.recompute.support import judged_tickets
+from tests.metrics.recompute.tables import (
+    ACCOUNT_DIMENSIONS,
+    ADOPTION_DAYS,
+    DAY,
+    FLOW_DAYS,
+    MEMBER,
+    PERIOD,
+    by_member,
+    by_period,
+)
+from tests.metrics.test_recomputed import COMPUTED
+
+WINDOWS = {"adoption_rate_pct": ADOPTION_DAYS, "abandonment_rate_pct": FLOW_DAYS}
+"""Days after the end of a period within which the value may change."""
+
+
+def open_tickets(company: Company, metric: str) -> pd.DataFrame:
+    """Tickets that will change the metric, per period and member: column `open`."""
+    if metric in ("ticket_resolution_hours", "cs_score"):
+        rows = resolved_tickets(company)
+        rows = rows[rows["resolved"] == 0]
+    else:
+        wait = "first_response" if metric.startswith("first_response") else "sla"
+        rows = judged_tickets(company)
+        rows = rows[rows[f"{wait}_policy"] == "active"]
+    long = by_member(by_period(rows, "at"), ACCOUNT_DIMENSIONS)
+    return long.groupby(PERIOD + MEMBER).size().rename("open").reset_index()
+
+
+def open_incidents(company: Company, metric: str, row: pd.Series) -> int:
+    """Incidents that will change the metric, of the period and member of a row."""
+    region = row["dimension_value"] if row["dimension"] == "region" else "all"
+    rows = company.outages_of(region)
+    rows = rows[rows["resolved"].isna() & (rows["at"] < row["seen_until"])]
+    if metric == "mttr_minutes":
+        return int((rows["at"] >= row["period_start"]).sum())
+    return int(rows["downtime_minutes"].isna().sum())
+
+
+@pytest.mark.parametrize("metric", COMPUTED)
+def test_of_a_metric(metric: str, metric_values: pd.DataFrame, company: Company) -> None:
+    rows = metric_values[metric_values["metric"] == metric]
+    rows = rows.merge(company.periods[[*PERIOD, "end", "seen_until"]], on=PERIOD)
+    still_open = pd.Series(0, rows.index)
+    if metric in (
+        *("ticket_resolution_hours", "cs_score"),
+        *("sla_adherence_pct", "first_response_adherence_pct"),
+    ):
+        waiting = open_tickets(company, metric)
+        still_open += rows.merge(waiting, on=PERIOD + MEMBER, how="left")["open"].fillna(0)
+    if metric in ("uptime_pct", "mttr_minutes", "cs_score"):
+        still_open += rows.apply(lambda row: open_incidents(company, metric, row), axis=1)
+    final_day = rows["end"] - DAY + WINDOWS.get(metric, 0) * DAY
+    final = rows["is_complete"] & (final_day <= company.as_of) & (still_open == 0)
+
+    assert (pd.to_datetime(rows["final_date"]) == final_day).all()
+    assert (rows["open_count"] == still_open).all()
+    wrong = rows[rows["is_final"] != final]
+    assert wrong.empty, wrong.head(10)
+    assert final.any()
+    if metric in WINDOWS:
+        assert (rows["is_complete"] & ~rows["is_final"]).any(), "no value waits for its window"
