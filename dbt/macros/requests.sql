@@ -4,13 +4,13 @@
 
   Every delivered version stays: finding the latest one takes a sort of all requests, which is for
   int_requests to do, and only for the days that changed.
-  requests: relation of the bronze table.
+  requests: name of the bronze table.
 -#}
 {% macro staged_requests(requests) -%}
 with
 
 source as (
-    select * from {{ requests }}
+    {{ delivered('inference', requests) }}
 ),
 
 cleaned as (

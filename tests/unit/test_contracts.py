@@ -1,12 +1,15 @@
 """The contracts are complete and sound in themselves."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from o2r.bronze.contracts import BOOKKEEPING, load_contracts
 
-CONTRACTS = load_contracts(Path(__file__).parents[2] / "dbt")
+DBT_DIR = Path(__file__).parents[2] / "dbt"
+CONTRACTS = load_contracts(DBT_DIR)
 TYPES = {
     "text",
     "boolean",
@@ -43,3 +46,33 @@ def test_alias_names_one_column_and_no_other(contract):
     aliases = [alias for column in contract.columns for alias in column.aliases]
     assert len(set(aliases)) == len(aliases)
     assert not set(aliases) & {column.name for column in contract.columns}
+
+
+def test_the_words_of_staging_are_those_of_the_contracts():
+    """What `accepted_values` lists in staging is what the loader lets in, column by column."""
+    listed = {}
+    for path in sorted(DBT_DIR.glob("models/staging/*/stg_*.sql")):
+        table = re.search(r"(?:delivered\('\w+', |staged_requests\()'(\w+)'", path.read_text())[1]
+        models = yaml.safe_load((path.parent / "_models.yml").read_text())["models"]
+        [model] = [one for one in models if one["name"] == path.stem]
+        for column in model["columns"]:
+            for test in column.get("data_tests", []):
+                if isinstance(test, dict) and "accepted_values" in test:
+                    values = test["accepted_values"]["arguments"]["values"]
+                    listed[table, column["name"]] = {*values} - {"Unknown"}
+    stated = {
+        (table, column.name): {*column.words}
+        for table, contract in CONTRACTS.items()
+        for column in contract.columns
+        if column.words
+    }
+    computed = {("resource_model_utilization", "utilization_band")}
+    of_a_seed = {("deal_stage_history", "new_stage")}
+    assert {key: listed[key] for key in listed.keys() - computed - of_a_seed} == stated
+
+
+def test_values_known_from_a_seed_name_one_that_is_there():
+    seeds = [column.known_from for one in CONTRACTS.values() for column in one.columns]
+    for seed, column in filter(None, seeds):
+        header = (DBT_DIR / "seeds" / f"{seed}.csv").read_text().splitlines()[0]
+        assert column in header.split(",")

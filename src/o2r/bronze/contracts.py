@@ -15,9 +15,39 @@ BOOKKEEPING = {
 }
 
 
+NORMAL_FORMS = {
+    "raw": "{}",
+    "trim": "trim({})",
+    "lower": "lower(trim({}))",
+    "upper": "upper(trim({}))",
+    "initcap": "initcap(trim({}))",
+}
+"""What staging makes of a text before it compares it, by the word that a contract has for it."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a column may hold. None where nothing is bounded.
+
+    min, max:         of a number, both included; min of a day or an instant, ISO 8601, UTC.
+    days_after_load:  how long after its load a day or an instant may lie.
+    bytes:            length of a text in UTF-8.
+    """
+
+    min: int | str | None = None
+    max: int | None = None
+    days_after_load: int | None = None
+    bytes: int | None = None
+
+
 @dataclass(frozen=True)
 class Column:
-    """One column of a contract; `aliases` are other names a source may give it."""
+    """One column of a contract; `aliases` are other names a source may give it.
+
+    normal_form: of NORMAL_FORMS; values equal in it are one value to every model.
+    words:       all that it may hold, in its normal form; none where it may hold anything.
+    known_from:  seed and column that say more about each value; others load, and are counted.
+    """
 
     name: str
     data_type: str
@@ -25,12 +55,21 @@ class Column:
     required: bool
     aliases: tuple[str, ...]
     pii: str | None
+    normal_form: str = "raw"
+    words: tuple[str, ...] = ()
+    known_from: tuple[str, str] | None = None
+    bounds: Bounds = Bounds()
+
+    def normal(self, value: str) -> str:
+        """SQL of a value of this column, itself SQL, as models compare it."""
+        return NORMAL_FORMS[self.normal_form].format(value)
 
 
 @dataclass(frozen=True)
 class Contract:
     """One bronze table. `checks` are SQL booleans; a row is bad where one is false.
 
+    rows: `whole` where every row says all that it knows, `change` where a blank means unchanged.
     late_after and stale_after are dbt's warn_after and error_after: the age of the newest row from
     which the source is late or stale; None where nothing depends on it.
     """
@@ -45,6 +84,7 @@ class Contract:
     event_column: str | None = None
     late_after: timedelta | None = None
     stale_after: timedelta | None = None
+    rows: str | None = None
 
     @property
     def event_day(self) -> str | None:
@@ -66,8 +106,10 @@ class Contract:
 def load_contracts(dbt_dir: Path) -> dict[str, Contract]:
     """Return the contracts by table name. Raises ValueError for a table described twice."""
     contracts: dict[str, Contract] = {}
+    project = dbt_dir / "dbt_project.yml"
     for path in sorted(dbt_dir.glob("models/staging/*/_sources.yml")):
-        for contract in _read(path, path.stat().st_mtime_ns):
+        changed = (path.stat().st_mtime_ns, project.stat().st_mtime_ns)
+        for contract in _read(path, project, changed):
             if contract.table in contracts:
                 raise ValueError(f"{path}: table {contract.table} is described twice")
             contracts[contract.table] = contract
@@ -75,28 +117,33 @@ def load_contracts(dbt_dir: Path) -> dict[str, Contract]:
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, _modified: int) -> tuple[Contract, ...]:
-    document = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+def _read(path: Path, project: Path, _changed: tuple[int, int]) -> tuple[Contract, ...]:
+    bounds = _yaml(project)["vars"]["bounds"]
     return tuple(
-        _contract(source["name"], table)
-        for source in document["sources"]
+        _contract(source["name"], table, bounds)
+        for source in _yaml(path)["sources"]
         for table in source["tables"]
     )
 
 
-def _contract(source: str, table: dict) -> Contract:
+def _yaml(path: Path) -> dict:
+    return yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def _contract(source: str, table: dict, bounds: dict[str, dict]) -> Contract:
     meta = table["config"]["meta"]
     return Contract(
         source=source,
         table=table["name"],
         description=table["description"],
-        columns=tuple(_column(column) for column in table["columns"]),
+        columns=tuple(_column(column, meta["business_key"], bounds) for column in table["columns"]),
         business_key=tuple(meta["business_key"]),
         checks=tuple(meta.get("checks", ())),
         partition_column=meta.get("partition_by_month"),
         event_column=meta.get("event_column"),
         late_after=_age(table, "warn_after"),
         stale_after=_age(table, "error_after"),
+        rows=meta.get("rows"),
     )
 
 
@@ -106,13 +153,22 @@ def _age(table: dict, limit: str) -> timedelta | None:
     return timedelta(**{f"{found['period']}s": found["count"]}) if found else None
 
 
-def _column(column: dict) -> Column:
+def _column(column: dict, key: list[str], bounds: dict[str, dict]) -> Column:
     meta = column.get("config", {}).get("meta", {})
+    name, data_type = column["name"], column["data_type"]
+    kind = data_type.split("(")[0].replace("timestamptz", "date").replace("timestamp", "date")
+    if kind == "text" and (name in key or name.endswith("_id")):
+        kind = "identifier"
+    known_from = meta.get("known_from")
     return Column(
-        name=column["name"],
-        data_type=column["data_type"],
+        name=name,
+        data_type=data_type,
         description=column["description"],
         required=meta.get("required", False),
         aliases=tuple(meta.get("aliases", ())),
         pii=meta.get("pii"),
+        normal_form=meta.get("normal_form", "raw"),
+        words=tuple(meta.get("words", ())),
+        known_from=tuple(known_from.split(".")) if known_from else None,
+        bounds=Bounds(**(bounds.get(kind, {}) | meta.get("bounds", {}))),
     )

@@ -4,12 +4,13 @@ Temporary tables, all of this transaction: `typed` (rows that fit the contract, 
 ones) and `rejected` (rows kept out: _row, reason, column_name).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from psycopg2 import DataError, sql
 from psycopg2.extensions import cursor as Cursor
 
 from o2r.bronze.contracts import SCHEMA, Column, Contract
+from o2r.bronze.faults import faults
 
 NEW_PARTITIONS = 120  # per file; rows of further months stay in the default partition
 ISO_SHAPES = {
@@ -17,7 +18,20 @@ ISO_SHAPES = {
     "timestamptz": ("____-__-__%",),
     "timestamp": ("____-__-__%",),
 }
+ODD_LETTERS = {
+    **dict.fromkeys(ISO_SHAPES, "[^-+0-9:.TZ ]"),
+    **dict.fromkeys(("integer", "bigint", "numeric(18,6)"), "[^-+0-9. ]"),
+}
+"""By type: letters that PostgreSQL understands and no contract speaks of: 1_000, 0x1F, PST, BC."""
+PLAIN_FORMS = {
+    **dict.fromkeys(ISO_SHAPES, r"^[-0-9]{10}[Tt ][0-9:.]+ ?(z|utc|gmt)?\s*$"),
+    "numeric(18,6)": r"^\s*[-+]?[0-9]*[.]?[0-9]*e[-+]?[0-9]+\s*$",
+}
+"""Forms that hold such letters and are plain all the same, whatever their case."""
+ODD_ROW = r"[^-+0-9:.TZ ]|[.]0{6}"
+"""Any odd letter, or a number that may be lost; of all values of a row that are no free text."""
 SUPERSEDED = "superseded by a later row of the same key in this file"
+UNLIKE = "keys that differ in case or blanks only are one key"
 
 
 class Splitter:
@@ -39,6 +53,8 @@ class Splitter:
         self._forms = forms
         self._table = sql.Identifier(SCHEMA, contract.table)
         self._names = [column.name for column in contract.columns]
+        # what a row says of its key; only that makes two rows of one key differ
+        self._facts = [name for name in self._names if name not in contract.business_key]
         self._source = sql.SQL("(select _row, _problem, {} from incoming) as source").format(
             _comma(
                 sql.SQL("{} as {}").format(value, sql.Identifier(name))
@@ -49,8 +65,8 @@ class Splitter:
     def keep_readable(self) -> int:
         """Move the rows whose values fit their types into `typed`, the others to `rejected`.
 
-        Returns the number of rows received. It first casts every row; only when a cast fails are
-        all values tested one by one.
+        Returns the number of rows received. It first casts every row; only when a cast fails, or a
+        value looks odd, are all values tested one by one.
         """
         self._run(
             "create temp table rejected (_row bigint, reason text, column_name text) on commit drop"
@@ -59,7 +75,10 @@ class Splitter:
         self._run("savepoint cast_all")
         try:
             kept = self._cast(tested=False)
+            is_odd = kept < received and self._has_odd_rows()
         except DataError:
+            is_odd = True
+        if is_odd:
             self._run("rollback to savepoint cast_all")
             kept = self._cast(tested=True)
         if kept < received:
@@ -67,30 +86,23 @@ class Splitter:
         return received
 
     def reject_unsound(self) -> None:
-        """Move rows that break a check, or hold NaN, from `typed` to `rejected`."""
-        faults = [
-            (f"{column.name}: not a finite number", column.name, f"\"{column.name}\" <> 'NaN'")
-            for column in self._contract.columns
-            if column.data_type.startswith("numeric")
-        ] + [
-            (f"check failed: {check}", self._column_of(check), check)
-            for check in self._contract.checks
-        ]
-        if not faults:
+        """Move rows that the contract forbids from `typed` to `rejected`."""
+        found = faults(self._contract, "now()")
+        tests = [sql.SQL("({})").format(sql.SQL(one.test)) for one in found]
+        if not tests:
             return
-        broken = [sql.SQL("(({}) is false)").format(sql.SQL(check)) for *_, check in faults]
         self._run(
             "with unsound as (delete from typed where {any} returning *) "
             "insert into rejected select _row, concat_ws('; ', {reasons}), "
             "case {columns} end from unsound",
-            any=sql.SQL(" or ").join(broken),
+            any=sql.SQL(" or ").join(tests),
             reasons=_comma(
-                sql.SQL("case when {} then {} end").format(test, sql.Literal(reason))
-                for test, (reason, *_) in zip(broken, faults, strict=True)
+                sql.SQL("case when {} then {} end").format(test, one.reason)
+                for test, one in zip(tests, found, strict=True)
             ),
             columns=sql.SQL(" ").join(
-                sql.SQL("when {} then {}").format(test, sql.Literal(name))
-                for test, (_, name, _) in zip(broken, faults, strict=True)
+                sql.SQL("when {} then {}").format(test, sql.Literal(one.column))
+                for test, one in zip(tests, found, strict=True)
             ),
         )
 
@@ -101,7 +113,7 @@ class Splitter:
         """
         self._run(
             "create temp table repeated on commit drop as "
-            "select hash_record_extended(row({key}), 0) as hash from typed "
+            "select hash_record_extended(row({normal_key}), 0) as hash from typed "
             "group by 1 having count(*) > 1"
         )
         if not self._cursor.rowcount:
@@ -109,47 +121,46 @@ class Splitter:
         self._run(
             "create temp table losers on commit drop as "
             "with candidate as (select * from typed "
-            "where hash_record_extended(row({key}), 0) in (select hash from repeated)), "
-            "winner as (select distinct on ({key}) * from candidate order by {key}, _row desc) "
-            "select candidate._row, {same} as equal from candidate join winner on {same_key} "
-            "where candidate._row <> winner._row",
-            same=_same(self._names, "candidate", "winner"),
-            same_key=_equal(self._contract.business_key, "candidate", "winner"),
+            "where hash_record_extended(row({normal_key}), 0) in (select hash from repeated)), "
+            "winner as (select distinct on ({normal_key}) * from candidate "
+            "order by {normal_key}, _row desc) "
+            "select candidate._row, {same} as equal, {same_text} as is_written_alike "
+            "from candidate join winner on {same_key} where candidate._row <> winner._row",
+            same=_same(self._facts, "candidate", "winner"),
+            same_text=_same(self._contract.business_key, "candidate", "winner"),
+            same_key=self._same_key("candidate", "winner"),
         )
         self._run("delete from typed using losers where typed._row = losers._row")
         self._run(
-            "insert into rejected select _row, {reason} from losers where not equal",
+            "insert into rejected select _row, case when is_written_alike then {reason} "
+            "else {unlike} end from losers where not equal",
             reason=sql.Literal(SUPERSEDED),
+            unlike=sql.Literal(f"{SUPERSEDED}: {UNLIKE}"),
         )
         return self.count("losers where equal")
 
     def drop_known(self) -> int:
         """Drop from `typed` the rows equal to the latest version of their key in bronze.
 
-        Returns how many. What stays is new, or a correction. Only the months that the file touches
-        are searched for equal rows: an equal row has the same month.
+        Returns how many. What stays is new, or a correction. Only the days that the file touches
+        are searched for equal rows: an equal row has the same ones.
         """
-        column = self._contract.partition_column
-        near = sql.SQL("true")
-        if column:
-            self._run("select min({part}), max({part}) from typed")
-            first, last = self._cursor.fetchone()
-            near = sql.SQL("known.{} between {} and {}").format(
-                sql.Identifier(column), sql.Literal(first), sql.Literal(last)
-            )
+        near = self._near()
         self._run("select exists (select 1 from {table} as known where {near})", near=near)
         if not self._cursor.fetchone()[0]:
             return 0
         self._run("analyze typed")
-        keys = (*self._contract.business_key, *([column] if column else []))
+        column = self._contract.partition_column
+        same_day = _equal([column], "typed", "known") if column else sql.SQL("true")
         self._run(
             "create temp table seen on commit drop as "
             "select typed._row, max(known.loaded_at) as loaded_at "
-            "from typed join {table} as known on {same_key} and {near} where {same} "
-            "group by typed._row",
+            "from typed join {table} as known on {same_key} and {same_day} and {near} "
+            "where {same} group by typed._row",
             near=near,
-            same_key=_equal(dict.fromkeys(keys), "typed", "known"),
-            same=_same(self._names, "typed", "known"),
+            same_day=same_day,
+            same_key=self._same_key("typed", "known"),
+            same=_same(self._facts, "typed", "known"),
         )
         if not self._cursor.rowcount:
             return 0
@@ -157,7 +168,7 @@ class Splitter:
         self._run(
             "delete from seen using typed, {table} as later where seen._row = typed._row "
             "and {same_key} and later.loaded_at > seen.loaded_at",
-            same_key=_equal(self._contract.business_key, "typed", "later"),
+            same_key=self._same_key("typed", "later"),
         )
         self._run("delete from typed using seen where typed._row = seen._row")
         return self._cursor.rowcount
@@ -229,9 +240,28 @@ class Splitter:
                 for column in self._contract.columns
                 for test in (_present(column), _fits(column, tested=tested))
                 if test
-            ),
+            )
+            + (sql.SQL("") if tested else sql.SQL(" and not {}").format(self._is_odd())),
         )
         return self._cursor.rowcount
+
+    def _has_odd_rows(self) -> bool:
+        self._run(
+            "select exists (select 1 from {source} where _problem is null and {odd})",
+            odd=self._is_odd(),
+        )
+        return self._cursor.fetchone()[0]
+
+    def _is_odd(self) -> sql.Composable:
+        """Test all values of a row at once for letters that a strict look is needed for."""
+        values = [
+            sql.Identifier(column.name)
+            for column in self._contract.columns
+            if column.data_type in ODD_LETTERS
+        ]
+        if not values:
+            return sql.SQL("false")
+        return sql.SQL("(concat_ws(' ', {}) ~ {})").format(_comma(values), sql.Literal(ODD_ROW))
 
     def _reject_unreadable(self) -> None:
         faults = [
@@ -261,10 +291,43 @@ class Splitter:
             ),
         )
 
-    def _column_of(self, check: str) -> str | None:
-        """Return the first column of the contract that a check names."""
-        words = check.replace("(", " ").replace(")", " ").split()
-        return next((word for word in words if word in self._names), None)
+    def _near(self) -> sql.Composable:
+        """Test that a known row lies in the span of every day of the key that `typed` has."""
+        days = [
+            column.name
+            for column in self._contract.columns
+            if column.data_type in ISO_SHAPES
+            if column.name in (*self._contract.business_key, self._contract.partition_column)
+        ]
+        if not days:
+            return sql.SQL("true")
+        self._run(
+            "select {spans} from typed",
+            spans=_comma(sql.SQL("min({0}), max({0})").format(sql.Identifier(day)) for day in days),
+        )
+        ends = self._cursor.fetchone()
+        return sql.SQL(" and ").join(
+            sql.SQL("known.{} between {} and {}").format(
+                sql.Identifier(day), sql.Literal(first), sql.Literal(last)
+            )
+            for day, first, last in zip(days, ends[::2], ends[1::2], strict=True)
+        )
+
+    def _normal(self, side: str = "") -> list[sql.Composable]:
+        """The columns of the key as models compare them; side: of which relation."""
+        table = f'"{side}".' if side else ""
+        return [
+            sql.SQL(column.normal(f'{table}"{column.name}"'))
+            for name in self._contract.business_key
+            for column in self._contract.columns
+            if column.name == name
+        ]
+
+    def _same_key(self, left: str, right: str) -> sql.Composable:
+        return sql.SQL(" and ").join(
+            sql.SQL("{} = {}").format(*pair)
+            for pair in zip(self._normal(left), self._normal(right), strict=True)
+        )
 
     def _form(self, column: Column) -> str:
         """What the values of a column have to be."""
@@ -280,6 +343,7 @@ class Splitter:
                     "source": self._source,
                     "names": _comma(map(sql.Identifier, self._names)),
                     "key": _comma(map(sql.Identifier, self._contract.business_key)),
+                    "normal_key": _comma(self._normal()),
                     "part": sql.Identifier(part) if part else None,
                 }
                 | parts
@@ -313,12 +377,28 @@ def _fits(column: Column, *, tested: bool) -> sql.Composable | None:
         ]
         tests.append(sql.SQL("(({}) is not false)").format(sql.SQL(" or ").join(shapes)))
     if tested and column.data_type != "text":
-        tests.append(
-            sql.SQL("(pg_input_is_valid({}, {}) is not false)").format(
-                name, sql.Literal(column.data_type)
-            )
-        )
+        tests.append(_reads(name, column.data_type))
     return sql.SQL("({})").format(sql.SQL(" and ").join(tests)) if tests else None
+
+
+def _reads(name: sql.Identifier, data_type: str) -> sql.Composable:
+    """Test strictly that a text says a value of the type, and that the type can hold it."""
+    parts = {
+        "name": name,
+        "type": sql.Literal(data_type),
+        "odd": sql.Literal(ODD_LETTERS.get(data_type)),
+        "plain": sql.Literal(PLAIN_FORMS.get(data_type, "^$")),
+    }
+    test = "pg_input_is_valid({name}, {type})"
+    if data_type in ODD_LETTERS:
+        test += " and ({name} !~ {odd} or {name} ~* {plain})"
+    if data_type.startswith("numeric"):
+        # what is more than nothing must not be rounded to nothing
+        test = (
+            f"case when {test} then {{name}}::{data_type} <> 0 "
+            "or split_part(lower({name}), 'e', 1) !~ '[1-9]' else false end"
+        )
+    return sql.SQL(f"({{name}} is null or ({test}))").format(**parts)
 
 
 def _equal(keys: object, left: str, right: str) -> sql.Composable:
@@ -328,8 +408,10 @@ def _equal(keys: object, left: str, right: str) -> sql.Composable:
     )
 
 
-def _same(names: list[str], left: str, right: str) -> sql.Composable:
-    """Compare whole rows, null equal to null."""
+def _same(names: Sequence[str], left: str, right: str) -> sql.Composable:
+    """Compare columns, null equal to null; true of none."""
+    if not names:
+        return sql.SQL("true")
     return sql.SQL("(row({}) is not distinct from row({}))").format(
         *(_comma(sql.Identifier(side, name) for name in names) for side in (left, right))
     )

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from o2r.bronze.contracts import NORMAL_FORMS
 from o2r.lint.manifest import RULES
 
 
@@ -90,8 +91,10 @@ _TEST_CONFIG = _keys(
 ) | {"meta": _META}
 # Keys of `meta` are ours: exceptions from rules of o2r.lint, and the contract of a bronze table,
 # which the loader reads.
-_SOURCE_TABLE_META = _keys("owner business_key partition_by_month event_column checks") | _META
-_SOURCE_COLUMN_META = _keys("required aliases pii")
+_SOURCE_TABLE_META = _keys("owner business_key partition_by_month event_column checks rows") | _META
+_SOURCE_COLUMN_META = _keys("required aliases pii normal_form words known_from") | {
+    "bounds": _keys("min max days_after_load bytes")
+}
 _SOURCE_CONFIG = _keys("enabled tags event_time loaded_at_field loaded_at_query") | {
     "freshness": _FRESHNESS
 }
@@ -239,6 +242,8 @@ PROJECT: dict[str, Any] = _keys(
 
 SELECTORS: dict[str, Any] = {"selectors": ListOf(_keys("name description default definition"))}
 
+FOLDS = {"lower": "lower", "upper": "upper", "initcap": "title"}
+
 _CONFIG_BLOCK = re.compile(r"\{\{-?\s*config\s*\((.*?)\)\s*-?\}\}", re.DOTALL)
 _KEYWORD = re.compile(r"(?:^|,)\s*(\w+)\s*=(?!=)")
 
@@ -292,6 +297,34 @@ def _message(place: str, key: str, known: Any) -> str:
     return f"{place}: unknown key" + (f", did you mean {close[0]}?" if close else "")
 
 
+def contract_gaps(data: Any) -> Iterator[str]:
+    """Yield one message for each gap in the contracts of a `_sources.yml`.
+
+    A text that is part of a key, or has words, says in which form its values are compared.
+    """
+    for source in (data or {}).get("sources", []):
+        for table in source.get("tables", []):
+            meta = table.get("config", {}).get("meta", {})
+            if meta.get("rows", "whole") not in ("whole", "change"):
+                yield f"{table['name']}.rows: whole or change, not {meta['rows']}"
+            for column in table.get("columns", []):
+                yield from _column_gaps(table["name"], meta.get("business_key", []), column)
+
+
+def _column_gaps(table: str, key: list[str], column: dict[str, Any]) -> Iterator[str]:
+    place, meta = f"{table}.{column['name']}", column.get("config", {}).get("meta", {})
+    form, words = meta.get("normal_form"), meta.get("words", [])
+    is_compared = column["name"] in key or words or "known_from" in meta
+    if column.get("data_type") == "text" and is_compared and form is None:
+        yield f"{place}: say its normal_form: {', '.join(NORMAL_FORMS)}"
+    elif form is not None and form not in NORMAL_FORMS:
+        yield _message(f"{place}.normal_form", form, NORMAL_FORMS)
+    if any(
+        word != word.strip() or word != getattr(word, FOLDS.get(form, "strip"))() for word in words
+    ):
+        yield f"{place}: words not in their normal form"
+
+
 def unknown_config_arguments(sql: str, known: dict[str, Any] = _MODEL_CONFIG) -> Iterator[str]:
     """Yield one message for each argument of a `config(...)` that dbt does not know."""
     for block in _CONFIG_BLOCK.findall(sql):
@@ -334,6 +367,8 @@ def check_project(dbt_dir: Path) -> list[str]:
         for path in sorted((dbt_dir / folder).rglob("*.y*ml")):
             content = yaml.safe_load(path.read_text())
             problems += [f"{path}: {text}" for text in unknown_keys(content, RESOURCES)]
+            if path.name == "_sources.yml":
+                problems += [f"{path}: {text}" for text in contract_gaps(content)]
         known = _TEST_CONFIG if folder == "tests" else _MODEL_CONFIG
         for path in sorted((dbt_dir / folder).rglob("*.sql")):
             found = unknown_config_arguments(path.read_text(), known)

@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('billing', 'invoices') }}
+    {{ delivered('billing', 'invoices') }}
 ),
 
 cleaned as (

@@ -3,7 +3,7 @@
 with
 
 source as (
-    select * from {{ source('billing', 'revenue_account_daily') }}
+    {{ delivered('billing', 'revenue_account_daily') }}
 ),
 
 -- Every amount is positive and a missing part is nothing, so that net revenue never becomes null.

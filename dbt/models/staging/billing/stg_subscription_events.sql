@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('billing', 'subscriptions') }}
+    {{ delivered('billing', 'subscriptions') }}
 ),
 
 cleaned as (

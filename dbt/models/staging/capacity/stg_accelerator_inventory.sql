@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('capacity', 'resource_accelerator_inventory') }}
+    {{ delivered('capacity', 'resource_accelerator_inventory') }}
 ),
 
 cleaned as (

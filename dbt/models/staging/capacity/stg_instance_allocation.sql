@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('capacity', 'resource_model_instance_allocation') }}
+    {{ delivered('capacity', 'resource_model_instance_allocation') }}
 ),
 
 cleaned as (

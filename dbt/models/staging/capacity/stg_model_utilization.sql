@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('capacity', 'resource_model_utilization') }}
+    {{ delivered('capacity', 'resource_model_utilization') }}
 ),
 
 cleaned as (

@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('crm', 'customer_details') }}
+    {{ delivered('crm', 'customer_details') }}
 ),
 
 cleaned as (

@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('crm', 'crm_contacts') }}
+    {{ delivered('crm', 'crm_contacts') }}
 ),
 
 countries as (

@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('crm', 'deal_stage_history') }}
+    {{ delivered('crm', 'deal_stage_history') }}
 ),
 
 cleaned as (

@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('inference', 'config_model_dimensions') }}
+    {{ delivered('inference', 'config_model_dimensions') }}
 ),
 
 cleaned as (

@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('inference', 'config_model_region_availability') }}
+    {{ delivered('inference', 'config_model_region_availability') }}
 ),
 
 cleaned as (

@@ -1,2 +1,2 @@
 -- Grain: one row per delivered version of a request to a proprietary model.
-{{ staged_requests(source('inference', 'inference_user_token_usage_proprietary')) }}
+{{ staged_requests('inference_user_token_usage_proprietary') }}

@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('platform', 'platform_incidents') }}
+    {{ delivered('platform', 'platform_incidents') }}
 ),
 
 cleaned as (

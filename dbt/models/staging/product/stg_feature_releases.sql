@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('product', 'product_feature_releases') }}
+    {{ delivered('product', 'product_feature_releases') }}
 ),
 
 cleaned as (

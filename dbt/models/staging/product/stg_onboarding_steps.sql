@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('product', 'onboarding_step_events') }}
+    {{ delivered('product', 'onboarding_step_events') }}
 ),
 
 cleaned as (

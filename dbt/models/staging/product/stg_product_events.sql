@@ -3,7 +3,7 @@
 with
 
 source as (
-    select * from {{ source('product', 'product_usage_events') }}
+    {{ delivered('product', 'product_usage_events') }}
 ),
 
 cleaned as (

@@ -3,7 +3,7 @@
 with
 
 source as (
-    select * from {{ source('quota', 'quota_default_rate_limits') }}
+    {{ delivered('quota', 'quota_default_rate_limits') }}
 ),
 
 cleaned as (

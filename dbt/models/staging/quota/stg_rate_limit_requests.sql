@@ -3,7 +3,7 @@
 with
 
 source as (
-    select * from {{ source('quota', 'quota_customer_rate_limit_requests') }}
+    {{ delivered('quota', 'quota_customer_rate_limit_requests') }}
 ),
 
 cleaned as (

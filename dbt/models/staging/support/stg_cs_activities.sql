@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('support', 'customer_success_activities') }}
+    {{ delivered('support', 'customer_success_activities') }}
 ),
 
 cleaned as (

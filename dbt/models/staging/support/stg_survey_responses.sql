@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('support', 'csat_responses') }}
+    {{ delivered('support', 'csat_responses') }}
 ),
 
 cleaned as (

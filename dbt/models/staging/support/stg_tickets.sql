@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('support', 'support_tickets') }}
+    {{ delivered('support', 'support_tickets') }}
 ),
 
 cleaned as (

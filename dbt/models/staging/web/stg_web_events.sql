@@ -2,7 +2,7 @@
 with
 
 source as (
-    select * from {{ source('web', 'web_events') }}
+    {{ delivered('web', 'web_events') }}
 ),
 
 cleaned as (
