@@ -276,14 +276,14 @@ select
 from raw_bronze.quota_default_rate_limits
 where source_region = 'eu-west' and snapshot_date < '2026-03-01';
 
--- decided after the as-of day; a status that nobody knows; asked after the as-of day
+-- decided after the as-of day; of no known kind, in other letters; asked after the as-of day
 insert into raw_bronze.quota_customer_rate_limit_requests
     (account_id, model_variant, inference_scope, source_region, create_datetime, limit_type, status,
      last_updated, loaded_at)
 values
     ('acc-just', 'm', 'global', 'r', '2026-11-09 00:00Z', 'upgrade', 'approved',
      '2026-11-22 00:00Z', '2026-11-22 07:00Z'),
-    ('acc-nobody', 'm', 'global', 'r', '2026-11-10 08:00Z', null, 'on hold', '2026-11-12 00:00Z',
+    ('acc-nobody', 'm', 'global', 'r', '2026-11-10 08:00Z', null, ' Pending', '2026-11-12 00:00Z',
      '2026-11-22 07:00Z'),
     ('acc-slow', 'm', 'global', 'r', '2026-11-22 01:00Z', 'upgrade', 'pending', '2026-11-22 01:00Z',
      '2026-11-22 07:00Z');
