@@ -36,7 +36,7 @@ def compile_project(dbt_dir: Path, target: Path) -> None:
     command += ["--warn-error-options", "{error: [NoNodeForYamlKey, NodeNotFoundOrDisabled]}"]
     command += ["compile", "--no-introspect", "--no-populate-cache", "--target-path", str(target)]
     command += ["--log-path", str(target / "logs"), "--project-dir", str(dbt_dir)]
-    command += ["--profiles-dir", str(dbt_dir)]
+    command += ["--profiles-dir", str(dbt_dir / "profiles")]
     offline = {"POSTGRES_HOST": "compile-only", "POSTGRES_USER": "nobody", "DBT_TARGET": "ci"}
     done = subprocess.run(command, env=os.environ | offline, capture_output=True, text=True)
     if done.returncode != 0:
