@@ -13,12 +13,25 @@ create table if not exists ops.load_batches (
     loaded_at timestamptz not null,
     started_at timestamptz not null,
     finished_at timestamptz not null,
-    constraint load_batches_once unique (table_name, checksum),
     constraint load_batches_balance check (received = inserted + duplicate + quarantined),
     constraint load_batches_counts check (inserted >= 0 and duplicate >= 0 and quarantined >= 0)
 );
+-- A file that was taken back, or that another content of its name came after, may be loaded again.
+alter table ops.load_batches
+    drop constraint if exists load_batches_once,
+    add column if not exists file_checksum text,
+    add column if not exists pattern text,
+    add column if not exists mapping jsonb,
+    add column if not exists warning text,
+    add column if not exists unloaded_at timestamptz,
+    add column if not exists unloaded bigint,
+    add column if not exists replaced_by bigint references ops.load_batches (batch_id);
+create index if not exists load_batches_checksum on ops.load_batches (table_name, checksum);
+create index if not exists load_batches_file on ops.load_batches (table_name, source_file);
+
 comment on table ops.load_batches is
-    'One row per file loaded, written in the transaction of its rows.';
+    'One row per file loaded, written in the transaction of its rows. It stays when the rows are '
+    'taken back, and its counts go on saying what was loaded.';
 comment on column ops.load_batches.batch_id is 'Number of the batch, as in the bronze rows.';
 comment on column ops.load_batches.dataset is
     'Where the data is from: files, chapter12, or demo-<hash> of a generated company.';
@@ -33,6 +46,31 @@ comment on column ops.load_batches.quarantined is 'Rows kept out, in ops.quarant
 comment on column ops.load_batches.loaded_at is 'loaded_at of the batch''s rows; rises per table.';
 comment on column ops.load_batches.started_at is 'When the load began.';
 comment on column ops.load_batches.finished_at is 'When the load was about to commit.';
+comment on column ops.load_batches.file_checksum is
+    'SHA-256 of the file alone; null for loads before this was noted.';
+comment on column ops.load_batches.pattern is
+    'File name or pattern of the mapping that the file fitted; null without one.';
+comment on column ops.load_batches.mapping is 'The mapping applied; null without one.';
+comment on column ops.load_batches.warning is 'What the load warned of, in a line.';
+comment on column ops.load_batches.unloaded_at is
+    'When the batch was taken back; null while its rows are in bronze.';
+comment on column ops.load_batches.unloaded is
+    'Rows that left bronze when it was taken back; null while they are there.';
+comment on column ops.load_batches.replaced_by is
+    'Batch for which it was taken back; null when it was unloaded without one.';
+
+create table if not exists ops.repeated_rows (
+    batch_id bigint not null,
+    held_by bigint not null,
+    row_count bigint not null,
+    primary key (batch_id, held_by)
+);
+comment on table ops.repeated_rows is
+    'One row per batch and earlier batch whose rows it repeated: they are in bronze once, under the '
+    'earlier batch, and would leave it with that one.';
+comment on column ops.repeated_rows.batch_id is 'Batch that delivered the rows again.';
+comment on column ops.repeated_rows.held_by is 'Batch under which they are in bronze.';
+comment on column ops.repeated_rows.row_count is 'Its duplicates that are the same rows.';
 
 create table if not exists ops.quarantined_rows (
     batch_id bigint not null references ops.load_batches (batch_id) on delete cascade,

@@ -16,7 +16,7 @@ from o2r.cli_metabase import app as metabase_app
 from o2r.cli_scheduled import app as scheduled_app
 from o2r.cli_site import app as site_app
 from o2r.errors import UserError
-from o2r.terminal import print_answer, progress_bar
+from o2r.terminal import ask_to_take_back, print_answer, progress_bar
 
 if TYPE_CHECKING:
     from o2r.bronze.loader import BatchResult
@@ -33,6 +33,11 @@ class _Group(TyperGroup):
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(1) from None
 
+
+Force = Annotated[
+    bool, typer.Option("--force", help="Also rows that later batches delivered again.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Take back without asking.")]
 
 app = typer.Typer(
     cls=_Group,
@@ -96,7 +101,11 @@ def status() -> None:
         typer.echo("no bronze tables yet: run `o2r setup`")
         return
     filled = [(table, rows) for table, rows in found.rows.items() if rows]
-    typer.echo(f"bronze: {len(found.rows)} tables, {len(filled)} with rows")
+    loaded, taken_back = found.batches
+    typer.echo(
+        f"bronze: {len(found.rows)} tables, {len(filled)} with rows, {loaded} batches"
+        + (f" ({taken_back} more taken back)" if taken_back else "")
+    )
     if filled:
         print_answer(Answer(["table", "rows"], filled, ""))
 
@@ -189,6 +198,12 @@ def load(
     mix: Annotated[
         bool, typer.Option("--mix", help="Allow a second dataset in this database.")
     ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Take back what files of the same names brought before."),
+    ] = False,
+    force: Force = False,
+    yes: Yes = False,
 ) -> None:
     """Load files into bronze; bad rows go to ops.quarantined_rows."""
     from o2r.bronze import loader
@@ -199,13 +214,48 @@ def load(
         raise UserError("o2r load: give either a path or --dataset")
     if dataset and mapping:
         raise UserError("o2r load: --mapping goes with a path; a dataset has its own")
+    if dataset and replace:
+        raise UserError("o2r load: --replace goes with a path")
     settings = load_settings()
+    going = None
+    if replace:
+        batches = loader.to_replace(path, mapping, settings=settings)
+        ask_to_take_back(batches, yes=yes)
+        going = loader.Replace(frozenset(batch.batch_id for batch in batches), force)
     with progress_bar() as progress:
         if dataset:
             results = load_dataset(dataset, settings, mix=mix, progress=progress)
         else:
-            results = loader.load(path, mapping, mix=mix, settings=settings, progress=progress)
+            results = loader.load(
+                path, mapping, mix=mix, replace=going, settings=settings, progress=progress
+            )
     _print_results(results)
+
+
+@app.command()
+def unload(
+    batches: Annotated[
+        list[int] | None, typer.Argument(help="Numbers of batches, see ops.load_batches.")
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option(help="All batches of this file, as in ops.load_batches.")
+    ] = None,
+    force: Force = False,
+    yes: Yes = False,
+) -> None:
+    """Take batches back: their rows leave bronze, and the next build follows."""
+    from o2r.bronze.unload import find
+    from o2r.bronze.unload import unload as run_unload
+    from o2r.settings import load_settings
+
+    settings = load_settings()
+    found = find(settings, batches or [], file)
+    ask_to_take_back(found, yes=yes)
+    gone = run_unload(settings, found, force=force)
+    typer.echo(
+        f"taken back: {sum(batch.rows for batch in gone):,} rows of {len(gone)} batches; "
+        "`o2r build` or `o2r publish` follows"
+    )
 
 
 @app.command()
@@ -448,6 +498,13 @@ def _print_results(results: list[BatchResult]) -> None:
         for result in results
     ]
     print_answer(Answer(names, rows, ""))
+    for result in results:
+        if result.replaced:
+            typer.echo(
+                f"{result.source_file}: replaces batch {', '.join(map(str, result.replaced))}"
+            )
+        if result.warning:
+            typer.echo(f"warning: {result.warning}", err=True)
     batches = [str(result.batch_id) for result in results if result.quarantined]
     if batches:
         typer.echo(

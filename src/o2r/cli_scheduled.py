@@ -37,6 +37,14 @@ def land(
         f"{settings.landing}: {len(new)} new files of {len(results) + len(refused)}, "
         f"{inserted} rows inserted, {quarantined} quarantined"
     )
+    for result in results:
+        if result.taken_back:
+            typer.echo(
+                f"left out: {result.source_file}: batch {result.taken_back} of it was taken back: "
+                "remove it from the folder, or load it by `o2r load`"
+            )
+        if result.warning:
+            typer.echo(f"warning: {result.warning}", err=True)
     for line in refused:
         typer.echo(f"refused: {line}", err=True)
     if as_json:

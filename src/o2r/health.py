@@ -18,6 +18,8 @@ from o2r.warehouse.health import check_disk
 
 OK, LATE, WRONG = "ok", "late", "WRONG"
 LONGEST_RUN = timedelta(hours=3)
+CLOCKS_DIFFER = timedelta(hours=1)
+"""How far a stamp may be ahead of the clock: another machine's clock, no wrong date."""
 LEAST_LEFT = 0.9
 """Part of the rows of a layer that must be left of the day before."""
 
@@ -53,12 +55,25 @@ def examine(settings: Settings, target: str = "prod", now: datetime | None = Non
 
 def _sources(settings: Settings, now: datetime) -> Iterator[Finding]:
     """Age of the newest row of each source that models depend on; one never filled is not late."""
-    contracts = [one for one in load_contracts(settings.dbt_dir).values() if one.stale_after]
+    contracts = load_contracts(settings.dbt_dir).values()
     newest = " union all ".join(
-        f"select '{one.table}', max(loaded_at) from {SCHEMA}.{one.table}" for one in contracts
+        f"select '{one.table}', max(loaded_at) filter (where loaded_at <= %(now)s), "
+        f"count(*) filter (where loaded_at > %(now)s), max(loaded_at) from {SCHEMA}.{one.table}"
+        for one in contracts
     )
-    loaded = dict(query(settings, newest))
-    for one in contracts:
+    found = query(settings, newest.replace("%(now)s", "%s"), *[now] * 2 * len(contracts))
+    loaded = {table: at for table, at, *_ in found}
+    for table, _, ahead, latest in found:
+        if latest and latest > now + CLOCKS_DIFFER:
+            yield Finding(
+                "source",
+                table,
+                WRONG,
+                f"{ahead} rows are stamped ahead of the clock, up to {latest:%F %T} UTC: until "
+                "then they beat every correction",
+                "see docs/runbook.md, rows from the future",
+            )
+    for one in (one for one in contracts if one.stale_after):
         at = loaded[one.table]
         if at is None:
             yield Finding("source", one.table, OK, "never delivered", "")
@@ -131,7 +146,8 @@ def _quarantine(settings: Settings, now: datetime) -> Iterator[Finding]:
         "coalesce(sum(quarantined) filter (where finished_at > %s - interval '1 day'), 0)::bigint, "
         "coalesce(sum(quarantined) filter (where finished_at > %s - interval '2 days' "
         "and finished_at <= %s - interval '1 day'), 0)::bigint, sum(quarantined)::bigint "
-        "from ops.load_batches group by table_name having sum(quarantined) > 0 order by 1",
+        "from ops.load_batches where unloaded_at is null "
+        "group by table_name having sum(quarantined) > 0 order by 1",
         *[now] * 3,
     )
     if not rows:
@@ -161,8 +177,16 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         ") found where received <> inserted + duplicate + quarantined or quarantined <> kept "
         "order by batch_id",
     )
-    if not rows:
+    warned = query(
+        settings,
+        "select batch_id, warning from ops.load_batches "
+        "where warning is not null and unloaded_at is null order by batch_id",
+    )
+    if not rows and not warned:
         yield Finding("ledger", "all batches", OK, "balanced", "")
+    for batch, warning in warned:
+        what = "see docs/runbook.md, a wrong file was loaded"
+        yield Finding("ledger", f"batch {batch}", LATE, warning, what)
     for batch, file, quarantined, kept in rows:
         yield Finding(
             "ledger",

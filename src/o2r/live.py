@@ -90,7 +90,7 @@ def _files(
 
 
 def _landed(settings: Settings, dataset: str) -> set[str]:
-    """Names of the files of a dataset in the ledger."""
+    """Names of the files of a dataset in bronze."""
     connection = connect(settings, read_only=True)
     try:
         with connection.cursor() as cursor:
@@ -98,7 +98,9 @@ def _landed(settings: Settings, dataset: str) -> set[str]:
             if cursor.fetchone()[0] is None:
                 return set()
             cursor.execute(
-                "select source_file from ops.load_batches where dataset = %s", (dataset,)
+                "select source_file from ops.load_batches "
+                "where dataset = %s and unloaded_at is null",
+                (dataset,),
             )
             return {name for (name,) in cursor.fetchall()}
     finally:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from o2r.errors import UserError
+
 if TYPE_CHECKING:
+    from o2r.bronze.ledger import Batch
     from o2r.warehouse.query import Answer
 
 
@@ -32,6 +35,29 @@ def print_answer(answer: Answer) -> None:
         unlimited = console.options.update(max_width=100_000)
         console = Console(width=Measurement.get(console, unlimited, table).maximum)
     console.print(table)
+
+
+def ask_to_take_back(batches: list[Batch], *, yes: bool) -> None:
+    """Show what is about to leave bronze, and go on when it is meant.
+
+    Raises UserError when it is not, or when there is nobody to ask.
+    """
+    import typer
+
+    from o2r.warehouse.query import Answer
+
+    rows = [
+        (one.batch_id, one.source_file, one.table, f"{one.loaded_at:%F %T}", one.rows, one.holds)
+        for one in batches
+    ]
+    names = ["batch", "file", "table", "loaded", "rows to leave", "repeated by later batches"]
+    print_answer(Answer(names, rows, ""))
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError("nothing changed: add --yes to take these rows out of bronze")
+    if not typer.confirm("Take these rows out of bronze?"):
+        raise UserError("nothing changed")
 
 
 class progress_bar:  # noqa: N801 - used as a function

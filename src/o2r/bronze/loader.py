@@ -2,8 +2,10 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from dataclasses import replace as with_changes
+from datetime import datetime
 from pathlib import Path
 
 import psycopg2
@@ -11,6 +13,8 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from o2r.bronze import ledger
+from o2r.bronze.changed_keys import find_changed_keys
 from o2r.bronze.contracts import SCHEMA, Contract, load_contracts
 from o2r.bronze.files import DataFile, Survey, column_names, find_files, stamp, survey
 from o2r.bronze.mapping import (
@@ -37,10 +41,25 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
+class Replace:
+    """Take back what was loaded of the same files before.
+
+    batches: those that may go, as looked at before; None for whatever there is.
+    force:   also rows of theirs that batches of other files delivered again, see ledger.take_back.
+    """
+
+    batches: frozenset[int] | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
 class BatchResult:
     """One file's outcome, in rows: received = inserted + duplicate + quarantined.
 
-    batch_id is None, and all counts are 0, when the very same file had been loaded before.
+    batch_id is None, and all counts are 0, when nothing was done: the very same file is in bronze.
+    taken_back: then, the batch in which it was loaded and which was taken back, so that it is not.
+    replaced:   batches that were taken back for it.
+    warning:    a line about what may be wrong with it.
     """
 
     source_file: str
@@ -50,6 +69,9 @@ class BatchResult:
     inserted: int = 0
     duplicate: int = 0
     quarantined: int = 0
+    taken_back: int | None = None
+    replaced: tuple[int, ...] = ()
+    warning: str | None = None
 
     @property
     def already_loaded(self) -> bool:
@@ -59,7 +81,10 @@ class BatchResult:
 
 @dataclass(frozen=True)
 class _Job:
-    """A file for a table that has passed inspection; `values` as `resolve` gives them."""
+    """A file for a table that has passed inspection; `values` as `resolve` gives them.
+
+    together: checksums of all entries of the file, this one's included.
+    """
 
     file: DataFile
     contract: Contract
@@ -67,15 +92,20 @@ class _Job:
     look: Survey
     names: list[str]
     values: dict[str, sql.Composable]
+    pattern: str | None
+    together: tuple[str, ...]
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the file's content and of the mapping, which may change what becomes of it."""
-        if self.entry == FileMapping():
-            return self.look.checksum
-        return hashlib.sha256(
-            (self.look.checksum + self.entry.model_dump_json()).encode()
-        ).hexdigest()
+        """SHA-256 of the file's content and of the mapping."""
+        return _checksum(self.look, self.entry)
+
+
+def _checksum(look: Survey, entry: FileMapping) -> str:
+    """SHA-256 of a file's content and of its mapping, which may change what becomes of it."""
+    if entry == FileMapping():
+        return look.checksum
+    return hashlib.sha256((look.checksum + entry.model_dump_json()).encode()).hexdigest()
 
 
 def load(
@@ -84,6 +114,7 @@ def load(
     dataset: str = "files",
     *,
     mix: bool = False,
+    replace: Replace | None = None,
     settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> list[BatchResult]:
@@ -91,6 +122,8 @@ def load(
 
     mapping: YAML file for foreign names, see o2r.bronze.mapping.FileMapping.
     dataset: goes to the ledger; another dataset than the ledger's is refused unless `mix`.
+    replace: what is in bronze of files of the same name, for the same table, is taken back in the
+        transaction that loads the new content.
 
     Each file is one transaction (one per table, where it feeds several): either all of it is
     recorded, or nothing. Names and columns of all files are looked at before the first is loaded.
@@ -104,11 +137,38 @@ def load(
     jobs = [job for file in files for job in _inspect(file, entries, contracts)]
     connection = connect(settings)
     try:
-        results = [_load(connection, job, dataset, mix, progress or _silent) for job in jobs]
+        results: list[BatchResult] = []
+        for job in jobs:
+            done = {result.batch_id for result in results}
+            results.append(_load(connection, job, dataset, mix, progress or _silent, replace, done))
         _analyze(connection, results)
     finally:
         connection.close()
     return results
+
+
+def to_replace(
+    path: Path | str, mapping: Path | str | None = None, *, settings: Settings
+) -> list[ledger.Batch]:
+    """Batches that `load` with `replace` would take back; nothing is changed.
+
+    Raises UserError as `load` does, and for a file of whose name nothing is in bronze.
+    """
+    entries = read_mapping(Path(mapping)) if mapping else Mapping()
+    contracts = load_contracts(settings.dbt_dir)
+    jobs = [job for file in find_files(Path(path)) for job in _inspect(file, entries, contracts)]
+    connection = connect(settings, read_only=True)
+    try:
+        with connection, connection.cursor() as cursor:
+            found: list[int] = []
+            for job in jobs:
+                of_file = ledger.batches_of(cursor, job.file.name, job.contract.table)
+                if not of_file:
+                    raise UserError(_nothing_to_replace(job.file.name, job.contract.table))
+                found += of_file
+            return ledger.look_up(cursor, found)
+    finally:
+        connection.close()
 
 
 def load_each(
@@ -117,8 +177,9 @@ def load_each(
     """Load every file of a folder by itself, so that one that is refused keeps out no other.
 
     Returns the results of the files loaded, and a line about each refused one; none for a folder
-    without files. Raises UserError when the folder is missing, the mapping is wrong, or the
-    warehouse cannot be reached.
+    without files. A file that was taken back stays out: nobody asked for it again.
+    Raises UserError when the folder is missing, the mapping is wrong, or the warehouse cannot be
+    reached.
     """
     entries = read_mapping(mapping) if mapping else Mapping()
     contracts = load_contracts(settings.dbt_dir)
@@ -128,7 +189,7 @@ def load_each(
         for file in find_files(path, allow_none=True):
             try:
                 for job in _inspect(file, entries, contracts):
-                    results.append(_load(connection, job, dataset, False, _silent))
+                    results.append(_load(connection, job, dataset, False, _silent, unasked=True))
             except UserError as error:
                 named = str(error).startswith(file.name)
                 refused.append(str(error) if named else f"{file.name}: {error}")
@@ -144,27 +205,37 @@ def _inspect(file: DataFile, mapping: Mapping, contracts: dict[str, Contract]) -
     Raises UserError for one that cannot be loaded.
     """
     entries = mapping.of(file)
-    file = replace(file, separator=entries[0].separator, encoding=entries[0].encoding)
+    file = with_changes(file, separator=entries[0].separator, encoding=entries[0].encoding)
+    pattern = mapping.pattern_of(file)
     tables = [choose_table(file, entry, contracts) for entry in entries]
     look = survey(file)
     names = column_names(file)
+    together = tuple(_checksum(look, entry) for entry in entries)
     jobs = []
     for entry, contract in zip(entries, tables, strict=True):
         elsewhere = {
             name for other in entries if other is not entry for name in read_by(other, names)
         }
         values = resolve(file, names, contract, entry, elsewhere)
-        jobs.append(_Job(file, contract, entry, look, names, values))
+        jobs.append(_Job(file, contract, entry, look, names, values, pattern, together))
     return jobs
 
 
 def _load(
-    connection: Connection, job: _Job, dataset: str, mix: bool, progress: Progress
+    connection: Connection,
+    job: _Job,
+    dataset: str,
+    mix: bool,
+    progress: Progress,
+    replace: Replace | None = None,
+    done: Collection[int | None] = (),
+    *,
+    unasked: bool = False,
 ) -> BatchResult:
     """Load one file in one transaction."""
     try:
         with connection, connection.cursor() as cursor:
-            return _load_in(cursor, job, dataset, mix, progress)
+            return _load_in(cursor, job, dataset, mix, progress, replace, done, unasked)
     except (errors.UndefinedTable, errors.InvalidSchemaName) as error:
         raise UserError(f"{error.diag.message_primary}: run `o2r setup`") from None
     except psycopg2.Error as error:
@@ -173,22 +244,29 @@ def _load(
         raise UserError(f"{job.file.name}: nothing loaded: {reason}{hint}") from None
 
 
-def _load_in(cursor: Cursor, job: _Job, dataset: str, mix: bool, progress: Progress) -> BatchResult:
+def _load_in(
+    cursor: Cursor,
+    job: _Job,
+    dataset: str,
+    mix: bool,
+    progress: Progress,
+    replace: Replace | None,
+    done: Collection[int | None],
+    unasked: bool,
+) -> BatchResult:
     file, contract = job.file, job.contract
     cursor.execute("set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'")
     cursor.execute("select clock_timestamp()")
     started_at = cursor.fetchone()[0]
-    # loads of one table wait for each other; what they wait for is committed when they go on
-    cursor.execute(
-        "select pg_advisory_xact_lock(hashtext('o2r load'), hashtext(%s))", (contract.table,)
-    )
+    ledger.lock(cursor, contract.table)
     _claim_warehouse(cursor, dataset, mix)
-    cursor.execute(
-        "select 1 from ops.load_batches where table_name = %s and checksum = %s",
-        (contract.table, job.checksum),
-    )
-    if cursor.rowcount:
+    gone: list[ledger.Batch] = []
+    if replace:
+        gone = _take_back(cursor, job, replace, done)
+    elif ledger.is_loaded(cursor, contract.table, file.name, job.checksum, job.together):
         return BatchResult(file.name, contract.table, None)
+    elif unasked and (batch := ledger.taken_back(cursor, contract.table, job.checksum)):
+        return BatchResult(file.name, contract.table, None, taken_back=batch)
 
     size, _ = job.look.stamp
     stage(cursor, file, job.names, job.look.regular, lambda done: progress(file.name, done, size))
@@ -200,6 +278,9 @@ def _load_in(cursor: Cursor, job: _Job, dataset: str, mix: bool, progress: Progr
     split.reject_unsound()
     duplicate = split.drop_repeated()
     duplicate += split.drop_known()
+    warning = find_changed_keys(
+        cursor, contract, file.name, job.look.checksum, job.pattern, job.entry
+    )
 
     cursor.execute(
         "select nextval(pg_get_serial_sequence('ops.load_batches', 'batch_id')), greatest("
@@ -211,37 +292,96 @@ def _load_in(cursor: Cursor, job: _Job, dataset: str, mix: bool, progress: Progr
     inserted = split.insert(batch_id, file.name, loaded_at)
     quarantined = split.count("rejected")
     result = BatchResult(
-        file.name, contract.table, batch_id, received, inserted, duplicate, quarantined
+        file.name,
+        contract.table,
+        batch_id,
+        received,
+        inserted,
+        duplicate,
+        quarantined,
+        replaced=tuple(batch.batch_id for batch in gone),
+        warning=warning,
     )
-    cursor.execute(
-        "insert into ops.load_batches values "
-        "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())",
-        (
-            batch_id,
-            dataset,
-            file.name,
-            contract.table,
-            job.checksum,
-            received,
-            inserted,
-            duplicate,
-            quarantined,
-            loaded_at,
-            started_at,
-        ),
-    )
+    _note(cursor, job, result, dataset, loaded_at, started_at)
+    ledger.note_replaced(cursor, gone, batch_id)
+    ledger.note_repeated(cursor, batch_id, split.held_by)
     if quarantined:
         split.quarantine(batch_id)
     return result
 
 
+def _take_back(
+    cursor: Cursor, job: _Job, replace: Replace, done: Collection[int | None]
+) -> list[ledger.Batch]:
+    """Take back what a file is to replace; `done`: batches that its other entries have loaded.
+
+    Raises UserError when there is nothing, or other than what was looked at.
+    """
+    file, table = job.file.name, job.contract.table
+    found = ledger.batches_of(cursor, file, table)
+    if not found:
+        raise UserError(_nothing_to_replace(file, table))
+    going = [batch_id for batch_id in found if batch_id not in done]
+    if replace.batches is not None and not replace.batches.issuperset(going):
+        raise UserError(f"{file}: loaded again since the question was asked: start over")
+    return ledger.take_back(cursor, going, force=replace.force)
+
+
+def _nothing_to_replace(file: str, table: str) -> str:
+    return (
+        f"{file}: nothing of that name is in {table}, so there is nothing to replace: load it "
+        "without --replace, or see source_file in ops.load_batches for the name it had"
+    )
+
+
+def _note(
+    cursor: Cursor,
+    job: _Job,
+    result: BatchResult,
+    dataset: str,
+    loaded_at: datetime,
+    started_at: datetime,
+) -> None:
+    """Write a batch to the ledger."""
+    mapping = None if job.entry == FileMapping() else job.entry.model_dump_json()
+    cursor.execute(
+        "insert into ops.load_batches (batch_id, dataset, source_file, table_name, checksum, "
+        "received, inserted, duplicate, quarantined, loaded_at, started_at, finished_at, "
+        "file_checksum, pattern, mapping, warning) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), %s, %s, %s, %s)",
+        (
+            result.batch_id,
+            dataset,
+            result.source_file,
+            result.table,
+            job.checksum,
+            result.received,
+            result.inserted,
+            result.duplicate,
+            result.quarantined,
+            loaded_at,
+            started_at,
+            job.look.checksum,
+            job.pattern,
+            mapping,
+            result.warning,
+        ),
+    )
+
+
 def _claim_warehouse(cursor: Cursor, dataset: str, mix: bool) -> None:
     """Raise UserError when the ledger holds another dataset, also one being loaded right now."""
-    cursor.execute("select exists (select 1 from ops.load_batches where dataset = %s)", (dataset,))
+    cursor.execute(
+        "select exists (select 1 from ops.load_batches where dataset = %s and unloaded_at is null)",
+        (dataset,),
+    )
     if mix or cursor.fetchone()[0]:
         return
     cursor.execute("select pg_advisory_xact_lock(hashtext('o2r dataset'))")
-    cursor.execute("select dataset from ops.load_batches where dataset <> %s limit 1", (dataset,))
+    cursor.execute(
+        "select dataset from ops.load_batches where dataset <> %s and unloaded_at is null limit 1",
+        (dataset,),
+    )
     if cursor.rowcount:
         raise UserError(
             f"this database holds the dataset '{cursor.fetchone()[0]}', not '{dataset}': load into "

@@ -148,10 +148,15 @@ class Mapping(BaseModel):
 
     def of(self, file: DataFile) -> list[FileMapping]:
         """Return the entries of the first pattern that fits the file's name, or an empty entry."""
-        for pattern, entries in self.files.items():
+        pattern = self.pattern_of(file)
+        return [FileMapping()] if pattern is None else self.files[pattern]
+
+    def pattern_of(self, file: DataFile) -> str | None:
+        """Return the first pattern that fits the file's name."""
+        for pattern in self.files:
             if fnmatchcase(file.path.name, pattern) or fnmatchcase(file.name, pattern):
-                return entries
-        return [FileMapping()]
+                return pattern
+        return None
 
 
 def read_mapping(path: Path) -> Mapping:

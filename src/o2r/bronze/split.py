@@ -39,6 +39,7 @@ class Splitter:
 
     values: SQL text expression over the columns of `incoming`, for each column of the contract.
     forms:  for a column whose values have a stated form, what it is.
+    held_by (after drop_known): earlier batch -> how many of the rows dropped it holds in bronze.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Splitter:
         self._cursor = cursor
         self._contract = contract
         self._forms = forms
+        self.held_by: dict[int, int] = {}
         self._table = sql.Identifier(SCHEMA, contract.table)
         self._names = [column.name for column in contract.columns]
         # what a row says of its key; only that makes two rows of one key differ
@@ -154,7 +156,8 @@ class Splitter:
         same_day = _equal([column], "typed", "known") if column else sql.SQL("true")
         self._run(
             "create temp table seen on commit drop as "
-            "select typed._row, max(known.loaded_at) as loaded_at "
+            "select typed._row, max(known.loaded_at) as loaded_at, "
+            "(array_agg(known.batch_id order by known.loaded_at desc))[1] as held_by "
             "from typed join {table} as known on {same_key} and {same_day} and {near} "
             "where {same} group by typed._row",
             near=near,
@@ -170,6 +173,8 @@ class Splitter:
             "and {same_key} and later.loaded_at > seen.loaded_at",
             same_key=self._same_key("typed", "later"),
         )
+        self._run("select held_by, count(*) from seen where held_by is not null group by 1")
+        self.held_by = dict(self._cursor.fetchall())
         self._run("delete from typed using seen where typed._row = seen._row")
         return self._cursor.rowcount
 

@@ -21,12 +21,17 @@ OLDEST_PYTHON = (3, 11)
 
 @dataclass(frozen=True)
 class Status:
-    """Where the warehouse is and what it holds; `rows` counts bronze rows by table."""
+    """Where the warehouse is and what it holds.
+
+    rows:    bronze rows by table.
+    batches: batches in bronze, and batches that were taken back.
+    """
 
     where: str
     version: str
     databases: list[str]
     rows: dict[str, int]
+    batches: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ def status(settings: Settings) -> Status:
             found = server_version(cursor)
             cursor.execute("select datname from pg_database where not datistemplate order by 1")
             databases = [name for (name,) in cursor.fetchall()]
-            return Status(where, found, databases, _bronze_rows(cursor, settings))
+            rows = _bronze_rows(cursor, settings)
+            return Status(where, found, databases, rows, _batches(cursor))
     finally:
         connection.close()
 
@@ -161,3 +167,15 @@ def _bronze_rows(cursor: object, settings: Settings) -> dict[str, int]:
             cursor.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(SCHEMA, table)))
             rows[table] = cursor.fetchone()[0]
     return rows
+
+
+def _batches(cursor: object) -> tuple[int, int]:
+    """Count the batches in bronze and those taken back; both 0 before `o2r setup`."""
+    cursor.execute("select to_regclass('ops.load_batches')")
+    if cursor.fetchone()[0] is None:
+        return 0, 0
+    cursor.execute(
+        "select count(*) filter (where unloaded_at is null), count(unloaded_at) "
+        "from ops.load_batches"
+    )
+    return cursor.fetchone()
