@@ -16,12 +16,24 @@
     end
 {%- endmacro %}
 
-{#- Health score of an account, 0 to 100 with one decimal, from its four components, 0 to 100 each. -#}
+{#-
+  Health score of an account, 0 to 100 with one decimal, from its four components, 0 to 100 each: the
+  weighted mean of those that are known, null where none is.
+-#}
 {% macro calculate_health_score(usage, support, revenue, engagement) -%}
+    {%- set weights = {usage: '0.30', support: '0.20', revenue: '0.25', engagement: '0.25'} -%}
     round(
         cast(
-            0.30 * {{ usage }} + 0.20 * {{ support }} + 0.25 * {{ revenue }} + 0.25 * {{ engagement }}
-            as numeric(18, 6)
+            (
+                {%- for component, weight in weights.items() %}
+                {{ '+ ' if not loop.first }}coalesce({{ weight }} * {{ component }}, 0)
+                {%- endfor %}
+            ) / nullif(
+                {%- for component, weight in weights.items() %}
+                {{ '+ ' if not loop.first -}}
+                case when {{ component }} is null then 0 else {{ weight }} end
+                {%- endfor %}, 0
+            ) as numeric(18, 6)
         ), 1
     )
 {%- endmacro %}

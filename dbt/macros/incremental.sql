@@ -447,8 +447,8 @@
 
     select
         ranked.*,
-        least(ranked.first_read_date, moved.first_date) as first_date,
-        greatest(ranked.last_read_date, moved.last_date) as last_date
+        {{ lesser_known('ranked.first_read_date', 'moved.first_date') }} as first_date,
+        {{ greater_known('ranked.last_read_date', 'moved.last_date') }} as last_date
     from ranked
     left join moved
         on

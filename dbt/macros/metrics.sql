@@ -42,6 +42,27 @@
     cast({{ period_end }} + {{ days }} * interval '1 day' as date) <= {{ as_of_date }}
 {%- endmacro %}
 
+{#-
+  The lesser, the greater of two values; null where one of them is null. Engines differ in what
+  least() and greatest() do with a null, and where they skip it an unknown turns into a bound.
+-#}
+{% macro lesser(one, other) -%}
+    case when {{ one }} <= {{ other }} then {{ one }} when {{ other }} < {{ one }} then {{ other }} end
+{%- endmacro %}
+
+{% macro greater(one, other) -%}
+    case when {{ one }} >= {{ other }} then {{ one }} when {{ other }} > {{ one }} then {{ other }} end
+{%- endmacro %}
+
+{#- The same, where one of two that is null leaves the word to the other. -#}
+{% macro lesser_known(one, other) -%}
+    coalesce({{ lesser(one, other) }}, {{ one }}, {{ other }})
+{%- endmacro %}
+
+{% macro greater_known(one, other) -%}
+    coalesce({{ greater(one, other) }}, {{ one }}, {{ other }})
+{%- endmacro %}
+
 {#- Survey answer on one scale, 0 worst to 100 best: csat is 1 to 5, nps and roi are 0 to 10. -#}
 {% macro survey_score_100(survey_type, score) -%}
     cast(
@@ -69,7 +90,7 @@
 
 {#- Bucket of a value: a whole number that never falls while the value rises; 16 per factor e. -#}
 {% macro value_bucket(value) -%}
-    cast(floor(16 * ln(cast(greatest({{ value }}, 1) as {{ type_double() }}))) as integer)
+    cast(floor(16 * ln(cast({{ greater(value, 1) }} as {{ type_double() }}))) as integer)
 {%- endmacro %}
 
 {#-

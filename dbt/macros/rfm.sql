@@ -9,15 +9,16 @@
 -#}
 {% macro quintile(rank, best_first=false) -%}
     {%- set fifth -%}
-        least(
-                    5,
-                    1 + cast(
-                        floor(
-                            cast(5 * ({{ rank }} - 1) as numeric(18, 6))
-                            / nullif(count(*) over () - 1, 0)
-                        ) as integer
-                    )
-                )
+        case
+                    when {{ rank }} = count(*) over () then 5
+                    else
+                        1 + cast(
+                            floor(
+                                cast(5 * ({{ rank }} - 1) as numeric(18, 6))
+                                / nullif(count(*) over () - 1, 0)
+                            ) as integer
+                        )
+                end
     {%- endset -%}
     case
             when max({{ rank }}) over () > 1

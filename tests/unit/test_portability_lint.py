@@ -27,6 +27,8 @@ FORBIDDEN = [
     "select cast(a as text)",
     "select a::date",
     "select log(a)",
+    "select least(100, 100 * breadth_pct / 80)",
+    "select sum(GREATEST (a, b))",
     "select distinct on (a) a, b",
     "select a from t qualify b = 1",
     "select percentile_cont(array[0.5]) within group (order by a)",
@@ -63,6 +65,7 @@ ALLOWED = [
     "select sum(a) over (order by b nulls last rows between 6 preceding and current row) from t",
     "select count(distinct a) filter (where b) as n, sum(c) over (partition by d) from t",
     "select ln(a), concat_ws(' ', a, b), regexp_like(a, '^[0-9]+$')",
+    "select case when a <= 100 then a when 100 < a then 100 end as at_least, at_least(a)",
     "select catalog(a), nowhere, known_now, distinct_online from t",
 ]
 

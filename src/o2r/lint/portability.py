@@ -61,6 +61,12 @@ COMPILED_RULES = (
     # Case matters: dbt's own macros write TEXT, which they translate for each engine.
     _rule(r"(?<=\bas )\s*text\b", "cast to varchar(n)", re.NOFLAG),
     _rule(r"::", "write cast(x as type)"),
+    # Where they skip a null, least(100, points of what nobody measured) is 100.
+    _rule(
+        r"\b(least|greatest)\s*\(",
+        "what a null does differs between engines; call the macros lesser or greater (null stays "
+        "unknown), or lesser_known or greater_known",
+    ),
     _rule(r"\blog\s*\(", "its base differs between engines; use ln"),
     _rule(r"\bdistinct\s+on\b", "rank with row_number() and keep the first"),
     _rule(r"\bqualify\b", "rank in a CTE and filter in the next"),

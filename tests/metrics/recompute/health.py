@@ -124,6 +124,16 @@ class Health:
         spoken = set(events["at"].dt.normalize())
         feed_start = events["at"].min().normalize()
         first_ticket = company.tickets["at"].min().normalize()
+        first_invoice = pd.Timestamp(self.bronze.all("invoices")["invoice_date"].min())
+        first_month = min(at for at, sums in self.mrr.items() if sums)
+        rated = [
+            rows["resolved"][~np.isnan(rows["csat"]) & ~np.isnat(rows["resolved"])]
+            for rows in self.tickets.values()
+        ]
+        first_rating = min(
+            pd.Timestamp(np.concatenate(rated).min()), self._answers("csat")["at"].min()
+        ).normalize()
+        first_nps = self._answers("nps")["at"].min().normalize()
         releases = company.releases.groupby("feature_name")["released_at"].min()
         used = events[events["event_type"].str.lower() == "feature_used"]
         used = used[used["at"].dt.normalize() >= used["feature_name"].map(releases).dt.normalize()]
@@ -176,11 +186,19 @@ class Health:
                     and not spoken.isdisjoint(day - back * DAY for back in range(7)),
                     released[instant],
                 )
+                if day < feed_start:
+                    row |= dict.fromkeys(_COUNTS_OF_USE, np.nan)
                 row |= _support(
                     mine, tickets, number_of_day, instant, known_for(first_ticket) >= LEAST_DAYS
                 )
+                if day < first_ticket:
+                    row |= dict.fromkeys(_COUNTS_OF_TICKETS, np.nan)
                 row |= self._revenue(account, instant, bills)
-                rows.append(row | _score(row))
+                if day < first_invoice:
+                    row["overdue_invoices"] = np.nan
+                assert day >= first_month, "contracts are there from the first day"
+                asked = {"rating": day >= first_rating, "nps": day >= first_nps}
+                rows.append(row | _score(row, asked))
         table = pd.DataFrame(rows)
         before = table[["account_id", "score_date", "health_score"]].copy()
         before["score_date"] += COMPARED * DAY
@@ -284,6 +302,14 @@ class Health:
         return table
 
 
+_COUNTS_OF_USE = (
+    *("events_30d", "events_previous_30d", "active_days_30d", "users_90d", "features_30d"),
+)
+_COUNTS_OF_TICKETS = (
+    *("open_tickets", "escalated_tickets", "escalations_30d", "sla_breaches_30d"),
+)
+
+
 def _usage(mine: dict, day: np.datetime64, days_known: int, speaks: bool, features: int) -> dict:
     events, seen = mine["events"], min(days_known, 30)
     row = {
@@ -331,10 +357,14 @@ def tier_of(score: float) -> str:
     return next(name for name, least in TIERS if score >= least)
 
 
-def _score(row: dict) -> dict:
-    """Components, score (not rounded), tier and reasons of one account and day."""
+def _score(row: dict, asked: dict[str, bool]) -> dict:
+    """Components, score (not rounded), tier and reasons of one account and day.
+
+    asked: whether any account had rated support, and answered an nps survey, by the day.
+    """
     lost: dict[str, tuple[float, str]] = {}
-    usage = support = revenue = engagement = 50.0
+    usage = support = revenue = engagement = np.nan
+    coverage = 0.0
     if row["is_usage_measured"]:
         usage = min(100.0, 100 * row["events_per_user_day"] / FULL_EVENTS)
         lost["usage"] = (
@@ -353,6 +383,7 @@ def _score(row: dict) -> dict:
             parts["nps"] = 10 * row["mean_nps_90d"]
             words["nps"] = f"recommends with {number(row['mean_nps_90d'], 1)} of 10"
         engagement = sum(parts.values()) / len(parts)
+        coverage += 30 + 25 * (2 + asked["nps"]) / 3
         for name, points in parts.items():
             lost[name] = 0.25 * (100 - points) / len(parts), words[name]
     if row["is_support_measured"]:
@@ -372,6 +403,7 @@ def _score(row: dict) -> dict:
             ),
             "rating": (RATING * shortfall, "", ""),
         }
+        coverage += 20 * (3 + asked["rating"]) / 4
         support = max(100.0 - sum(points for points, _, _ in parts.values()), 0.0)
         for name, (points, words, value) in parts.items():
             lost[name] = 0.2 * min(points, 100), f"{words}{value}"
@@ -380,20 +412,23 @@ def _score(row: dict) -> dict:
     if row["is_revenue_measured"]:
         change = row["mrr_change_pct"]
         moved = GROWTH * change if change >= 0 else CONTRACTION * change
-        penalty = OVERDUE if row["overdue_invoices"] else 0
+        is_billed = not np.isnan(row["overdue_invoices"])
+        coverage += 25 * (1 + is_billed) / 2
+        penalty = OVERDUE if is_billed and row["overdue_invoices"] else 0
         revenue = min(max(UNCHANGED + moved - penalty, 0.0), 100.0)
         lost["contraction"] = (
             0.25 * min(max(-moved, 0.0), UNCHANGED),
             f"recurring revenue {number(change, 1)} % in 3 months",
         )
         lost["overdue"] = 0.25 * penalty, f"overdue invoices: {row['overdue_invoices']}"
-    coverage = 55 * row["is_usage_measured"] + 20 * row["is_support_measured"]
-    coverage += 25 * row["is_revenue_measured"]
     score, tier, reasons = np.nan, "unknown", "too little is known"
     if coverage >= LEAST_COVERAGE:
-        exact = 0.3 * usage + 0.2 * support + 0.25 * revenue + 0.25 * engagement
+        weighted = [(0.3, usage), (0.2, support), (0.25, revenue), (0.25, engagement)]
+        weighted = [(weight, value) for weight, value in weighted if not np.isnan(value)]
+        weights = sum(weight for weight, _ in weighted)
+        exact = sum(weight * value for weight, value in weighted) / weights
         score, tier = exact, tier_of(float(number(exact, 1)))
-        cost = {name: round(points, 3) for name, (points, _) in lost.items()}
+        cost = {name: round(points / weights, 3) for name, (points, _) in lost.items()}
         strongest = sorted((-points, name) for name, points in cost.items() if points >= 2)
         reasons = "; ".join(lost[name][1] for _, name in strongest[:3])
     return {

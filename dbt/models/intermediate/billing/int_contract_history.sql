@@ -75,8 +75,8 @@ final as (
         contract_started_at as started_at,
         renews_at,
         ended_at,
-        greatest(event_at, contract_started_at) as in_force_from_at,
-        least(valid_to_at, coalesce(ended_at, valid_to_at)) as in_force_to_at
+        {{ greater_known('event_at', 'contract_started_at') }} as in_force_from_at,
+        {{ lesser_known('valid_to_at', 'ended_at') }} as in_force_to_at
     from valued
 
 )

@@ -2,7 +2,8 @@
 {#
   The months that are over at the end of the day decide: the last one against the one three months
   earlier, or against the first of them in which the account paid. So a first invoice is no growth,
-  and a return is measured from the return on.
+  and a return is measured from the return on. Before the first month with a contract, or the first
+  invoice, that was ever delivered nothing is counted.
 #}
 with account_days as (
 
@@ -40,6 +41,12 @@ months as (
 
 ),
 
+first_months as (
+
+    select min(month_start) as first_contract_date from months
+
+),
+
 invoices as (
 
     select
@@ -50,6 +57,12 @@ invoices as (
     where
         overdue_at is not null
         and (settled_at is null or settled_at > overdue_at)
+
+),
+
+first_invoices as (
+
+    select min(invoice_date) as first_invoice_date from {{ ref('stg_invoices') }}
 
 ),
 
@@ -76,7 +89,7 @@ invoice_changes as (
 
     select
         invoice_steps.account_id,
-        greatest(invoice_steps.step_date, bounds.first_day) as step_date,
+        {{ greater('invoice_steps.step_date', 'bounds.first_day') }} as step_date,
         sum(invoice_steps.step) as change
     from invoice_steps
     cross join bounds
@@ -92,11 +105,15 @@ joined as (
         months.mrr as closed_mrr,
         months.base_mrr,
         months.contraction_months,
+        first_months.first_contract_date,
+        first_invoices.first_invoice_date <= account_days.day_date as is_billed,
         sum(invoice_changes.change) over (
             partition by account_days.account_id order by account_days.day_date nulls last
             rows between unbounded preceding and current row
         ) as overdue_invoices
     from account_days
+    cross join first_invoices
+    cross join first_months
     left join months
         on
             account_days.account_id = months.account_id
@@ -121,8 +138,12 @@ final as (
         case
             when closed_mrr > 0 then {{ pct('closed_mrr - base_mrr', 'base_mrr') }}
         end as mrr_change_pct,
-        cast(coalesce(contraction_months, 0) as bigint) as contraction_months,
-        cast(coalesce(overdue_invoices, 0) as bigint) as overdue_invoices
+        cast(
+            case when first_contract_date <= day_date then coalesce(contraction_months, 0) end
+            as bigint
+        ) as contraction_months,
+        cast(case when is_billed then coalesce(overdue_invoices, 0) end as bigint)
+            as overdue_invoices
     from joined
 
 )

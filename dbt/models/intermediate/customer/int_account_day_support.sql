@@ -1,7 +1,8 @@
 -- Grain: one row per account and day of int_account_day.
 {#
   Every count stands on instants: when a ticket came, was escalated, ran past its target, was
-  resolved. What happened later does not exist at the end of the day.
+  resolved. What happened later does not exist at the end of the day. Before the first ticket that
+  was ever delivered nothing is counted.
 #}
 with account_days as (
 
@@ -132,12 +133,22 @@ happenings as (
 
 ),
 
+-- From which day on somebody was asked; an answer that no source delivers is no silence.
+first_answers as (
+
+    select
+        min(happened_on) filter (where ratings > 0) as first_rating_date,
+        min(happened_on) filter (where nps_answers > 0) as first_nps_date
+    from happenings
+
+),
+
 -- What came before the first day is a stock on it; windows never reach back that far.
 daily as (
 
     select
         happenings.account_id,
-        greatest(happenings.happened_on, bounds.first_day) as happened_on,
+        {{ greater('happenings.happened_on', 'bounds.first_day') }} as happened_on,
         sum(happenings.open_change) as open_change,
         sum(happenings.escalated_change) as escalated_change,
         sum(happenings.escalations) as escalations,
@@ -158,9 +169,13 @@ windowed as (
         account_days.account_id,
         account_days.day_date,
         {{ days_between(
-            'greatest(first_tickets.first_created_date, account_days.signed_up_date)',
+            greater_known('first_tickets.first_created_date', 'account_days.signed_up_date'),
             'account_days.day_date'
         ) }} + 1 as observed_days,
+        first_tickets.first_created_date <= account_days.day_date as is_delivered,
+        coalesce(first_answers.first_rating_date <= account_days.day_date, false)
+            as is_rating_asked,
+        coalesce(first_answers.first_nps_date <= account_days.day_date, false) as is_nps_asked,
         sum(daily.open_change) over so_far as open_tickets,
         sum(daily.escalated_change) over so_far as escalated_tickets,
         sum(daily.escalations) over last_30_days as escalations_30d,
@@ -171,6 +186,7 @@ windowed as (
         sum(daily.nps_answers) over last_90_days as nps_answers_90d
     from account_days
     cross join first_tickets
+    cross join first_answers
     left join daily
         on
             account_days.account_id = daily.account_id
@@ -196,12 +212,16 @@ final as (
     select
         account_id,
         day_date,
-        coalesce(observed_days >= {{ var('health_min_observed_days') }}, false) as is_measured,
-        cast(coalesce(open_tickets, 0) as bigint) as open_tickets,
-        cast(coalesce(escalated_tickets, 0) as bigint) as escalated_tickets,
-        cast(coalesce(escalations_30d, 0) as bigint) as escalations_30d,
-        cast(coalesce(sla_breaches_30d, 0) as bigint) as sla_breaches_30d,
-        cast(coalesce(ratings_90d, 0) as bigint) as ratings_90d,
+        coalesce(is_delivered and observed_days >= {{ var('health_min_observed_days') }}, false)
+            as is_measured,
+        is_rating_asked,
+        is_nps_asked,
+        {%- for name in [
+            'open_tickets', 'escalated_tickets', 'escalations_30d', 'sla_breaches_30d'
+        ] %}
+        cast(case when is_delivered then coalesce({{ name }}, 0) end as bigint) as {{ name }},
+        {%- endfor %}
+        cast(case when is_rating_asked then coalesce(ratings_90d, 0) end as bigint) as ratings_90d,
         {{ ratio('rating_sum_90d', 'ratings_90d') }} as mean_rating_90d,
         {{ ratio('nps_sum_90d', 'nps_answers_90d') }} as mean_nps_90d
     from windowed

@@ -3,7 +3,8 @@
   A user (a feature) seen on a day counts on that day and the days after it, until it is seen again
   or the window is over. So the number of distinct ones in the window that ends on a day is a running
   sum of those who enter it less those who leave it, without a join of days to events. Sums over
-  windows are of integers, which cost a fraction of what decimals do.
+  windows are of integers, which cost a fraction of what decimals do. Before the first event, or the
+  first release, that was ever delivered nothing is counted.
 #}
 {%- set windows = {'user': 90, 'feature': 30} %}
 with account_days as (
@@ -98,21 +99,27 @@ feature_days as (
 
 {%- for item, days in windows.items() %}
 
+{{ item }}_next as (
+
+    select
+        account_id,
+        usage_date,
+        lead(usage_date) over (
+            partition by account_id, item order by usage_date nulls last
+        ) as next_date
+    from {{ item }}_days
+
+),
+
 {{ item }}_spans as (
 
     select
         account_id,
         usage_date as enters,
-        least(
-            cast(usage_date + interval '{{ days }} day' as date),
-            coalesce(
-                lead(usage_date) over (
-                    partition by account_id, item order by usage_date nulls last
-                ),
-                cast('9999-12-31' as date)
-            )
-        ) as leaves
-    from {{ item }}_days
+        {{ lesser_known(
+            "cast(usage_date + interval '" ~ days ~ " day' as date)", 'next_date'
+        ) }} as leaves
+    from {{ item }}_next
 
 ),
 
@@ -138,11 +145,11 @@ feature_days as (
 
     select
         {{ item }}_steps.account_id,
-        greatest({{ item }}_steps.step_date, bounds.first_day) as step_date,
+        {{ greater(item ~ '_steps.step_date', 'bounds.first_day') }} as step_date,
         sum({{ item }}_steps.step) as change
     from {{ item }}_steps
     cross join bounds
-    group by {{ item }}_steps.account_id, greatest({{ item }}_steps.step_date, bounds.first_day)
+    group by 1, 2
 
 ),
 
@@ -166,15 +173,16 @@ joined as (
         account_days.account_id,
         account_days.day_date,
         first_events.first_usage_date <= account_days.day_date as has_used,
+        feed_start.first_usage_date <= account_days.day_date as is_delivered,
         {{ days_between(
-            'greatest(feed_start.first_usage_date, account_days.signed_up_date)',
+            greater_known('feed_start.first_usage_date', 'account_days.signed_up_date'),
             'account_days.day_date'
         ) }} + 1 as days_known,
         cast(coalesce(feed_days.event_count, 0) as integer) as feed_events,
         cast(coalesce(events_daily.event_count, 0) as integer) as events,
         cast(coalesce(user_changes.change, 0) as integer) as user_change,
         cast(coalesce(feature_changes.change, 0) as integer) as feature_change,
-        coalesce(available.available_features, 0) as available_features
+        available.available_features
     from account_days
     cross join feed_start
     left join first_events
@@ -204,7 +212,8 @@ windowed as (
         account_id,
         day_date,
         available_features,
-        least(days_known, 30) as observed_days,
+        is_delivered,
+        {{ lesser('days_known', '30') }} as observed_days,
         coalesce(has_used, false)
         and days_known >= {{ var('health_min_observed_days') }}
         and sum(feed_events) over last_week > 0 as is_measured,
@@ -241,11 +250,16 @@ final as (
         day_date,
         is_measured,
         cast(case when is_measured then observed_days end as integer) as observed_days,
-        cast(events_30d as bigint) as events_30d,
-        cast(coalesce(events_previous_30d, 0) as bigint) as events_previous_30d,
-        cast(active_days_30d as bigint) as active_days_30d,
-        cast(users_90d as bigint) as users_90d,
-        cast(features_30d as bigint) as features_30d,
+        {%- set counts = {
+            'events_30d': 'events_30d',
+            'events_previous_30d': 'coalesce(events_previous_30d, 0)',
+            'active_days_30d': 'active_days_30d',
+            'users_90d': 'users_90d',
+            'features_30d': 'case when available_features > 0 then features_30d end',
+        } %}
+        {%- for name, count in counts.items() %}
+        cast(case when is_delivered then {{ count }} end as bigint) as {{ name }},
+        {%- endfor %}
         cast(available_features as bigint) as available_features
     from windowed
 

@@ -1,6 +1,6 @@
 -- Grain: one row per account in force and day of the health history, and of the 30 days before it.
 {#
-  A component that was not measured stands at a neutral 50, and its flag says so; below
+  A component, or a part of one, that was not measured takes no part, and coverage_pct says so; below
   health_min_coverage_pct there is no score at all. docs/health.md gives every rule.
   *_loss: points of the score that each part of a component has cost.
 #}
@@ -38,7 +38,8 @@ measured as (
                 then
                     cast(
                         usage.events_30d / cast(
-                            greatest(usage.users_90d, 1) * usage.observed_days as numeric(18, 6)
+                            {{ greater('usage.users_90d', '1') }} * usage.observed_days
+                            as numeric(18, 6)
                         ) as numeric(18, 6)
                     )
         end as events_per_user_day,
@@ -54,6 +55,8 @@ measured as (
         tickets.sla_breaches_30d,
         tickets.mean_rating_90d,
         tickets.mean_nps_90d,
+        tickets.is_rating_asked,
+        tickets.is_nps_asked,
         revenue.mrr_change_pct,
         revenue.contraction_months,
         revenue.overdue_invoices
@@ -78,73 +81,96 @@ parts as (
 
     select
         *,
-        least(
-            100, 100 * events_per_user_day / {{ var('health_full_events_per_user_day') }}
-        ) as usage_points,
+        {{ lesser(
+            '100', '100 * events_per_user_day / ' ~ var('health_full_events_per_user_day')
+        ) }} as usage_points,
         {{ support.open_ticket }} * open_tickets as open_ticket_points,
         {{ support.escalation }} * escalated_tickets as escalation_points,
         {{ support.sla_breach }} * sla_breaches_30d as sla_breach_points,
-        {{ support.rating_below_4 }} * greatest(4 - coalesce(mean_rating_90d, 4), 0)
-            as rating_points,
+        {{ support.rating_below_4 }} * {{ greater('4 - mean_rating_90d', '0') }} as rating_points,
         case
             when mrr_change_pct >= 0 then {{ revenue.growth_pct }} * mrr_change_pct
             else {{ revenue.contraction_pct }} * mrr_change_pct
         end as movement_points,
         case when overdue_invoices > 0 then {{ revenue.overdue }} else 0 end as overdue_points,
-        least(100, 100 * active_days_pct / {{ var('health_full_active_days_pct') }})
+        {{ lesser('100', '100 * active_days_pct / ' ~ var('health_full_active_days_pct')) }}
             as active_days_points,
-        least(100, 100 * feature_breadth_pct / {{ var('health_full_feature_breadth_pct') }})
+        {{ lesser('100', '100 * feature_breadth_pct / ' ~ var('health_full_feature_breadth_pct')) }}
             as feature_points,
         10 * mean_nps_90d as nps_points
     from measured
 
 ),
 
--- Engagement is the mean of its parts; a survey that nobody answered is none of them.
+-- Engagement is the mean of its parts; what support and revenue lose, they lose for what is known.
 components as (
 
     select
         *,
-        cast(case when is_usage_measured then usage_points else 50 end as numeric(18, 6))
-            as usage_score,
+        cast(case when is_usage_measured then usage_points end as numeric(18, 6)) as usage_score,
         cast(
             case
                 when is_support_measured
-                    then
-                        greatest(
-                            100 - open_ticket_points - escalation_points - sla_breach_points
-                            - rating_points,
-                            0
-                        )
-                else 50
+                    then {{ greater(
+                        '100 - open_ticket_points - escalation_points'
+                        ~ ' - coalesce(sla_breach_points, 0) - coalesce(rating_points, 0)',
+                        '0'
+                    ) }}
             end as numeric(18, 6)
         ) as support_score,
         cast(
             case
                 when is_revenue_measured
-                    then
-                        least(
-                            greatest(
-                                {{ revenue.unchanged }} + movement_points - overdue_points, 0
-                            ),
-                            100
-                        )
-                else 50
+                    then {{ lesser(
+                        greater(revenue.unchanged ~ ' + movement_points - overdue_points', '0'),
+                        '100'
+                    ) }}
             end as numeric(18, 6)
         ) as revenue_score,
-        case when nps_points is null then 2 else 3 end as engagement_parts,
+        1 + case when feature_points is null then 0 else 1 end
+        + case when nps_points is null then 0 else 1 end as engagement_parts,
         cast(
             case
                 when is_usage_measured
                     then
-                        (active_days_points + feature_points + coalesce(nps_points, 0))
-                        / case when nps_points is null then 2 else 3 end
-                else 50
+                        (active_days_points + coalesce(feature_points, 0) + coalesce(nps_points, 0))
+                        / (
+                            1 + case when feature_points is null then 0 else 1 end
+                            + case when nps_points is null then 0 else 1 end
+                        )
             end as numeric(18, 6)
         ) as engagement_score,
         30 * cast(is_usage_measured as integer) + 20 * cast(is_support_measured as integer)
         + 25 * cast(is_revenue_measured as integer) + 25 * cast(is_usage_measured as integer)
-            as coverage_pct
+            as measured_weight,
+        -- The weight of a component is that of its parts together, each the same.
+        cast(
+            case
+                when is_usage_measured
+                    then
+                        30 + 25 * (
+                            1 + cast(feature_points is not null as integer)
+                            + cast(is_nps_asked as integer)
+                        ) / cast(3 as numeric(18, 6))
+                else 0
+            end
+            + case
+                when is_support_measured
+                    then
+                        20 * (
+                            2 + cast(sla_breach_points is not null as integer)
+                            + cast(is_rating_asked as integer)
+                        ) / cast(4 as numeric(18, 6))
+                else 0
+            end
+            + case
+                when is_revenue_measured
+                    then
+                        25 * (1 + cast(overdue_invoices is not null as integer))
+                        / cast(2 as numeric(18, 6))
+                else 0
+            end as numeric(18, 6)
+        ) as coverage_pct
     from parts
 
 ),
@@ -159,7 +185,8 @@ scored as (
                     {{ calculate_health_score(
                         'usage_score', 'support_score', 'revenue_score', 'engagement_score'
                     ) }}
-        end as health_score
+        end as health_score,
+        100 / nullif(cast(measured_weight as numeric(18, 6)), 0) as loss_factor
     from components
 
 ),
@@ -200,32 +227,27 @@ final as (
         mrr_change_pct,
         contraction_months,
         overdue_invoices,
-        case when is_usage_measured then 0.30 * (100 - usage_points) else 0 end as usage_loss,
+        {#- Parts of what is not measured have cost nothing. -#}
+        {%- set losses = {
+            'usage': ('usage', '0.30 * (100 - usage_points)'),
+            'active_days': ('usage', '0.25 * (100 - active_days_points) / engagement_parts'),
+            'feature': ('usage', '0.25 * (100 - feature_points) / engagement_parts'),
+            'nps': ('usage', '0.25 * (100 - nps_points) / engagement_parts'),
+            'open_ticket': ('support', '0.20 * ' ~ lesser('open_ticket_points', '100')),
+            'escalation': ('support', '0.20 * ' ~ lesser('escalation_points', '100')),
+            'sla_breach': ('support', '0.20 * ' ~ lesser('sla_breach_points', '100')),
+            'rating': ('support', '0.20 * ' ~ lesser('rating_points', '100')),
+            'contraction': (
+                'revenue',
+                '0.25 * ' ~ lesser(greater('0 - movement_points', '0'), revenue.unchanged | string)
+            ),
+            'overdue': ('revenue', '0.25 * overdue_points'),
+        } %}
+        {%- for name, (component, points) in losses.items() %}
         case
-            when is_usage_measured then 0.25 * (100 - active_days_points) / engagement_parts else 0
-        end as active_days_loss,
-        case
-            when is_usage_measured then 0.25 * (100 - feature_points) / engagement_parts else 0
-        end as feature_loss,
-        case
-            when is_usage_measured
-                then 0.25 * (100 - coalesce(nps_points, 100)) / engagement_parts
-            else 0
-        end as nps_loss,
-        case when is_support_measured then 0.20 * least(open_ticket_points, 100) else 0 end
-            as open_ticket_loss,
-        case when is_support_measured then 0.20 * least(escalation_points, 100) else 0 end
-            as escalation_loss,
-        case when is_support_measured then 0.20 * least(sla_breach_points, 100) else 0 end
-            as sla_breach_loss,
-        case when is_support_measured then 0.20 * least(rating_points, 100) else 0 end
-            as rating_loss,
-        case
-            when is_revenue_measured
-                then 0.25 * least(greatest(0 - movement_points, 0), {{ revenue.unchanged }})
-            else 0
-        end as contraction_loss,
-        case when is_revenue_measured then 0.25 * overdue_points else 0 end as overdue_loss
+            when is_{{ component }}_measured then coalesce(loss_factor * {{ points }}, 0) else 0
+        end as {{ name }}_loss{{ ',' if not loop.last }}
+        {%- endfor %}
     from scored
 
 )

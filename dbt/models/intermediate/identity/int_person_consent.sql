@@ -17,7 +17,7 @@ versions as (
         coalesce(versions.has_marketing_consent, false) as has_agreed,
         case
             when versions.has_marketing_consent is not null and versions.consent_at is not null
-                then least(versions.consent_at, versions.updated_at)
+                then {{ lesser('versions.consent_at', 'versions.updated_at') }}
             else versions.updated_at
         end as answered_at,
         bool_or(versions.has_marketing_consent is not null)
@@ -56,7 +56,7 @@ final as (
         person_id,
         agreed_at is not null
         and (refused_at is null or agreed_at > refused_at) as has_marketing_consent,
-        greatest(coalesce(agreed_at, refused_at), coalesce(refused_at, agreed_at)) as consent_at
+        {{ greater_known('agreed_at', 'refused_at') }} as consent_at
     from answered
 
 )

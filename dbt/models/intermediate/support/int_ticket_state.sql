@@ -103,12 +103,12 @@ open_seconds as (
     select
         {%- for instant in ['created', 'sla_end', 'first_response_end'] %}
         {{ instant }}_days.open_seconds_before
-        + least(
-            greatest(
-                {{ seconds_between(instant ~ '_days.opens_at', 'waiting.' ~ instant ~ '_at') }}, 0
+        + {{ lesser(
+            greater(
+                seconds_between(instant ~ '_days.opens_at', 'waiting.' ~ instant ~ '_at'), '0'
             ),
-            {{ instant }}_days.open_seconds
-        ) as open_seconds_to_{{ instant }},
+            instant ~ '_days.open_seconds'
+        ) }} as open_seconds_to_{{ instant }},
         {%- endfor %}
         waiting.*
     from waiting

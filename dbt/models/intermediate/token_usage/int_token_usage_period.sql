@@ -18,7 +18,7 @@ periods as (
         periods.period_start,
         periods.observed_end,
         periods.is_complete,
-        greatest(periods.period_start, first_observed.first_date) as observed_from_date,
+        {{ greater('periods.period_start', 'first_observed.first_date') }} as observed_from_date,
         first_observed.first_date,
         case periods.grain
             when 'week' then cast(periods.period_start - interval '7 day' as date)

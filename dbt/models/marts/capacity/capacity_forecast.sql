@@ -100,7 +100,7 @@ slopes as (
     select
         *,
         dxy / dxx as slope,
-        sqrt(greatest(dyy - dxy * dxy / dxx, 0) / (df * dxx)) as slope_se,
+        sqrt({{ greater('dyy - dxy * dxy / dxx', '0') }} / (df * dxx)) as slope_se,
         {{ z }}
         + {{ (z ** 3 + z) / 4 }} / df
         + {{ (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96 }} / (df * df)
@@ -189,7 +189,7 @@ final as (
             as days_until,
         cast(
             case
-                when judged.status = 'forecast' then greatest(judged.days_until_low, 0)
+                when judged.status = 'forecast' then {{ greater('judged.days_until_low', '0') }}
             end as numeric(18, 6)
         ) as days_until_low,
         cast(

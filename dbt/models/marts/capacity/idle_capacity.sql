@@ -36,10 +36,10 @@ held as (
 
     select
         *,
-        least(
-            coalesce(next_observed_at, as_of_end_at),
-            observed_at + interval '{{ var("capacity_carry_forward_hours") }} hour'
-        ) as held_until_at
+        {{ lesser(
+            'coalesce(next_observed_at, as_of_end_at)',
+            "observed_at + interval '" ~ var('capacity_carry_forward_hours') ~ " hour'"
+        ) }} as held_until_at
     from snapshots
 
 ),

@@ -24,7 +24,7 @@ requests as (
         requests.hours_to_decision,
         case
             when not requests.is_open and requests.updated_at < as_of.as_of_end_at
-                then greatest(requests.updated_at, requests.requested_at)
+                then {{ greater('requests.updated_at', 'requests.requested_at') }}
         end as closed_at
     from {{ ref('stg_rate_limit_requests') }} as requests
     inner join as_of

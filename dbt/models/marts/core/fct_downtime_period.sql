@@ -67,15 +67,14 @@ final as (
         periods.is_complete,
         {{ seconds_between('cast(periods.period_start as timestamp)', 'periods.observed_end_at') }}
         / 60 as period_minutes,
-        -- A stretch that crosses the boundary of a period is split there. The filter matters:
-        -- greatest and least skip nulls, so a period without downtime would count whole.
+        -- A stretch that crosses the boundary of a period is split there.
         coalesce(
             sum(
                 {{ seconds_between(
-                    'greatest(downtime.started_at, cast(periods.period_start as timestamp))',
-                    'least(downtime.ended_at, periods.observed_end_at)'
+                    greater('downtime.started_at', 'cast(periods.period_start as timestamp)'),
+                    lesser('downtime.ended_at', 'periods.observed_end_at')
                 ) }}
-            ) filter (where downtime.region is not null),
+            ),
             0
         ) / 60 as downtime_minutes,
         coalesce(open_incidents.open_downtime_count, 0) as open_downtime_count

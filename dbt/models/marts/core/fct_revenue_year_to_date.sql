@@ -24,7 +24,7 @@ days as (
     select
         int_day.date_day,
         int_day.fiscal_year_start,
-        least(weeks.observed_end, months.observed_end) as snapshot_date
+        {{ lesser('weeks.observed_end', 'months.observed_end') }} as snapshot_date
     from {{ ref('int_day') }} as int_day
     inner join periods as weeks
         on

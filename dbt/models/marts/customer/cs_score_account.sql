@@ -126,15 +126,15 @@ downtimes as (
         window_ends.week_start,
         sum(
             {{ seconds_between(
-                'greatest(downtime.started_at, cast(window_ends.week_start as timestamp))',
-                'least(downtime.ended_at, window_ends.observed_end_at)'
+                greater('downtime.started_at', 'cast(window_ends.week_start as timestamp)'),
+                lesser('downtime.ended_at', 'window_ends.observed_end_at')
             ) }}
         ) filter (where downtime.ended_at > cast(window_ends.week_start as timestamp)) / 60
             as week_downtime_minutes,
         sum(
             {{ seconds_between(
-                'greatest(downtime.started_at, window_ends.window_start_at)',
-                'least(downtime.ended_at, window_ends.observed_end_at)'
+                greater('downtime.started_at', 'window_ends.window_start_at'),
+                lesser('downtime.ended_at', 'window_ends.observed_end_at')
             ) }}
         ) / 60 as window_downtime_minutes
     from window_ends
@@ -154,13 +154,22 @@ components as (
         spine.week_start,
         spine.is_complete,
         {{ pct(
-            'coalesce(downtimes.week_downtime_minutes, 0)',
+            unless_never_delivered(
+                'downtimes.week_downtime_minutes', '0', 'platform_incidents'
+            ),
             seconds_between('cast(spine.week_start as timestamp)', 'spine.observed_end_at') ~ ' / 60'
         ) }} as week_downtime_pct,
-        {{ pct('coalesce(downtimes.window_downtime_minutes, 0)', '30 * 24 * 60') }}
+        {{ pct(
+            unless_never_delivered(
+                'downtimes.window_downtime_minutes', '0', 'platform_incidents'
+            ),
+            '30 * 24 * 60'
+        ) }}
             as window_downtime_pct,
-        coalesce(resolutions.week_resolution_hours, 0) as week_resolution_hours,
-        coalesce(resolutions.window_resolution_hours, 0) as window_resolution_hours,
+        {{ unless_never_delivered('resolutions.week_resolution_hours', '0', 'support_tickets') }}
+            as week_resolution_hours,
+        {{ unless_never_delivered('resolutions.window_resolution_hours', '0', 'support_tickets') }}
+            as window_resolution_hours,
         coalesce({{ pct('errors.week_errors', 'errors.week_requests') }}, 0) as week_error_pct,
         coalesce({{ pct('errors.window_errors', 'errors.window_requests') }}, 0) as window_error_pct
     from spine
@@ -186,14 +195,14 @@ final as (
         week_start,
         is_complete,
         cast(
-            0.4 * greatest(0, 100 - 10 * week_downtime_pct)
-            + 0.3 * greatest(0, 100 - week_resolution_hours)
-            + 0.3 * greatest(0, 100 - 5 * week_error_pct) as numeric(18, 6)
+            0.4 * {{ greater('0', '100 - 10 * week_downtime_pct') }}
+            + 0.3 * {{ greater('0', '100 - week_resolution_hours') }}
+            + 0.3 * {{ greater('0', '100 - 5 * week_error_pct') }} as numeric(18, 6)
         ) as cs_score,
         cast(
-            0.4 * greatest(0, 100 - 10 * window_downtime_pct)
-            + 0.3 * greatest(0, 100 - window_resolution_hours)
-            + 0.3 * greatest(0, 100 - 5 * window_error_pct) as numeric(18, 6)
+            0.4 * {{ greater('0', '100 - 10 * window_downtime_pct') }}
+            + 0.3 * {{ greater('0', '100 - window_resolution_hours') }}
+            + 0.3 * {{ greater('0', '100 - 5 * window_error_pct') }} as numeric(18, 6)
         ) as cs_score_30_days
     from components
 

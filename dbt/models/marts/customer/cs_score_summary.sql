@@ -3,7 +3,8 @@
 {#
   cs_score = 0.4 uptime score + 0.3 ticket score + 0.3 error score, each 0 to 100:
   uptime 100 - 10 x downtime %, tickets 100 - mean hours to resolution, errors 100 - 5 x error %.
-  A component without data is 100. Uptime is that of the region for the dimension region, and of
+  A component without data in the period is 100; where its source was never delivered the component
+  is unknown, and with it the score. Uptime is that of the region for the dimension region, and of
   the platform (any region down) elsewhere. Final once no ticket of the period and no incident
   that counts as downtime in it is open.
 #}
@@ -138,7 +139,7 @@ tickets as (
 
 ),
 
-scored as (
+measured as (
 
     select
         spine.grain,
@@ -148,21 +149,16 @@ scored as (
         spine.is_complete,
         coalesce(tickets.open_ticket_count, 0) as open_ticket_count,
         coalesce(uptime.open_downtime_count, 0) as open_incident_count,
-        greatest(
-            0, 100 - 10 * coalesce({{ pct('uptime.downtime_minutes', 'uptime.period_minutes') }}, 0)
-        ) as uptime_score,
-        greatest(
-            0,
-            100
-            - coalesce(
-                {{ ratio('components.resolution_hours', 'components.resolved_ticket_count') }}, 0
-            )
-        ) as ticket_score,
-        greatest(
-            0,
-            100 - 5 * coalesce({{ pct('components.error_count', 'components.request_count') }}, 0)
-        ) as error_score,
-        components.survey_count,
+        {{ unless_never_delivered(
+            pct('uptime.downtime_minutes', 'uptime.period_minutes'), '0', 'platform_incidents'
+        ) }} as downtime_pct,
+        {{ unless_never_delivered(
+            ratio('components.resolution_hours', 'components.resolved_ticket_count'),
+            '0', 'support_tickets'
+        ) }} as resolution_hours,
+        coalesce({{ pct('components.error_count', 'components.request_count') }}, 0) as error_pct,
+        {{ unless_never_delivered('components.survey_count', '0', 'csat_responses') }}
+            as survey_count,
         {{ ratio('components.survey_score', 'components.survey_count') }} as csat_response_score
     from spine
     left join components
@@ -185,6 +181,17 @@ scored as (
 
 ),
 
+scored as (
+
+    select
+        *,
+        {{ greater('0', '100 - 10 * downtime_pct') }} as uptime_score,
+        {{ greater('0', '100 - resolution_hours') }} as ticket_score,
+        {{ greater('0', '100 - 5 * error_pct') }} as error_score
+    from measured
+
+),
+
 final as (
 
     select
@@ -201,7 +208,7 @@ final as (
         cast(error_score as numeric(18, 6)) as error_score,
         cast(0.4 * uptime_score + 0.3 * ticket_score + 0.3 * error_score as numeric(18, 6))
             as cs_score,
-        cast(coalesce(survey_count, 0) as bigint) as survey_count,
+        cast(survey_count as bigint) as survey_count,
         csat_response_score
     from scored
 

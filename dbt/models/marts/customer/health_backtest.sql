@@ -43,7 +43,7 @@ counted as (
         count(*) as account_count,
         count(*) filter (where later_mrr = 0) as churned_count,
         sum(mrr) as mrr,
-        sum(greatest(mrr - later_mrr, 0)) as lost_mrr
+        sum({{ greater('mrr - later_mrr', '0') }}) as lost_mrr
     from followed
     group by observation_date, health_tier
 

@@ -14,7 +14,7 @@
     'csat_response': ('customer', 'csat_response_score'),
     'tickets': ('customer', 'ticket_count'),
     'usage': ('customer', 'case when request_count > 0 then ln(1 + cast(total_tokens as ' ~ type_double() ~ ')) end'),
-    'revenue': ('revenue', 'ln(1 + greatest(0, cast(net_revenue as ' ~ type_double() ~ ')))'),
+    'revenue': ('revenue', 'ln(1 + ' ~ greater('0', 'cast(net_revenue as ' ~ type_double() ~ ')') ~ ')'),
     'churn': ('revenue', 'case when is_churned then 1 else 0 end'),
 } %}
 {%- set pairs = [

@@ -42,9 +42,9 @@ final as (
         case
             when first_use.first_value_at is not null
                 then
-                    greatest(
-                        0, {{ days_between('accounts.signed_up_date', 'first_use.first_value_at') }}
-                    )
+                    {{ greater(
+                        '0', days_between('accounts.signed_up_date', 'first_use.first_value_at')
+                    ) }}
         end as days_to_value,
         accounts.signed_up_date < coverage.first_date as is_left_censored
     from accounts

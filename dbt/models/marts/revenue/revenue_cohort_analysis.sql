@@ -66,7 +66,7 @@ sums as (
         sum(first_months.opening_mrr) as opening_mrr,
         count(*) filter (where account_months.mrr > 0) as active_accounts,
         sum(account_months.mrr) as mrr,
-        sum(least(account_months.mrr, first_months.opening_mrr)) as kept_mrr
+        sum({{ lesser('account_months.mrr', 'first_months.opening_mrr') }}) as kept_mrr
     from first_months
     inner join account_months
         on first_months.account_id = account_months.account_id

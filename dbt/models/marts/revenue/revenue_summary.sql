@@ -162,7 +162,7 @@ final as (
             ~ 'then filled.previous_net_revenue end'
         ) }} as growth_rate_pct,
         cast(coalesce(year_to_date.ytd_revenue, 0) as numeric(18, 6)) as ytd_revenue,
-        greatest(filled.fiscal_year_start, filled.first_date) as ytd_from_date,
+        {{ greater('filled.fiscal_year_start', 'filled.first_date') }} as ytd_from_date,
         first_weeks.first_week_start,
         cast(first_week.net_revenue as numeric(18, 6)) as first_week_revenue,
         cast(
