@@ -149,7 +149,9 @@ feature_days as (
         sum({{ item }}_steps.step) as change
     from {{ item }}_steps
     cross join bounds
-    group by 1, 2
+    group by
+        {{ item }}_steps.account_id,
+        {{ greater(item ~ '_steps.step_date', 'bounds.first_day') }}
 
 ),
 

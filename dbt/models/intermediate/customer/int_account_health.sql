@@ -6,6 +6,22 @@
 #}
 {%- set support = var('health_support_points') %}
 {%- set revenue = var('health_revenue_points') %}
+{#- Component and cost of each part; a part of what is not measured has cost nothing. -#}
+{%- set losses = {
+    'usage': ('usage', '0.30 * (100 - usage_points)'),
+    'active_days': ('usage', '0.25 * (100 - active_days_points) / engagement_parts'),
+    'feature': ('usage', '0.25 * (100 - feature_points) / engagement_parts'),
+    'nps': ('usage', '0.25 * (100 - nps_points) / engagement_parts'),
+    'open_ticket': ('support', '0.20 * ' ~ lesser('open_ticket_points', '100')),
+    'escalation': ('support', '0.20 * ' ~ lesser('escalation_points', '100')),
+    'sla_breach': ('support', '0.20 * ' ~ lesser('sla_breach_points', '100')),
+    'rating': ('support', '0.20 * ' ~ lesser('rating_points', '100')),
+    'contraction': (
+        'revenue',
+        '0.25 * ' ~ lesser(greater('0 - movement_points', '0'), revenue.unchanged | string)
+    ),
+    'overdue': ('revenue', '0.25 * overdue_points'),
+} %}
 with account_days as (
 
     select * from {{ ref('int_account_day') }}
@@ -227,26 +243,10 @@ final as (
         mrr_change_pct,
         contraction_months,
         overdue_invoices,
-        {#- Parts of what is not measured have cost nothing. -#}
-        {%- set losses = {
-            'usage': ('usage', '0.30 * (100 - usage_points)'),
-            'active_days': ('usage', '0.25 * (100 - active_days_points) / engagement_parts'),
-            'feature': ('usage', '0.25 * (100 - feature_points) / engagement_parts'),
-            'nps': ('usage', '0.25 * (100 - nps_points) / engagement_parts'),
-            'open_ticket': ('support', '0.20 * ' ~ lesser('open_ticket_points', '100')),
-            'escalation': ('support', '0.20 * ' ~ lesser('escalation_points', '100')),
-            'sla_breach': ('support', '0.20 * ' ~ lesser('sla_breach_points', '100')),
-            'rating': ('support', '0.20 * ' ~ lesser('rating_points', '100')),
-            'contraction': (
-                'revenue',
-                '0.25 * ' ~ lesser(greater('0 - movement_points', '0'), revenue.unchanged | string)
-            ),
-            'overdue': ('revenue', '0.25 * overdue_points'),
-        } %}
         {%- for name, (component, points) in losses.items() %}
-        case
-            when is_{{ component }}_measured then coalesce(loss_factor * {{ points }}, 0) else 0
-        end as {{ name }}_loss{{ ',' if not loop.last }}
+        case when is_{{ component }}_measured then coalesce(loss_factor * {{ points }}, 0) else 0 end
+            as {{ name }}_loss
+            {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from scored
 

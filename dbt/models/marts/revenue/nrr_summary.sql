@@ -59,7 +59,8 @@ cohorts as (
         }) }} as dimension_value,
         sum(cohort_accounts.opening_mrr) as cohort_opening_mrr,
         sum(cohort_accounts.closing_mrr) as cohort_closing_mrr,
-        sum({{ lesser('cohort_accounts.opening_mrr', 'cohort_accounts.closing_mrr') }}) as cohort_kept_mrr,
+        sum({{ lesser('cohort_accounts.opening_mrr', 'cohort_accounts.closing_mrr') }})
+            as cohort_kept_mrr,
         count(*) as cohort_accounts,
         count(*) filter (where cohort_accounts.closing_mrr > 0) as cohort_kept_accounts
     from cohort_accounts
