@@ -242,12 +242,12 @@ final as (
         mean_nps_90d,
         mrr_change_pct,
         contraction_months,
-        overdue_invoices,
         {%- for name, (component, points) in losses.items() %}
-        case when is_{{ component }}_measured then coalesce(loss_factor * {{ points }}, 0) else 0 end
-            as {{ name }}_loss
-            {%- if not loop.last %},{% endif %}
+        case
+            when is_{{ component }}_measured then coalesce(loss_factor * {{ points }}, 0) else 0
+        end as {{ name }}_loss,
         {%- endfor %}
+        overdue_invoices
     from scored
 
 )
