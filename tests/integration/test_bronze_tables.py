@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from o2r.bronze.contracts import BOOKKEEPING, load_contracts
+from o2r.warehouse import setup
 
 CONTRACTS = load_contracts(Path(__file__).parents[2] / "dbt")
 LONG_NAMES = {"timestamptz": "timestamp with time zone", "timestamp": "timestamp without time zone"}
@@ -122,3 +123,26 @@ def test_month_is_utc_whatever_the_session(warehouse, query, zone):
         f"where oid = '{USAGE}_y2026m02'::regclass",
     )
     assert bounds == [("FOR VALUES FROM ('2026-02-01 00:00:00+00') TO ('2026-03-01 00:00:00+00')",)]
+
+
+def test_a_database_whose_key_holds_the_status_is_set_up_again(warehouse, query):
+    """Two states of one instant that came together stay, the later stage of life as the newer."""
+    query(
+        warehouse,
+        "alter table raw_bronze.subscriptions drop constraint subscriptions_pkey, "
+        "add primary key (subscription_id, event_timestamp, status, loaded_at); "
+        "insert into raw_bronze.subscriptions "
+        "(subscription_id, event_timestamp, crm_account_id, status, loaded_at) values "
+        "('s', '2026-01-01Z', 'a', 'trial', '2026-01-02Z'), "
+        "('s', '2026-01-01Z', 'a', 'active', '2026-01-02Z')",
+    )
+    setup(warehouse)
+    setup(warehouse)
+    rows = query(warehouse, "select status from raw_bronze.subscriptions order by loaded_at")
+    assert rows == [("trial",), ("active",)]
+    columns = query(
+        warehouse,
+        "select pg_get_constraintdef(oid) from pg_constraint "
+        "where conrelid = 'raw_bronze.subscriptions'::regclass and contype = 'p'",
+    )
+    assert columns == [("PRIMARY KEY (subscription_id, event_timestamp, loaded_at)",)]

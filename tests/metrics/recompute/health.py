@@ -84,13 +84,10 @@ class Health:
     def first_contracts(self) -> dict[str, pd.Timestamp]:
         """Instant at which each account's first trial or paying contract began to hold."""
         firsts: dict[str, pd.Timestamp] = {}
-        for life in self.subscriptions.lives.values():
-            until = [since for since, _ in life[1:]] + [pd.Timestamp.max]
-            for (since, state), to in zip(life, until, strict=True):
-                begins, ends = max(since, state.starts), min(to, state.ends or to)
-                if begins < ends and (state.pays or state.trial):
-                    known = firsts.get(state.account, begins)
-                    firsts[state.account] = min(known, begins)
+        spans = (span for life in self.subscriptions.lives.values() for span in life)
+        for begin, _, state in spans:
+            if state.pays or state.trial:
+                firsts[state.account] = min(firsts.get(state.account, begin), begin)
         return firsts
 
     @cached_property
@@ -215,18 +212,13 @@ class Health:
         return rows[rows["survey_type"].str.lower() == survey]
 
     def _overdue(self) -> pd.DataFrame:
-        """Invoices with the instants from which they were overdue, and settled."""
-        versions = self.bronze.all("invoices")
-        status = versions["status"].str.lower()
-        groups = versions.assign(
-            overdue=versions["last_updated"].where(status == "overdue"),
-            settled=versions["last_updated"].where(status.isin(["paid", "void"])),
-        ).groupby("invoice_id")
-        return groups.agg(
-            account_id=("account_id", "last"),
-            overdue=("overdue", "min"),
-            settled=("settled", "min"),
-        )
+        """Every time an invoice was overdue: from a version that says so to the next version."""
+        rows = self.bronze.latest("invoices", ["invoice_id", "last_updated"], ["loaded_at"])
+        rows = rows.sort_values(["invoice_id", "last_updated"])
+        rows["overdue"] = rows["last_updated"]
+        rows["settled"] = rows.groupby("invoice_id")["last_updated"].shift(-1)
+        rows = rows[rows["status"].str.lower() == "overdue"]
+        return rows[["account_id", "overdue", "settled"]]
 
     def _revenue(self, account: str, instant: pd.Timestamp, bills: Columns | None) -> dict:
         month = instant.replace(day=1)

@@ -47,16 +47,21 @@ first_months as (
 
 ),
 
+-- An invoice is overdue from a version that says so to its next version, as often as that happens.
 invoices as (
 
     select
         account_id,
-        cast(overdue_at as date) as overdue_date,
-        cast(settled_at as date) as settled_date
+        cast(believed_at as date) as overdue_date,
+        cast(
+            lead(believed_at) over (
+                partition by invoice_id
+                order by believed_at nulls last, updated_at nulls last
+            ) as date
+        ) as next_version_date,
+        status
     from {{ ref('stg_invoices') }}
-    where
-        overdue_at is not null
-        and (settled_at is null or settled_at > overdue_at)
+    where believed_at is not null
 
 ),
 
@@ -73,15 +78,18 @@ invoice_steps as (
         overdue_date as step_date,
         1 as step
     from invoices
+    where status = 'overdue'
 
     union all
 
     select
         account_id,
-        settled_date as step_date,
+        next_version_date as step_date,
         -1 as step
     from invoices
-    where settled_date is not null
+    where
+        status = 'overdue'
+        and next_version_date is not null
 
 ),
 

@@ -1,4 +1,4 @@
--- Grain: one row per invoice, latest version.
+-- Grain: one row per invoice and change (invoice_id, updated_at); every version is kept.
 with
 
 source as (
@@ -28,24 +28,12 @@ stamped as (
 ranked as (
     select
         *,
-        min(case when status = 'overdue' then updated_at end) over (partition by invoice_id)
-            as overdue_at,
-        min(case when status in ('paid', 'void') then updated_at end)
-            over (partition by invoice_id) as settled_at,
         {{ version_rank(
-            key=['invoice_id'],
-            newest=['believed_at', 'loaded_at'],
+            key=['invoice_id', 'updated_at'],
+            newest=['loaded_at'],
             tie_breakers=['account_id', 'invoice_date', 'amount', 'currency_code', 'status']
         ) }} as version_rank
     from stamped
-),
-
-latest as (
-    select
-        *,
-        coalesce(status = 'paid', false) as is_paid
-    from ranked
-    where version_rank = 1
 ),
 
 final as (
@@ -56,12 +44,11 @@ final as (
         amount,
         currency_code,
         status,
-        is_paid,
-        overdue_at,
-        settled_at,
         updated_at,
+        believed_at,
         loaded_at
-    from latest
+    from ranked
+    where version_rank = 1
 )
 
 select * from final
