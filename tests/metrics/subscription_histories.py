@@ -1,8 +1,9 @@
 """A file of random subscription histories, with all that histories of subscriptions can hold.
 
-Gaps, returns, overlaps, changes on one day and in one instant, four currencies and none, ends
-before starts, backdated and later starts, notice, trials kept and left, values of 0, years in place
-of months, accounts that the CRM does not know, moves between tiers, late corrections and repeats.
+Gaps, returns, overlaps, changes on one day, four currencies, ends before starts, ends moved and
+withdrawn, starts recorded late, corrected and set for new terms, notice, trials kept and left, rows
+that tell only what changed, values of 0, years in place of months, accounts that the CRM does not
+know, moves between tiers, late corrections (of the status too) and repeats.
 """
 
 from pathlib import Path
@@ -18,6 +19,9 @@ COLUMNS = [
     *("subscription_id", "event_timestamp", "crm_account_id", "plan_name", "plan_type", "mrr"),
     *("arr", "currency", "status", "start_date", "renewal_date", "cancellation_date"),
 ]
+
+
+BLANKED = ("plan_name", "plan_type", "mrr", "currency", "start_date", "renewal_date")
 
 
 class Writer:
@@ -91,13 +95,29 @@ class Writer:
                     self.instant(at, at + 200 * DAY),
                 )
             if life + 1 < lives or self.chance(0.55):
-                end = self.one_of(None, at, at + self.rng.integers(1, 80) * DAY, at - 300 * DAY)
-                event = {"event_timestamp": at, "cancellation_date": end}
-                events.append({**terms, **event, "status": self.one_of("cancelled", "expired")})
-                if self.chance(0.2):  # told twice in one instant
-                    events.append({**events[-1], "status": "active", "cancellation_date": end})
+                for _ in range(1 + self.chance(0.3)):  # the end is moved
+                    end = self.one_of(None, at, at + self.rng.integers(1, 80) * DAY, at - 45 * DAY)
+                    end = at - 300 * DAY if self.chance(0.1) else end
+                    event = {"event_timestamp": at, "cancellation_date": end}
+                    events.append({**terms, **event, "status": self.one_of("cancelled", "expired")})
+                    at = self.instant(at + DAY, at + 40 * DAY)
             at = self.instant(at, at + 150 * DAY)
-        return events
+        return [events[0], *(self.change(event) for event in events[1:])]
+
+    def change(self, event: dict) -> dict:
+        """The same event with another start now and then, and blanks for what did not change."""
+        at = event["event_timestamp"]
+        if self.chance(0.15):
+            start = self.one_of(at - 40 * DAY, at - 5 * DAY, at + 30 * DAY, at - 200 * DAY)
+            event = {**event, "start_date": start}
+        if event["status"] == "active" and self.chance(0.1):
+            event = {**event, "cancellation_date": at + self.rng.integers(1, 90) * DAY}
+        if self.chance(0.3):
+            names = [name for name in BLANKED if self.chance(0.5)]
+            if names and "mrr" in names:
+                names.append("arr")
+            event = {**event, **dict.fromkeys(names)}
+        return event
 
     def account(self, name: str) -> list[dict]:
         """Versions of an account of the CRM."""
@@ -134,6 +154,10 @@ def write_histories(folder: Path, histories: int, seed: int) -> None:
     late = table.sample(n=histories // 10, random_state=seed + 1).copy()
     half = len(late) // 2
     late.iloc[:half, late.columns.get_loc("mrr")] = 123.45
+    wrong = late.iloc[:half:3].index  # the status was wrong too
+    late.loc[wrong, "status"] = late.loc[wrong, "status"].map(
+        {"cancelled": "active", "expired": "active", "active": "cancelled", "trial": "active"}
+    )
     first, second = folder / "1", folder / "2"
     for path in (first, second):
         path.mkdir(parents=True)

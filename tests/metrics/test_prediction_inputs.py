@@ -63,7 +63,7 @@ MODELS = [
     *("int_requests", "int_token_usage_minute", "int_token_usage_daily"),
     *("int_product_events", "int_product_usage_daily", "int_account_history"),
     *("int_contract_history", "int_mrr_account_period"),
-    *("int_account_cutoff", "int_account_cutoff_activity"),
+    *("int_contract_cutoff", "int_account_cutoff", "int_account_cutoff_activity"),
     *("action_prediction_input", "lifetime_value_input"),
 ]
 # Accounts and contacts change, contracts end and begin, from the very instant of a cut-off.

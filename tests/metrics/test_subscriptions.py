@@ -98,6 +98,19 @@ def test_the_random_histories_hold_every_hard_case(random_histories: Settings) -
             (select count(*) from intermediate_silver.int_contract_history
                 where in_force_to_at < in_force_from_at) as end_before_start,
             (select count(*) from intermediate_silver.int_contract_history
+                where in_force_from_at < event_at - interval '1 day'
+                    and in_force_to_at > in_force_from_at) as recorded_late,
+            (select count(*) from intermediate_silver.int_contract_history
+                where ended_at < event_at - interval '1 day' and status <> 'active')
+                as ended_before,
+            (select count(*) from raw_bronze.subscriptions
+                where mrr is null and arr is null) as blank,
+            (select count(*) from raw_bronze.subscriptions as wrong
+                inner join raw_bronze.subscriptions as corrected
+                    using (subscription_id, event_timestamp)
+                where wrong.loaded_at < corrected.loaded_at and wrong.status <> corrected.status)
+                as status_corrected,
+            (select count(*) from intermediate_silver.int_contract_history
                 where is_trial and status <> 'trial' and mrr > 0) as left_on_trial,
             (select count(distinct lifecycle_stage) from mart_gold.account_lifecycle) as stages,
             (select count(distinct renewal_status) from mart_gold.renewal_calendar) as statuses,
@@ -178,7 +191,7 @@ def test_renewals(world: World) -> None:
 def test_stages_of_life(world: World) -> None:
     gold = world.gold("select account_id, lifecycle_stage from mart_gold.account_lifecycle")
     found = dict(gold.itertuples(index=False, name=None))
-    known = {state.account for life in world.again.lives.values() for _, state in life}
+    known = {span.state.account for life in world.again.lives.values() for span in life}
     assert set(world.again.accounts) <= set(found)
     assert known & set(found), "accounts of contracts"
     assert found == {account: world.again.stage(account) for account in found}

@@ -152,12 +152,9 @@ class Audiences:
 
     def _last_paid_days(self, contracts: Subscriptions) -> dict[str, pd.Timestamp]:
         days: dict[str, pd.Timestamp] = {}
-        for life in contracts.lives.values():
-            until = [since for since, _ in life[1:]] + [pd.Timestamp.max]
-            for (since, state), to in zip(life, until, strict=True):
-                begins, ends = max(since, state.starts), min(to, state.ends or to)
-                if state.pays and begins < ends and begins < self.end:
-                    days[state.account] = max(ends.normalize(), days.get(state.account, ends.min))
+        for begin, end, state in (span for life in contracts.lives.values() for span in life):
+            if state.pays and begin < self.end:
+                days[state.account] = max(end.normalize(), days.get(state.account, end.min))
         return days
 
     def members(self, accounts: set[str]) -> set[str]:
@@ -175,7 +172,10 @@ class Audiences:
         deals = self.bronze.latest("deal_stage_history", ["row_id"], ["loaded_at"])
         deals = deals[deals["event_timestamp"] < self.end]
         deals["stage"] = deals["new_stage"].str.title()
-        for deal, rows in deals.sort_values(["event_timestamp", "row_id"]).groupby("deal_id"):
+        deals = deals.sort_values(["event_timestamp", "row_id"])
+        told = ["crm_contact_id", "deal_value", "currency"]
+        deals[told] = deals.groupby("deal_id")[told].ffill()
+        for deal, rows in deals.groupby("deal_id"):
             valued = rows[(rows["stage"] == "Closed Won") & rows["deal_value"].notna()]
             won = valued[valued["deal_value"] > 0]
             if won.empty:

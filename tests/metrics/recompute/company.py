@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+from tests.metrics.recompute.subscriptions import Subscriptions
 from tests.metrics.recompute.tables import (
     ACCOUNT_DIMENSIONS,
     DAY,
@@ -51,7 +52,7 @@ class Company:
         self.surveys = bronze.latest("csat_responses", ["response_id"], ["loaded_at"])
         self.surveys = self.surveys.rename(columns={"answered_at": "at"})
         self.contracts = bronze.latest(
-            "subscriptions", ["subscription_id", "event_timestamp", "status"], ["loaded_at"]
+            "subscriptions", ["subscription_id", "event_timestamp"], ["loaded_at"]
         ).rename(columns={"event_timestamp": "at", "crm_account_id": "account_id"})
         self.changes = bronze.latest(
             "customer_details", ["account_id", "date_updated"], ["loaded_at"]
@@ -112,6 +113,12 @@ class Company:
         self.first_day = {
             name: rows["at"].min().normalize() for name, rows in self.feeds.items() if len(rows)
         }
+        if len(self.contracts):  # one recorded late speaks of the time from its start
+            starts = self.contracts["start_date"].min()
+            self.first_day["subscriptions"] = min(
+                self.first_day["subscriptions"],
+                self.first_day["subscriptions"] if pd.isna(starts) else starts.normalize(),
+            )
 
     @cached_property
     def accounts(self) -> pd.DataFrame:
@@ -270,34 +277,18 @@ class Company:
     @cached_property
     def contract_values(self) -> pd.DataFrame:
         """MRR per account and period end, in dollars of the contract's first day; zeros filled."""
-        contracts = self.contracts.copy()
-        rank = contracts["status"].str.lower().map({"trial": 1, "active": 2}).fillna(3)
-        contracts = contracts.assign(rank=rank).sort_values(["subscription_id", "at", "rank"])
-        contracts["starts"] = contracts["start_date"].fillna(contracts["at"])
-        over = contracts["status"].str.lower().isin(["cancelled", "expired"])
-        contracts["ends"] = contracts["cancellation_date"].where(
-            contracts["cancellation_date"].notna() | ~over, contracts["at"]
+        subscriptions = Subscriptions(self.settings, self.as_of.date())
+        rows = pd.DataFrame(
+            [
+                (state.account, state.value / 10**6, period.grain, period.period_start)
+                for period in self.periods.itertuples()
+                for _, state in subscriptions.contracts(period.seen_until)
+                if state.pays
+            ],
+            columns=["account_id", "mrr", "grain", "period_start"],
         )
-        value = contracts["mrr"].fillna(contracts["arr"] / 12).fillna(0)
-        contracts["value"] = self.to_dollars(value, contracts["currency"], contracts["starts"])
-        parts = []
-        for period in self.periods.itertuples():
-            instant = period.seen_until
-            state = contracts[contracts["at"] < instant]
-            state = state.drop_duplicates("subscription_id", keep="last")
-            state = state[
-                (state["status"].str.lower() != "trial")
-                & (state["value"] > 0)
-                & (state["starts"] < instant)
-                & (state["ends"].isna() | (state["ends"] >= instant))
-            ]
-            sums = state.groupby("account_id")["value"].sum()
-            parts.append(
-                sums.rename("mrr")
-                .reset_index()
-                .assign(grain=period.grain, period_start=period.period_start)
-            )
-        rows = pd.concat(parts, ignore_index=True)
+        keys = ["account_id", "grain", "period_start"]
+        rows = rows.groupby(keys, as_index=False)["mrr"].sum()
         filled = []
         for grain, part in rows.groupby("grain"):
             starts = self.periods.loc[self.periods["grain"] == grain, "period_start"]

@@ -1,10 +1,11 @@
 """Inputs of predictions from bronze, account by account and cut-off by cut-off."""
 
+from collections import defaultdict
 from functools import cached_property
 
 import pandas as pd
 from tests.metrics.recompute.company import Company
-from tests.metrics.recompute.subscriptions import State, Subscriptions
+from tests.metrics.recompute.subscriptions import Span, Subscriptions
 from tests.metrics.recompute.tables import DAY, Bronze, known
 
 HORIZON, MONTHS, WINDOW = 90 * DAY, 6, 28 * DAY
@@ -27,6 +28,7 @@ class Cutoffs:
         contacts = bronze.latest("crm_contacts", ["crm_contact_id", "updated_at"], ["loaded_at"])
         self.contacts = contacts.sort_values(["crm_contact_id", "updated_at"])
         self.changes = company.changes.sort_values("at")
+        self._states: dict[pd.Timestamp, dict[str, list[Span]]] = {}
 
     @cached_property
     def dates(self) -> list[pd.Timestamp]:
@@ -41,39 +43,38 @@ class Cutoffs:
         seen = pd.concat([table[["account_id", "at"]] for table in rows]).dropna()
         return seen.groupby("account_id")["at"].min()
 
-    @cached_property
-    def states(self) -> dict[str, list[tuple[pd.Timestamp, pd.Timestamp, State]]]:
-        """(from, to, state) of everything that was ever in force, by account."""
-        found: dict[str, list] = {}
-        for life in self.money.lives.values():
-            until = [since for since, _ in life[1:]] + [pd.Timestamp.max]
-            for (since, state), to in zip(life, until, strict=True):
-                begins = max(since, state.starts)
-                ends = min(to, state.ends) if state.ends is not None else to
-                if begins < ends:
-                    found.setdefault(state.account, []).append((begins, ends, state))
-        return found
+    def states(self, account: str, known_at: pd.Timestamp) -> list[Span]:
+        """Everything that was ever in force of an account, as known just before an instant."""
+        if known_at not in self._states:
+            found = defaultdict(list)
+            for span in (span for life in self.money.spans(known_at).values() for span in life):
+                found[span.state.account].append(span)
+            self._states[known_at] = found
+        return self._states[known_at].get(account, [])
 
-    def paying(self, account: str) -> list[tuple[pd.Timestamp, pd.Timestamp, State]]:
-        return [row for row in self.states.get(account, []) if row[2].pays]
+    def paying(self, account: str, known_at: pd.Timestamp) -> list[Span]:
+        return [span for span in self.states(account, known_at) if span.state.pays]
 
-    def mrr(self, account: str, instant: pd.Timestamp) -> float:
-        """Dollars per month in force just before an instant."""
-        rows = self.paying(account)
+    def mrr(
+        self, account: str, instant: pd.Timestamp, known_at: pd.Timestamp | None = None
+    ) -> float:
+        """Dollars per month in force just before an instant, as known then or later."""
+        rows = self.paying(account, known_at or instant)
         return sum(s.value for since, to, s in rows if since < instant <= to) / 10**6
 
     def contracts(self, account: str, cutoff: pd.Timestamp) -> dict:
         """Features and labels that contracts give."""
-        rows = [row for row in self.paying(account) if row[0] < cutoff]
+        rows = [row for row in self.paying(account, cutoff) if row[0] < cutoff]
         now = [state for since, to, state in rows if cutoff <= to]
-        trials = [s for since, to, s in self.states.get(account, []) if since < cutoff <= to]
+        trials = [s for since, to, s in self.states(account, cutoff) if since < cutoff <= to]
         renewals = [s.renews for s in now if s.renews is not None and s.renews >= cutoff]
         end = cutoff + HORIZON
         action = "renewal" if now else "reactivation" if rows else "conversion"
+        later = self.paying(account, self.end)
         if now:
-            happened = self.mrr(account, end) > 0
+            happened = self.mrr(account, end, self.end) > 0
         else:
-            happened = any(since < end and to > cutoff for since, to, _ in self.paying(account))
+            happened = any(since < end and to > cutoff for since, to, _ in later)
         closed = end <= self.end
         months = pd.date_range(cutoff, periods=MONTHS, freq="MS") + pd.offsets.MonthBegin(1)
         past = [date for date in self.dates if date <= cutoff]
@@ -91,7 +92,7 @@ class Cutoffs:
             "mrr_change": self.mrr(account, cutoff) - self.mrr_before(account, cutoff),
             "days_until_renewal": (min(renewals).normalize() - cutoff) / DAY if renewals else None,
             "before": sum(self.mrr(account, date) for date in past),
-            "within": sum(self.mrr(account, date) for date in months)
+            "within": sum(self.mrr(account, date, self.end) for date in months)
             if months[-1] <= self.end
             else None,
         }

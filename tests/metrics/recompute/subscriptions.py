@@ -11,13 +11,14 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
+from tests.metrics.recompute.contracts import Life, spans_of
 from tests.metrics.recompute.tables import ACCOUNT_DIMENSIONS, DAY, MEMBER, Bronze, by_member
 
 from o2r.settings import Settings
 
-ENDED = ("cancelled", "expired")
 TERMS = {"monthly": 1, "annual": 12}
 ONBOARDING_DAYS, GROWING_DAYS, SMALL_COHORT = 90, 365, 10
 FLOWS = ("new", "reactivation", "expansion", "contraction", "churn")
@@ -46,12 +47,17 @@ class State:
     renews: pd.Timestamp | None
     ends: pd.Timestamp | None
 
-    def in_force(self, instant: pd.Timestamp) -> bool:
-        return self.starts < instant and (self.ends is None or instant <= self.ends)
-
     @property
     def pays(self) -> bool:
         return self.value > 0 and not self.trial
+
+
+class Span(NamedTuple):
+    """A state of a contract and the instants after and up to which it is in force."""
+
+    begin: pd.Timestamp
+    end: pd.Timestamp
+    state: State
 
 
 class Subscriptions:
@@ -63,6 +69,7 @@ class Subscriptions:
         self.as_of = pd.Timestamp(as_of)
         self.end = self.as_of + DAY
         self._spines: dict[str, pd.DataFrame] = {}
+        self._spans: dict[pd.Timestamp, dict[str, list[Span]]] = {}
 
     @cached_property
     def rates(self) -> dict[str, list[tuple[pd.Timestamp, Decimal]]]:
@@ -73,56 +80,73 @@ class Subscriptions:
         return rates
 
     @cached_property
-    def lives(self) -> dict[str, list[tuple[pd.Timestamp, State]]]:
-        """(instant, state from then on) of each contract, in order."""
+    def events(self) -> dict[str, list[dict]]:
+        """Events of each contract, newest delivery of each, None for what they leave blank."""
         rows = self._bronze.latest(
-            "subscriptions", ["subscription_id", "event_timestamp", "status"], ["loaded_at"]
+            "subscriptions", ["subscription_id", "event_timestamp"], ["loaded_at"]
         )
-        rows["status"] = rows["status"].str.lower()
-        rows["turn"] = rows["status"].map({"trial": 1, "active": 2}).fillna(3)
-        rows = rows.sort_values(["subscription_id", "event_timestamp", "turn", "status"])
-        lives = {}
-        for contract, events in rows.groupby("subscription_id"):
-            seen: set[str] = set()
-            life = []
-            for event in events.itertuples():
-                seen.add(event.status)
-                starts = event.event_timestamp if pd.isna(event.start_date) else event.start_date
-                ends = None if pd.isna(event.cancellation_date) else event.cancellation_date
-                if ends is None and event.status in ENDED:
-                    ends = event.event_timestamp
-                gone_on_trial = event.status in ENDED and "trial" in seen and "active" not in seen
-                state = State(
-                    event.crm_account_id,
-                    event.plan_type.lower() if isinstance(event.plan_type, str) else None,
-                    event.status == "trial" or gone_on_trial,
-                    self._millionths(event, starts),
-                    starts,
-                    None if pd.isna(event.renewal_date) else event.renewal_date,
-                    ends,
-                )
-                life.append((event.event_timestamp, state))
-            lives[contract] = life
-        return lives
+        found = defaultdict(list)
+        for row in rows.astype(object).where(rows.notna(), None).to_dict("records"):
+            amount = row["mrr"]
+            if amount is None and row["arr"] is not None:
+                amount = Decimal(str(row["arr"])) / 12
+            found[row["subscription_id"]].append(
+                {name: row[name] for name in ("start_date", "renewal_date", "cancellation_date")}
+                | {
+                    "at": row["event_timestamp"],
+                    "account": row["crm_account_id"],
+                    "status": row["status"].lower(),
+                    "plan_name": row["plan_name"],
+                    "plan_type": row["plan_type"] and row["plan_type"].lower(),
+                    "amount": None if amount is None else six(Decimal(str(amount))),
+                    "currency": row["currency"] and row["currency"].upper(),
+                }
+            )
+        return found
 
-    def _millionths(self, event, starts: pd.Timestamp) -> int:
-        amount = Decimal(0)
-        if pd.notna(event.mrr):
-            amount = Decimal(str(event.mrr))
-        elif pd.notna(event.arr):
-            amount = Decimal(str(event.arr)) / 12
+    def spans(self, known_at: pd.Timestamp) -> dict[str, list[Span]]:
+        """What was ever in force of each contract, as known just before an instant."""
+        if known_at not in self._spans:
+            self._spans[known_at] = {
+                contract: [
+                    Span(begin, end, self._state(event, trial, life))
+                    for begin, end, event, trial, life in spans_of(
+                        event for event in events if event["at"] < known_at
+                    )
+                ]
+                for contract, events in self.events.items()
+            }
+        return self._spans[known_at]
+
+    @property
+    def lives(self) -> dict[str, list[Span]]:
+        """The same as known at the end of the as-of day."""
+        return self.spans(self.end)
+
+    def _state(self, event: dict, trial: bool, life: Life) -> State:
         rate = Decimal(0)  # what has no currency stands at 0
-        for valid_from, found in self.rates[str(event.currency).upper()]:
-            if valid_from <= starts:
+        for valid_from, found in self.rates[event["currency"] or ""]:
+            if valid_from <= life.starts:
                 rate = found
-        return int(six(six(amount) * rate) * 10**6)
+        value = int(six((event["amount"] or Decimal(0)) * rate) * 10**6)
+        return State(
+            event["account"],
+            event["plan_type"],
+            trial,
+            value,
+            life.starts,
+            event["renewal_date"],
+            life.ends,
+        )
 
-    def contracts(self, instant: pd.Timestamp) -> Iterable[tuple[str, State]]:
+    def contracts(
+        self, instant: pd.Timestamp, known_at: pd.Timestamp | None = None
+    ) -> Iterable[tuple[str, State]]:
         """Contracts in force at an instant, trials and free ones included."""
-        for contract, life in self.lives.items():
-            known = [state for since, state in life if since < instant]
-            if known and known[-1].in_force(instant):
-                yield contract, known[-1]
+        for contract, spans in self.spans(known_at or self.end).items():
+            for begin, end, state in spans:
+                if begin < instant <= end:
+                    yield contract, state
 
     @cached_property
     def accounts(self) -> dict[str, pd.DataFrame]:
@@ -149,7 +173,9 @@ class Subscriptions:
 
     def periods(self, grain: str) -> pd.DataFrame:
         """Start, instant after the last observed day, whether over, start a year before."""
-        first = min(life[0][0] for life in self.lives.values()).normalize()
+        events = [event for life in self.events.values() for event in life]
+        first = min(min(event["at"], event["start_date"] or event["at"]) for event in events)
+        first = first.normalize()
         if grain == "week":
             starts = pd.date_range(first - first.day_of_week * DAY, self.as_of, freq="7D")
             ends, year_ago = starts + 7 * DAY, starts - 364 * DAY
@@ -311,23 +337,24 @@ class Subscriptions:
             found[contract] = (status, due, state.value)
         return found
 
+    @cached_property
+    def spans_of_account(self) -> dict[str, list[Span]]:
+        found = defaultdict(list)
+        for span in (span for spans in self.lives.values() for span in spans):
+            found[span.state.account].append(span)
+        return found
+
     def stage(self, account: str) -> str:
         """Stage of life of an account at the as-of day."""
-        lives = [life for life in self.lives.values() if any(s.account == account for _, s in life)]
         paid = tried = trying = False
         value = 0
-        for life in lives:
-            until = [since for since, _ in life[1:]] + [pd.Timestamp.max]
-            for (since, state), to in zip(life, until, strict=True):
-                if state.account != account:
-                    continue
-                begins, ends = max(since, state.starts), min(to, state.ends or to)
-                if begins < ends and begins < self.end:
-                    paid |= state.pays
-                    tried |= state.trial
-                    if self.end <= ends:
-                        trying |= state.trial
-                        value += state.value if state.pays else 0
+        for begin, end, state in self.spans_of_account.get(account, []):
+            if begin < self.end:
+                paid |= state.pays
+                tried |= state.trial
+                if self.end <= end:
+                    trying |= state.trial
+                    value += state.value if state.pays else 0
         crm = self.accounts[account].iloc[-1] if account in self.accounts else None
         active = crm is None or pd.isna(crm["is_active"]) or bool(crm["is_active"])
         signup = None if crm is None or pd.isna(crm["date_created"]) else crm["date_created"]

@@ -37,7 +37,10 @@ first_days as (
 
     select
         'subscriptions' as feed,
-        min(cast(event_at as date)) as first_date
+        -- A contract recorded late speaks of the time from its start.
+        min(
+            cast(case when started_at < event_at then started_at else event_at end as date)
+        ) as first_date
     from {{ ref('stg_subscription_events') }}
 
     union all

@@ -23,7 +23,7 @@ versions as (
 
 contracts as (
 
-    select * from {{ ref('int_contract_history') }}
+    select * from {{ ref('int_contract_cutoff') }}
     where in_force_from_at < in_force_to_at
 
 ),
@@ -40,7 +40,7 @@ seen as (
     select
         account_id,
         event_at as seen_at
-    from {{ ref('int_contract_history') }}
+    from {{ ref('int_contract_cutoff') }}
 
     union all
 
@@ -93,6 +93,7 @@ paid as (
     inner join contracts
         on
             spine.account_id = contracts.account_id
+            and spine.cutoff_at = contracts.cutoff_at
             and spine.cutoff_at > contracts.in_force_from_at
             and contracts.is_paying
     group by spine.account_id, spine.cutoff_at
@@ -118,6 +119,7 @@ in_force as (
     inner join contracts
         on
             spine.account_id = contracts.account_id
+            and spine.cutoff_at = contracts.cutoff_at
             and spine.cutoff_at > contracts.in_force_from_at
             and spine.cutoff_at <= contracts.in_force_to_at
     group by spine.account_id, spine.cutoff_at

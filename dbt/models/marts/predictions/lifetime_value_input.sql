@@ -10,7 +10,12 @@ cutoffs as (
 
     select
         *,
-        cast(cutoff_date + interval '{{ months }} month' as date) as horizon_end_date
+        cast(cutoff_date + interval '{{ months }} month' as date) as horizon_end_date,
+        -- As each month end knew its own: what was recorded later is not looked at.
+        sum(mrr) over (
+            partition by account_id order by cutoff_date nulls last
+            rows between unbounded preceding and current row
+        ) as received_before_cutoff
     from {{ ref('int_account_cutoff') }}
 
 ),
@@ -34,13 +39,13 @@ received as (
     select
         cutoffs.account_id,
         cutoffs.cutoff_date,
-        sum(mrr.mrr) filter (where mrr.period_start < cutoffs.cutoff_date) as before_cutoff,
-        sum(mrr.mrr) filter (where mrr.period_start >= cutoffs.cutoff_date) as within_horizon
+        sum(mrr.mrr) as within_horizon
     from cutoffs
     inner join {{ ref('int_mrr_account_period') }} as mrr
         on
             cutoffs.account_id = mrr.account_id
             and mrr.grain = 'month'
+            and cutoffs.cutoff_date <= mrr.period_start
             and cutoffs.horizon_end_date > mrr.period_start
     group by cutoffs.account_id, cutoffs.cutoff_date
 
@@ -63,8 +68,7 @@ final as (
                     then coalesce(received.within_horizon, 0)
             end as numeric(18, 6)
         ) as recurring_revenue_within_horizon,
-        cast(coalesce(received.before_cutoff, 0) as numeric(18, 6))
-            as recurring_revenue_before_cutoff,
+        cast(cutoffs.received_before_cutoff as numeric(18, 6)) as recurring_revenue_before_cutoff,
         {{ prediction_features('cutoffs', 'activity') }}
     from cutoffs
     cross join as_of
