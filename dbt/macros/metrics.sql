@@ -63,6 +63,16 @@
     coalesce({{ greater(one, other) }}, {{ one }}, {{ other }})
 {%- endmacro %}
 
+{#-
+  Sum of amounts some of which are not known: 0 of no rows, null where no amount of the rows is known.
+  sum: sum of the known amounts; row_count: number of rows, null of none.
+-#}
+{% macro known_sum(sum, row_count) -%}
+    cast(
+            case when coalesce({{ row_count }}, 0) = 0 then 0 else {{ sum }} end as numeric(18, 6)
+        )
+{%- endmacro %}
+
 {#- Survey answer on one scale, 0 worst to 100 best: csat is 1 to 5, nps and roi are 0 to 10. -#}
 {% macro survey_score_100(survey_type, score) -%}
     cast(

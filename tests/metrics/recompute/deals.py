@@ -62,6 +62,8 @@ class Deals:
         rows["stage"] = rows["new_stage"].str.title()
         rows["place"] = rows["stage"].map(PLACES).fillna(9)
         rows = rows.sort_values(["deal_id", "event_timestamp", "place", "row_id"])
+        told = ["crm_contact_id", "crm_account_id", "deal_value", "currency"]
+        rows[told] = rows.groupby("deal_id")[told].ffill()  # a blank is what was told before
         created = rows.groupby("deal_id")["event_timestamp"].transform("min")
         value = company.to_dollars(rows["deal_value"], rows["currency"], created)
         rows["value"] = value.round(6)
@@ -133,7 +135,7 @@ class Deals:
                 "furthest_position": 4 if won else furthest,
                 "created": life[0].entered,
                 "closed": last.entered if last.outcome != "open" else pd.NaT,
-                "cycle_days": (wins[0] - life[0].entered) / DAY if won else None,
+                "cycle_days": (last.entered - life[0].entered) / DAY if won else None,
                 "deal_value": last.values[-1],
                 "first_deal_value": life[0].values[0],
                 **{f"{name}_count": sum(v.movement == name for v in life)
@@ -169,7 +171,7 @@ class Deals:
                 "median_days_in_stage": waits.median(),
                 "p90_days_in_stage": waits.quantile(0.9),
                 "open_count": len(now),
-                "open_value": now["deal_value"].sum(),
+                "open_value": money(now),
             }
         return pd.DataFrame(rows).T.astype(float)
 
@@ -185,11 +187,11 @@ class Deals:
             cycle = won["cycle_days"].astype(float)
             rows[month.start_time] = {
                 "created_count": len(new),
-                "created_value": new["first_deal_value"].sum(),
+                "created_value": money(new, "first_deal_value"),
                 "won_count": len(won),
                 "lost_count": len(lost),
-                "won_value": won["deal_value"].sum(),
-                "lost_value": lost["deal_value"].sum(),
+                "won_value": money(won),
+                "lost_value": money(lost),
                 "win_rate_pct": percent(len(won), len(over)),
                 "median_cycle_days": cycle.median(),
                 "p90_cycle_days": cycle.quantile(0.9),
@@ -212,18 +214,18 @@ class Deals:
             ways = []
             for deal in deals.index[deals["stage_outcome"] == "won"]:
                 life = self.visits[deal]
-                win = next(v.entered for v in life if v.outcome == "won")
+                win = life[-1].entered
                 entered = [v.entered for v in life if v.stage == stage]
                 if entered and entered[0] <= win:
                     ways.append((win - entered[0]) / DAY)
-            value = now["deal_value"].sum()
+            value = money(now)
             rows[stage] = {
                 "open_count": len(now),
                 "unvalued_count": now["deal_value"].isna().sum(),
                 "open_value": value,
                 "closed_count": len(closed),
                 "conversion_to_won_pct": rate,
-                "weighted_value": None if rate is None else value * rate / 100,
+                "weighted_value": None if rate is None or value is None else value * rate / 100,
                 "median_days_to_won": pd.Series(ways, dtype=float).median(),
             }
         return pd.DataFrame(rows).T.astype(float)
@@ -240,18 +242,26 @@ class Deals:
             rows[lead] = {
                 "deal_count": len(deals),
                 "won_count": len(won),
-                "open_value": deals.loc[deals["stage_outcome"] == "open", "deal_value"].sum(),
-                "won_value": won["deal_value"].sum(),
+                "open_value": money(deals[deals["stage_outcome"] == "open"]),
+                "won_value": money(won),
                 "win_rate_pct": percent(len(won), len(won) + lost),
                 "median_cycle_days": won["cycle_days"].astype(float).median(),
             }
         both = pd.concat([contacts, pd.DataFrame(rows).T], axis=1).astype(float)
         rates = ["win_rate_pct", "median_cycle_days"]
-        both[both.columns.difference(rates)] = both[both.columns.difference(rates)].fillna(0)
+        counts = both.columns.difference([*rates, "open_value", "won_value"])
+        both[counts] = both[counts].fillna(0)
+        silent = both["deal_count"] == 0
+        both.loc[silent, ["open_value", "won_value"]] = 0
         people = both["contact_count"].where(both["contact_count"] > 0)
         both["won_value_per_lead"] = both["won_value"] / people
         both.index.names = LEAD
         return both
+
+
+def money(deals: pd.DataFrame, name: str = "deal_value") -> float | None:
+    """Sum of the values that are known; None where there are deals and no value is."""
+    return None if len(deals) and deals[name].isna().all() else deals[name].sum()
 
 
 def percent(part: float, whole: float) -> float | None:

@@ -30,20 +30,15 @@ contacts as (
 
 ),
 
-named as (
+changes as (
 
     select
         deal_id,
         account_id,
         crm_contact_id,
         row_number() over (
-            partition by deal_id
-            order by account_id is null asc nulls last, change_number desc nulls last
-        ) as account_rank,
-        row_number() over (
-            partition by deal_id
-            order by crm_contact_id is null asc nulls last, change_number desc nulls last
-        ) as contact_rank
+            partition by deal_id order by change_number desc nulls last
+        ) as changes_to_go
     from {{ ref('int_deal_changes') }}
 
 ),
@@ -52,10 +47,10 @@ owners as (
 
     select
         deal_id,
-        max(account_id) filter (where account_rank = 1) as account_id,
-        max(crm_contact_id) filter (where contact_rank = 1) as crm_contact_id
-    from named
-    group by deal_id
+        account_id,
+        crm_contact_id
+    from changes
+    where changes_to_go = 1
 
 ),
 
@@ -113,7 +108,7 @@ final as (
         cast(
             case
                 when lives.stage_outcome = 'won'
-                    then {{ seconds_between('lives.created_at', 'lives.first_won_at') }} / 86400
+                    then {{ seconds_between('lives.created_at', 'lives.stage_entered_at') }} / 86400
             end as numeric(18, 6)
         ) as cycle_days,
         cast(lives.deal_value as numeric(18, 6)) as deal_value,

@@ -19,14 +19,11 @@ web_events as (
 changes as (
 
     select
-        changes.*,
+        *,
         row_number() over (
-            partition by changes.deal_id
-            order by changes.changed_at desc nulls last, changes.row_id desc nulls last
+            partition by deal_id order by change_number desc nulls last
         ) as newest_rank
-    from {{ ref('stg_deal_stage_changes') }} as changes
-    inner join as_of
-        on changes.changed_at < as_of.as_of_end_at
+    from {{ ref('int_deal_changes') }}
 
 ),
 
@@ -35,17 +32,15 @@ wins as (
     select
         *,
         row_number() over (
-            partition by deal_id
-            order by changed_at asc nulls last, row_id asc nulls last
+            partition by deal_id order by change_number nulls last
         ) as win_rank,
         row_number() over (
-            partition by deal_id
-            order by changed_at desc nulls last, row_id desc nulls last
+            partition by deal_id order by change_number desc nulls last
         ) as value_rank
     from changes
     where
-        new_stage = 'Closed Won'
-        and deal_value is not null
+        stage = 'Closed Won'
+        and value_in_currency is not null
 
 ),
 
@@ -58,7 +53,7 @@ first_wins as (
             order by win_rank asc nulls last
         ) as paid_rank
     from wins
-    where deal_value > 0
+    where value_in_currency > 0
 
 ),
 
@@ -69,9 +64,9 @@ conversions as (
         first_wins.deal_id as order_id,
         first_wins.changed_at as event_at,
         contacts.person_id,
-        current_values.deal_value as conversion_value,
+        current_values.value_in_currency as conversion_value,
         current_values.currency_code,
-        newest.new_stage = 'Closed Won' and current_values.deal_value > 0 as stands,
+        newest.stage = 'Closed Won' and current_values.value_in_currency > 0 as stands,
         newest.changed_at as updated_at
     from first_wins
     inner join wins as current_values

@@ -58,17 +58,23 @@ counted as (
         count(*) filter (
             where deals.stage = stages.stage and deals.stage_outcome = 'open'
         ) as open_count,
-        coalesce(
-            sum(deals.deal_value) filter (
-                where deals.stage = stages.stage and deals.stage_outcome = 'open'
-            ), 0
+        count(*) filter (
+            where
+            deals.stage = stages.stage
+            and deals.stage_outcome = 'open'
+            and deals.deal_value is null
+        ) as open_unvalued_count,
+        count(*) filter (
+            where
+            deals.furthest_position >= stages.stage_position
+            and deals.stage_outcome = 'won'
+            and deals.deal_value is null
+        ) as won_unvalued_count,
+        sum(deals.deal_value) filter (
+            where deals.stage = stages.stage and deals.stage_outcome = 'open'
         ) as open_value,
-        coalesce(
-            sum(deals.deal_value) filter (
-                where
-                deals.furthest_position >= stages.stage_position
-                and deals.stage_outcome = 'won'
-            ), 0
+        sum(deals.deal_value) filter (
+            where deals.furthest_position >= stages.stage_position and deals.stage_outcome = 'won'
         ) as won_value
     from deals
     cross join stages
@@ -119,8 +125,10 @@ final as (
         cast(waits.median_days_in_stage as numeric(18, 6)) as median_days_in_stage,
         cast(waits.p90_days_in_stage as numeric(18, 6)) as p90_days_in_stage,
         counted.open_count,
-        cast(counted.open_value as numeric(18, 6)) as open_value,
-        cast(counted.won_value as numeric(18, 6)) as won_value
+        counted.open_unvalued_count,
+        counted.won_unvalued_count,
+        {{ known_sum('counted.open_value', 'counted.open_count') }} as open_value,
+        {{ known_sum('counted.won_value', 'counted.won_count') }} as won_value
     from counted
     left join waits
         on

@@ -14,7 +14,8 @@ created as (
     select
         created_month,
         count(*) as created_count,
-        sum(first_deal_value) as created_value
+        sum(first_deal_value) as created_value,
+        count(*) filter (where first_deal_value is null) as created_unvalued_count
     from deals
     group by created_month
 
@@ -26,6 +27,10 @@ closed as (
         closed_month,
         count(*) filter (where stage_outcome = 'won') as won_count,
         count(*) filter (where stage_outcome = 'lost') as lost_count,
+        count(*) filter (where stage_outcome = 'won' and deal_value is null)
+            as won_unvalued_count,
+        count(*) filter (where stage_outcome = 'lost' and deal_value is null)
+            as lost_unvalued_count,
         sum(deal_value) filter (where stage_outcome = 'won') as won_value,
         sum(deal_value) filter (where stage_outcome = 'lost') as lost_value,
         percentile_cont(0.5) within group (order by cycle_days nulls last) as median_cycle_days,
@@ -89,11 +94,14 @@ final as (
         cast(months.month_start + interval '1 month' - interval '1 day' as date)
         <= months.as_of_date as is_complete,
         cast(coalesce(created.created_count, 0) as bigint) as created_count,
-        cast(coalesce(created.created_value, 0) as numeric(18, 6)) as created_value,
+        cast(coalesce(created.created_unvalued_count, 0) as bigint) as created_unvalued_count,
+        {{ known_sum('created.created_value', 'created.created_count') }} as created_value,
         cast(coalesce(closed.won_count, 0) as bigint) as won_count,
         cast(coalesce(closed.lost_count, 0) as bigint) as lost_count,
-        cast(coalesce(closed.won_value, 0) as numeric(18, 6)) as won_value,
-        cast(coalesce(closed.lost_value, 0) as numeric(18, 6)) as lost_value,
+        cast(coalesce(closed.won_unvalued_count, 0) as bigint) as won_unvalued_count,
+        cast(coalesce(closed.lost_unvalued_count, 0) as bigint) as lost_unvalued_count,
+        {{ known_sum('closed.won_value', 'closed.won_count') }} as won_value,
+        {{ known_sum('closed.lost_value', 'closed.lost_count') }} as lost_value,
         {{ pct('closed.won_count', 'closed.won_count + closed.lost_count') }} as win_rate_pct,
         cast(closed.median_cycle_days as numeric(18, 6)) as median_cycle_days,
         cast(closed.p90_cycle_days as numeric(18, 6)) as p90_cycle_days

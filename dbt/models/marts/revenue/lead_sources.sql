@@ -26,6 +26,10 @@ deals as (
         count(*) filter (where stage_outcome = 'open') as open_count,
         count(*) filter (where stage_outcome = 'won') as won_count,
         count(*) filter (where stage_outcome = 'lost') as lost_count,
+        count(*) filter (where stage_outcome = 'open' and deal_value is null)
+            as open_unvalued_count,
+        count(*) filter (where stage_outcome = 'won' and deal_value is null)
+            as won_unvalued_count,
         sum(deal_value) filter (where stage_outcome = 'open') as open_value,
         sum(deal_value) filter (where stage_outcome = 'won') as won_value,
         percentile_cont(0.5) within group (order by cycle_days nulls last) as median_cycle_days
@@ -67,10 +71,12 @@ final as (
         cast(coalesce(deals.open_count, 0) as bigint) as open_count,
         cast(coalesce(deals.won_count, 0) as bigint) as won_count,
         cast(coalesce(deals.lost_count, 0) as bigint) as lost_count,
-        cast(coalesce(deals.open_value, 0) as numeric(18, 6)) as open_value,
-        cast(coalesce(deals.won_value, 0) as numeric(18, 6)) as won_value,
+        cast(coalesce(deals.open_unvalued_count, 0) as bigint) as open_unvalued_count,
+        cast(coalesce(deals.won_unvalued_count, 0) as bigint) as won_unvalued_count,
+        {{ known_sum('deals.open_value', 'deals.open_count') }} as open_value,
+        {{ known_sum('deals.won_value', 'deals.won_count') }} as won_value,
         {{ pct('deals.won_count', 'deals.won_count + deals.lost_count') }} as win_rate_pct,
-        {{ ratio('coalesce(deals.won_value, 0)', 'contacts.contact_count') }}
+        {{ ratio(known_sum('deals.won_value', 'deals.won_count'), 'contacts.contact_count') }}
             as won_value_per_lead,
         cast(deals.median_cycle_days as numeric(18, 6)) as median_cycle_days
     from sources

@@ -73,14 +73,14 @@ remaining as (
     select
         waits.stage,
         percentile_cont(0.5) within group (
-            order by {{ seconds_between('waits.entered_at', 'deals.first_won_at') }} nulls last
+            order by {{ seconds_between('waits.entered_at', 'deals.closed_at') }} nulls last
         ) / 86400 as median_days_to_won
     from waits
     inner join deals
         on
             waits.deal_id = deals.deal_id
             and deals.stage_outcome = 'won'
-            and waits.entered_at <= deals.first_won_at
+            and waits.entered_at <= deals.closed_at
     group by waits.stage
 
 ),
@@ -92,7 +92,7 @@ rated as (
         stages.stage_position,
         coalesce(open_deals.open_count, 0) as open_count,
         coalesce(open_deals.unvalued_count, 0) as unvalued_count,
-        coalesce(open_deals.open_value, 0) as open_value,
+        {{ known_sum('open_deals.open_value', 'open_deals.open_count') }} as open_value,
         coalesce(history.closed_count, 0) as closed_count,
         coalesce(history.won_count, 0) as won_count,
         case
@@ -119,7 +119,7 @@ final as (
         stage_position,
         open_count,
         unvalued_count,
-        cast(open_value as numeric(18, 6)) as open_value,
+        open_value,
         closed_count,
         won_count,
         cast(conversion_to_won_pct as numeric(18, 6)) as conversion_to_won_pct,
