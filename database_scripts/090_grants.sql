@@ -49,6 +49,7 @@ grant usage, create on schema seeds, staging_silver, intermediate_silver, stagin
 grant select, insert, update, delete, truncate on all tables in schema seeds, staging_silver,
     intermediate_silver, staging_silver_ds, mart_gold, snapshots, test_failures to analytics_engineer;
 grant select on all tables in schema ops to analytics_engineer;
+grant insert, update, delete on ops.table_states to analytics_engineer;
 grant execute on function ops.resolve_identities, ops.label_components,
     ops.open_crowded_components, ops.part_components,
     ops.wait_for_dependents, ops.replace_table to analytics_engineer;

@@ -224,6 +224,12 @@
         and adapter.check_schema_exists(log.database, log.schema)
     -%}
         {%- do run_query(create_change_log()) -%}
+        {%- for table in (change_log(), model_logic_log()) -%}
+            {%- set grants = grant_what_is_missing(
+                'select', table.schema, table.identifier, 'data_engineer, analytics_engineer, data_scientist'
+            ) -%}
+            {%- if grants | trim -%}{%- do run_query(grants) -%}{%- endif -%}
+        {%- endfor -%}
         {%- for source in graph.sources.values() if source.meta.get('event_column') -%}
             {%- do note_changes_of(source) -%}
         {%- endfor -%}
@@ -243,8 +249,6 @@
         model text primary key,
         logic text not null
     );
-    grant select on {{ change_log() }}, {{ model_logic_log() }}
-    to data_engineer, analytics_engineer, data_scientist;
 {%- endmacro %}
 
 {#-

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from psycopg2.errors import UndefinedColumn, UndefinedTable
+from psycopg2 import Error
+from psycopg2.errors import InvalidSchemaName, UndefinedColumn, UndefinedTable
 
 from o2r.errors import UserError
 from o2r.settings import Settings
@@ -68,8 +69,13 @@ def query(settings: Settings, statement: str, *parameters: object) -> list[tuple
         with connection.cursor() as cursor:
             cursor.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
-    except (UndefinedTable, UndefinedColumn):
-        raise UserError(f"database {settings.database} is not set up: run `o2r setup`") from None
+    except (InvalidSchemaName, UndefinedTable, UndefinedColumn):
+        raise UserError(
+            f"database {settings.database} is not set up, or by an older version: run `o2r setup`"
+        ) from None
+    except Error as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"the warehouse refused: {reason}") from None
     finally:
         connection.close()
 

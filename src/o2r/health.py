@@ -12,7 +12,9 @@ from typing import NamedTuple
 from o2r.bronze.contracts import SCHEMA, load_contracts
 from o2r.builds import query
 from o2r.errors import UserError
+from o2r.reconcile import compare_now, in_words
 from o2r.settings import Settings
+from o2r.tables import bronze_lost, look
 from o2r.transform import check_target
 from o2r.warehouse.health import check_disk
 
@@ -21,7 +23,7 @@ LONGEST_RUN = timedelta(hours=3)
 CLOCKS_DIFFER = timedelta(hours=1)
 """How far a stamp may be ahead of the clock: another machine's clock, no wrong date."""
 LEAST_LEFT = 0.9
-"""Part of the rows of a layer that must be left of the day before."""
+"""Part of the rows of a layer that must be left of the day before, or of a bronze table."""
 
 
 class Finding(NamedTuple):
@@ -35,20 +37,22 @@ class Finding(NamedTuple):
 
 
 def examine(settings: Settings, target: str = "prod", now: datetime | None = None) -> list[Finding]:
-    """Look at sources, builds, quarantine, ledger, reconciliation, row counts and disk.
+    """Look at sources, builds, quarantine, ledger, layers, tables and disk, as they are now.
 
     now: the present, with time zone; the clock unless said.
     Raises UserError when the warehouse cannot be reached or is not set up.
     """
     check_target(target)
     now = now or datetime.now(UTC)
+    at_work = _at_work(settings, target)
     return [
         *_sources(settings, now),
-        *_builds(settings, target, now),
+        *_builds(settings, target, now, at_work),
         *_quarantine(settings, now),
         *_ledger(settings),
-        *_reconciliation(settings, target),
-        *_row_counts(settings, target),
+        *_reconciliation(settings, target, now),
+        *(_not_compared(settings, target, now) if at_work else _tables(settings, target, now)),
+        *_row_counts(settings, target, now),
         _disk(settings),
     ]
 
@@ -90,12 +94,8 @@ def _sources(settings: Settings, now: datetime) -> Iterator[Finding]:
         )
 
 
-def _builds(settings: Settings, target: str, now: datetime) -> Iterator[Finding]:
-    """The newest run of each kind, and any that has been at it for too long or was killed.
-
-    What failed before a later run has built everything is settled.
-    """
-    # The lock of the target says whether a run that is noted as running is alive.
+def _at_work(settings: Settings, target: str) -> bool:
+    """Whether a run holds the lock of the target: one that is noted as running is then alive."""
     [(alive,)] = query(
         settings,
         "select exists (select from pg_locks where locktype = 'advisory' and granted "
@@ -103,6 +103,14 @@ def _builds(settings: Settings, target: str, now: datetime) -> Iterator[Finding]
         "and database = (select oid from pg_database where datname = current_database()))",
         target,
     )
+    return alive
+
+
+def _builds(settings: Settings, target: str, now: datetime, alive: bool) -> Iterator[Finding]:
+    """The newest run of each kind, and any that has been at it for too long or was killed.
+
+    What failed before a later run has built everything is settled.
+    """
     rows = query(
         settings,
         "select distinct on (kind) kind, outcome, started_at, finished_at, message, arguments, "
@@ -197,12 +205,12 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _reconciliation(settings: Settings, target: str) -> Iterator[Finding]:
-    """The newest comparison of the layers."""
+def _reconciliation(settings: Settings, target: str, now: datetime) -> Iterator[Finding]:
+    """The comparison of the layers at the end of the last complete run."""
     rows = query(
         settings,
-        "select check_name, unit, bronze, silver, gold, difference, left_out_count, build_id "
-        "from ops.reconciliation where target = %s and build_id = ("
+        "select check_name, unit, bronze, silver, gold, difference, left_out_count, build_id, "
+        "checked_at from ops.reconciliation where target = %s and build_id = ("
         "select max(build_id) from ops.reconciliation where target = %s) order by 1, 2",
         target,
         target,
@@ -211,18 +219,80 @@ def _reconciliation(settings: Settings, target: str) -> Iterator[Finding]:
         yield Finding(
             "reconciliation", target, LATE, "never compared", "run `o2r build` or `o2r publish`"
         )
-    for check, unit, bronze, silver, gold, difference, left_out, build in rows:
+    for check, unit, bronze, silver, gold, difference, left_out, build, at in rows:
         found = f"bronze {bronze:f}, silver {silver:f}, gold {gold:f}, left out {left_out}"
         yield Finding(
             "reconciliation",
             check if check == unit else f"{check} {unit}",
             WRONG if difference else OK,
-            f"{found} (run {build})",
+            f"{found} (as of run {build}, {_age(now - at)} ago)",
             "see docs/runbook.md, layers differ" if difference else "",
         )
 
 
-def _row_counts(settings: Settings, target: str) -> Iterator[Finding]:
+def _not_compared(settings: Settings, target: str, now: datetime) -> Iterator[Finding]:
+    """While a run replaces one table after the other they fit neither it nor the one before."""
+    [(noted,)] = query(
+        settings, "select max(noted_at) from ops.table_states where target = %s", target
+    )
+    since = f"what is said here is as of {_age(now - noted)} ago" if noted else "never noted"
+    yield Finding(
+        "tables", target, LATE, f"not looked at while a run is at work: {since}", "ask again later"
+    )
+
+
+def _tables(settings: Settings, target: str, now: datetime) -> Iterator[Finding]:
+    """Tables as they are now: against what their last build noted, and layer against layer."""
+    tables = look(settings, target)
+    if not tables:
+        yield Finding(
+            *("tables", target, LATE, "never noted: nothing can be said of now", "run `o2r build`")
+        )
+        return
+    for layer in dict.fromkeys(table.layer for table in tables):
+        of_layer = [table for table in tables if table.layer == layer]
+        if all(table.fault is None for table in of_layer):
+            rows = sum(table.row_count for table in of_layer)
+            last = max(table.noted_at for table in of_layer)
+            found = f"{rows} rows in {len(of_layer)} tables now, as built {_age(now - last)} ago"
+            yield Finding("tables", layer, OK, found, "")
+        for table in of_layer:
+            if table.fault:
+                yield Finding(
+                    "tables",
+                    f"{table.schema}.{table.name}",
+                    WRONG,
+                    f"{table.fault} ({_age(now - table.noted_at)} ago)",
+                    "run `o2r build --full-refresh` (docs/runbook.md, table changed)",
+                )
+    for name, rows, expected, is_noted in bronze_lost(settings, target):
+        why = "updates or erasures are noted" if is_noted else "nobody has noted why"
+        is_small = is_noted and rows > LEAST_LEFT * expected
+        yield Finding(
+            "tables",
+            f"{SCHEMA}.{name}",
+            LATE if is_small else WRONG,
+            f"has {rows} rows, {expected} by the last run and the loads since; {why}",
+            "see docs/runbook.md, rows lost; if it was meant, run `o2r build`",
+        )
+    yield from _layers_now(settings, target, any(table.count_now is None for table in tables))
+
+
+def _layers_now(settings: Settings, target: str, is_part_gone: bool) -> Iterator[Finding]:
+    compared = None if is_part_gone else compare_now(settings, target)
+    if compared is None:
+        return
+    wrong = [row for row in compared if row.difference]
+    yield Finding(
+        "reconciliation",
+        "now",
+        WRONG if wrong else OK,
+        "; ".join(map(in_words, wrong or compared)) + " in bronze / silver / gold at this moment",
+        "see docs/runbook.md, layers differ" if wrong else "",
+    )
+
+
+def _row_counts(settings: Settings, target: str, now: datetime) -> Iterator[Finding]:
     """Rows of the newest complete run against the newest that is at least 20 hours older."""
     rows = query(
         settings,
@@ -231,23 +301,25 @@ def _row_counts(settings: Settings, target: str) -> Iterator[Finding]:
         "newest as (select * from runs order by build_id desc limit 1), "
         "older as (select runs.build_id from runs, newest where runs.finished_at "
         "< newest.finished_at - interval '20 hours' order by runs.build_id desc limit 1) "
-        "select layer, table_name, coalesce(now.row_count, 0), before.row_count "
-        "from (select * from ops.row_counts where build_id = (select build_id from newest)) now "
+        "select layer, table_name, coalesce(now.row_count, 0), before.row_count, "
+        "(select finished_at from newest) from (select * from ops.row_counts "
+        "where build_id = (select build_id from newest)) now "
         "left join (select * from ops.row_counts where build_id = (select build_id from older)) "
         "before using (layer, table_name) order by layer, table_name",
         target,
     )
     for layer in ("bronze", "silver", "gold"):
-        of_layer = [row[1:] for row in rows if row[0] == layer]
+        of_layer = [row[1:4] for row in rows if row[0] == layer]
         if not of_layer:
             continue
-        now = sum(count for _, count, _ in of_layer)
+        total = sum(count for _, count, _ in of_layer)
         older = [(name, count, before) for name, count, before in of_layer if before is not None]
         before = sum(count for *_, count in older)
         emptied = [name for name, count, before_it in older if before_it and not count]
         lost = bool(emptied) or sum(count for _, count, _ in older) < LEAST_LEFT * before
         found = (
-            f"{now} rows in {len(of_layer)} tables, {before if older else 'none'} the day before"
+            f"{total} rows in {len(of_layer)} tables after the last run, {_age(now - rows[0][4])} "
+            f"ago, {before if older else 'none'} the day before"
         )
         if emptied:
             found += f"; now empty: {', '.join(emptied)}"

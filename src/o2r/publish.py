@@ -72,7 +72,7 @@ def publish(
         *(["--full-refresh"] if full_refresh else []),
         *(["--vars", variables] if variables else []),
     ]
-    with alone(settings, target) as lock:
+    with alone(settings, target, "publish") as lock:
         state = fingerprint(settings, choices)
         origin = provenance(settings.dbt_dir)
         since = start(settings)

@@ -241,6 +241,52 @@ def reconcile(
         node["name"]: f'"{node["schema"]}"."{node["alias"]}"'
         for node in relations(manifest).values()
     }
+    found = _compare(settings, names, since)
+    connection = connect(settings)
+    try:
+        with connection, connection.cursor() as cursor:
+            execute_values(
+                cursor,
+                "insert into ops.reconciliation (build_id, target, check_name, unit, bronze, "
+                "silver, gold, difference, left_out_count) values %s",
+                [(build_id, target, *row) for row in found],
+            )
+    finally:
+        connection.close()
+    if wrong := [row for row in found if row.difference]:
+        raise UserError(f"bronze, silver and gold differ: {'; '.join(map(in_words, wrong))}")
+    return found
+
+
+def compare_now(settings: Settings, target: str) -> list[Compared] | None:
+    """Compare the layers of a target as they are at this moment; None before a complete run.
+
+    What has come to bronze since the last complete run began is left out, as `reconcile` does.
+    Raises UserError when a table or view is missing.
+    """
+    runs = query(
+        settings,
+        "select started_at, array(select batch_id from ops.load_batches where table_name = "
+        "'support_tickets' and finished_at < started_at) from ops.builds where target = %s "
+        "and outcome = 'succeeded' and started_at is not null "
+        "and build_id in (select build_id from ops.reconciliation) order by build_id desc limit 1",
+        target,
+    )
+    tables = query(
+        settings, "select table_name, schema_name from ops.table_states where target = %s", target
+    )
+    if not runs or not tables:
+        return None
+    names = {name: f'"{schema}"."{name}"' for name, schema in tables}
+    for name, schema in tables:
+        if name == "int_as_of":
+            staging = schema.replace("intermediate_silver", "staging_silver")
+            names["stg_tickets"] = f'"{staging}"."stg_tickets"'
+    [(at, batches)] = runs
+    return _compare(settings, names, Start(batches, at))
+
+
+def _compare(settings: Settings, names: dict[str, str], since: Start) -> list[Compared]:
     connection = connect(settings)
     connection.set_session(isolation_level="REPEATABLE READ")
     try:
@@ -249,21 +295,13 @@ def reconcile(
             for check, statement in _statements(names).items():
                 cursor.execute(statement, since._asdict() | {"started_at": since.at})
                 found += [Compared(check, *row) for row in cursor.fetchall()]
-            execute_values(
-                cursor,
-                "insert into ops.reconciliation (build_id, target, check_name, unit, bronze, "
-                "silver, gold, difference, left_out_count) values %s",
-                [(build_id, target, *row) for row in found],
-            )
+            return found
     except KeyError as error:
         raise UserError(f"layers cannot be compared: the project has no model {error}") from None
     except Error as error:
         raise UserError(f"layers cannot be compared: {error}") from None
     finally:
         connection.close()
-    if wrong := [row for row in found if row.difference]:
-        raise UserError(f"bronze, silver and gold differ: {'; '.join(map(_in_words, wrong))}")
-    return found
 
 
 def _statements(names: dict[str, str]) -> dict[str, str]:
@@ -298,7 +336,8 @@ def _statements(names: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _in_words(row: Compared) -> str:
+def in_words(row: Compared) -> str:
+    """Say what the layers hold: revenue in USD 10 / 10 / 9."""
     values: Sequence[Decimal] = (row.bronze, row.silver, row.gold)
     of = row.check if row.check == row.unit else f"{row.check} in {row.unit}"
     return "{} {:f} / {:f} / {:f}".format(of, *values)

@@ -31,7 +31,7 @@ from o2r.manifests import (
 from o2r.packages import install_packages
 from o2r.reconcile import reconcile, start
 from o2r.settings import Settings
-from o2r.warehouse import connect, environment
+from o2r.warehouse import connect, environment, locks
 
 TARGETS = ("personal", "dev", "ci", "prod")
 PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
@@ -69,7 +69,7 @@ def dbt(
     check_target(target)
     if prefix or not WRITING & set(arguments):
         return run_dbt(settings, arguments, target, prefix=prefix, output=output)
-    with alone(settings, target) as lock:
+    with alone(settings, target, "dbt") as lock:
         return run_dbt(settings, arguments, target, output=output, lock=lock)
 
 
@@ -118,7 +118,7 @@ def build(
     when all was built and bronze, silver and gold do not add up to the same.
     """
     check_target(target, manifest_dir)
-    with alone(settings, target) as lock:
+    with alone(settings, target, "build") as lock:
         state = fingerprint(settings, arguments)
         if only_if_changed and state == last_fingerprint(settings, target):
             return False
@@ -153,16 +153,19 @@ def parse_manifest(settings: Settings, folder: Path) -> None:
 
 
 @contextmanager
-def alone(settings: Settings, name: str) -> Iterator[int]:
+def alone(settings: Settings, name: str, kind: str = "at") -> Iterator[int]:
     """Hold the lock of a target, or of the prefix of a CI run; gives the lock for `run_dbt`.
 
+    kind: what it is for, as others are told who wait; `o2r setup` waits for it, too.
     It goes with the last process that has the connection open: a killed build leaves none, and a
     dbt that outlives the process that started it keeps others waiting until it has ended, too.
     """
     connection = connect(settings, autocommit=True)
     try:
         with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_lock(hashtext('o2r build'), hashtext(%s))", (name,))
+            locks.name_session(cursor, f"{kind} {name}")
+            locks.acquire(cursor, locks.SETUP, shared=True)
+            locks.acquire(cursor, locks.BUILD, name)
         yield connection.fileno()
     finally:
         connection.close()

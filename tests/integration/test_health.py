@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.in_process import dbt_in_process
-from tests.integration.small_project import small_warehouse
+from tests.integration.small_project import GOLD, small_warehouse
 from tests.metrics.warehouse import clone, execute, frame
 from typer.testing import CliRunner
 
@@ -50,7 +50,7 @@ def test_a_healthy_warehouse_has_no_finding(built: Settings) -> None:
     assert not_ok(built) == []
     areas = {finding.area for finding in examine(built)}
     assert areas == {
-        *("source", "run", "quarantine", "ledger", "reconciliation", "rows", "disk"),
+        *("source", "run", "quarantine", "ledger", "reconciliation", "tables", "rows", "disk"),
     }
 
 
@@ -115,6 +115,59 @@ def test_what_is_wrong_is_found(
 
 
 @pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (
+            "delete from intermediate_silver.int_requests where request_id = "
+            "(select min(request_id) from intermediate_silver.int_requests)",
+            {"intermediate_silver.int_requests": "has ", "now": "requests "},
+        ),
+        (
+            "update mart_gold.fct_revenue_daily set net_revenue_in_currency = 0",
+            {"mart_gold.fct_revenue_daily": "has other values than when built", "now": "revenue "},
+        ),
+        (
+            "drop table mart_gold.ticket_totals",
+            {"mart_gold.ticket_totals": "is gone (1 rows when built)"},
+        ),
+        (
+            "delete from mart_gold.ticket_totals",
+            {"mart_gold.ticket_totals": "has 0 rows, 1 when built"},
+        ),
+        (
+            "update mart_gold.ticket_totals set ticket_count = ticket_count + 1",
+            {"mart_gold.ticket_totals": "has other values than when built"},
+        ),
+        ("drop schema mart_gold cascade", {f"mart_gold.{name}": "is gone" for name in GOLD}),
+        (
+            "alter table raw_bronze.support_tickets disable trigger user;"
+            "delete from raw_bronze.support_tickets where ticket_id = "
+            "(select min(ticket_id) from raw_bronze.support_tickets)",
+            {"raw_bronze.support_tickets": "nobody has noted why", "now": "tickets "},
+        ),
+        (
+            "truncate raw_bronze.support_tickets",
+            {"raw_bronze.support_tickets": "erasures are noted", "now": "tickets "},
+        ),
+    ],
+)
+def test_damage_since_the_last_build_is_found(
+    copy: Settings, damage: str, expected: dict[str, str]
+) -> None:
+    execute(copy, damage)
+    wrong = {one.subject: one for one in examine(copy) if one.state == WRONG}
+    assert wrong.keys() == expected.keys()
+    assert all(text in wrong[subject].found for subject, text in expected.items())
+    assert all(one.what_to_do for one in wrong.values())
+
+
+def test_what_cannot_be_told_is_one_line(copy: Settings) -> None:
+    execute(copy, "drop table ops.table_states")
+    with pytest.raises(UserError, match=r"is not set up, or by an older version: run `o2r setup`$"):
+        examine(copy)
+
+
+@pytest.mark.parametrize(
     ("arguments", "is_settled"),
     [("", True), ("--full-refresh", True), ("--select path:models/marts", False)],
 )
@@ -135,9 +188,11 @@ def test_a_failed_run_is_settled_by_a_later_one_of_everything(
 def test_a_run_at_work_is_no_finding_until_it_takes_too_long(copy: Settings) -> None:
     execute(copy, "update ops.builds set outcome = 'running', started_at = now()")
     with alone(copy, "prod"):
-        assert not_ok(copy) == []
+        [notice] = not_ok(copy)
+        assert (notice.area, notice.state) == ("tables", LATE)
+        assert "not looked at while a run is at work: what is said here is as of" in notice.found
         execute(copy, "update ops.builds set started_at = now() - interval '4 hours'")
-        [finding] = not_ok(copy)
+        [finding] = [one for one in not_ok(copy) if one.area == "run"]
         assert (finding.state, finding.found) == (WRONG, "running for 4 h")
 
 

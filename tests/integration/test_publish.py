@@ -20,9 +20,10 @@ from typer.testing import CliRunner
 
 from o2r.cli import app
 from o2r.errors import UserError
+from o2r.health import OK, examine
 from o2r.publish import publish
 from o2r.settings import Settings
-from o2r.transform import build
+from o2r.transform import alone, build
 from o2r.warehouse import connect
 
 BOTH = (
@@ -298,6 +299,25 @@ def test_views_on_models_outlive_builds_and_publishes(
     assert frame(gold, "select n from analyst.two").iloc[0, 0] > 0
 
 
+@pytest.mark.usefixtures("in_process")
+def test_health_knows_what_a_publish_and_a_partial_build_have_changed(gold: Settings) -> None:
+    def wrong() -> list[tuple[str, str]]:
+        return [
+            (finding.subject, finding.found)
+            for finding in examine(gold)
+            if finding.area in ("tables", "reconciliation") and finding.state != OK
+        ]
+
+    add_ticket(gold, 1)
+    publish(gold, quiet=True)
+    assert wrong() == []
+    add_ticket(gold, 2)
+    build(gold, arguments=["--select", "fct_tickets"], quiet=True)
+    [(subject, found)] = wrong()
+    assert subject == "mart_gold.ticket_totals"
+    assert "is older than what it is made from: fct_tickets" in found
+
+
 @pytest.mark.parametrize("moment", ["before", "inside", "after"])
 def test_killed_then_run_again(
     gold: Settings, environment: Callable[..., dict[str, str]], moment: str
@@ -340,7 +360,7 @@ def test_a_dbt_that_outlives_its_publisher_is_waited_for(
         slow.unlink()
     time.sleep(0.5)
     assert frame(gold, at_work).iloc[0, 0] == 1
-    assert frame(gold, LOCKS).iloc[0, 0] == 1, "dbt holds the lock of the target"
+    assert frame(gold, LOCKS).iloc[0, 0] == 2, "dbt holds the locks of the target and of setup"
     with dbt_in_process():
         publish(gold, only_gold=True, quiet=True)
     assert frame(gold, at_work).iloc[0, 0] == 0
@@ -358,3 +378,38 @@ def test_two_at_once_follow_one_another(
         gold, "select started_at, finished_at from ops.builds order by build_id desc limit 2"
     ).itertuples(index=False)
     assert second.finished_at <= first.started_at
+
+
+SETUPS = """
+from o2r.settings import load_settings
+from o2r.warehouse import setup
+for _ in range(8):
+    setup(load_settings())
+"""
+WRITERS = """
+select n.nspname || '.' || c.relname as name, c.relacl::text as rights
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname in ('mart_gold', 'intermediate_silver', 'staging_silver', 'seeds')
+    and c.relkind in ('r', 'v') and c.relname !~ '^int_(change|model_logic)'
+    and not has_table_privilege('analytics_engineer', c.oid, 'select, insert, update, delete')
+"""
+
+
+@pytest.mark.usefixtures("in_process")
+def test_setup_and_builds_at_the_same_time(
+    gold: Settings, environ: Callable[[Settings], dict[str, str]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """They follow one another; who waits says for whom; who may write does not depend on it."""
+    command = [sys.executable, "-c", SETUPS]
+    with alone(gold, "prod", "build"):
+        setups = subprocess.Popen(command, env=environ(gold), stderr=subprocess.PIPE, text=True)
+        line = setups.stderr.readline()
+        assert line.startswith("waiting until this has ended: o2r build prod, process ")
+        assert f"process {os.getpid()} of postgres (session " in line
+    for number in range(3):
+        add_ticket(gold, number)
+        build(gold, quiet=True)
+        assert frame(gold, WRITERS)["name"].tolist() == []
+    assert (setups.wait(), setups.stderr.read()) == (0, "")
+    build(gold, arguments=["--select", "int_requests"], quiet=True)
+    assert frame(gold, WRITERS)["name"].tolist() == []

@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from o2r.bronze.contracts import SCHEMA
 from o2r.errors import UserError
+from o2r.warehouse import locks
 
 SHOWN = 5
 """Batches named in a message."""
@@ -37,7 +38,8 @@ class Batch:
 
 def lock(cursor: Cursor, table: str) -> None:
     """Wait for other loads of a table; what they wait for is committed when they go on."""
-    cursor.execute("select pg_advisory_xact_lock(hashtext('o2r load'), hashtext(%s))", (table,))
+    locks.name_session(cursor, f"load {table}")
+    locks.acquire(cursor, locks.LOAD, table, until_commit=True)
 
 
 def is_loaded(

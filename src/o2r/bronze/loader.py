@@ -32,6 +32,7 @@ from o2r.bronze.split import Splitter
 from o2r.bronze.staging import stage
 from o2r.errors import UserError
 from o2r.settings import Settings, load_settings
+from o2r.warehouse import locks
 from o2r.warehouse.connection import connect
 
 GROWTH = 0.1  # share of a table's rows that makes its statistics stale, as for autovacuum
@@ -377,7 +378,7 @@ def _claim_warehouse(cursor: Cursor, dataset: str, mix: bool) -> None:
     )
     if mix or cursor.fetchone()[0]:
         return
-    cursor.execute("select pg_advisory_xact_lock(hashtext('o2r dataset'))")
+    locks.acquire(cursor, locks.LOAD, until_commit=True)
     cursor.execute(
         "select dataset from ops.load_batches where dataset <> %s and unloaded_at is null limit 1",
         (dataset,),

@@ -8,6 +8,7 @@ from psycopg2 import errors, sql
 from o2r.bronze.contracts import BOOKKEEPING, SCHEMA, Contract, load_contracts
 from o2r.errors import UserError
 from o2r.settings import Settings
+from o2r.warehouse import locks
 from o2r.warehouse.connection import connect
 
 OLDEST_SERVER = 160000
@@ -16,7 +17,8 @@ OLDEST_SERVER = 160000
 def setup(settings: Settings) -> list[str]:
     """Create the database if missing and run every script in order, in one transaction.
 
-    Running it again changes nothing. Returns the names of the scripts.
+    Running it again changes nothing. It waits for builds to end, and they for it.
+    Returns the names of the scripts.
     Raises UserError naming the script that failed; then nothing of this run stays.
     """
     _create_database(settings)
@@ -24,7 +26,8 @@ def setup(settings: Settings) -> list[str]:
     with connect(settings) as connection, connection.cursor() as cursor:
         if connection.server_version < OLDEST_SERVER:
             raise UserError(f"PostgreSQL 16 or newer is needed, this is {server_version(cursor)}")
-        cursor.execute("select pg_advisory_xact_lock(hashtext('o2r setup'))")
+        locks.name_session(cursor, f"setup {settings.database}")
+        locks.acquire(cursor, locks.SETUP, until_commit=True)
         for path in paths:
             try:
                 cursor.execute(path.read_text())

@@ -102,6 +102,7 @@ def make_shadow(settings: Settings, schema: str, shadow: str) -> None:
             names = {"schema": sql.Identifier(schema), "shadow": sql.Identifier(shadow)}
             if comment == MARK:
                 cursor.execute(sql.SQL("drop schema {shadow} cascade").format(**names))
+            cursor.execute("delete from ops.table_states where schema_name = %s", (shadow,))
             cursor.execute(
                 sql.SQL(
                     "create schema if not exists {schema}; create schema {shadow}; "
@@ -195,6 +196,10 @@ def _swap(cursor: Cursor, schema: str, shadow: str) -> list[str]:
         _drop(cursor, [relation for relation in old if relation.name not in read], aside)
         cursor.execute(sql.SQL("drop schema {}").format(sql.Identifier(aside)))
     cursor.execute(sql.SQL("drop schema {}").format(sql.Identifier(shadow)))
+    cursor.execute("delete from ops.table_states where schema_name = %s", (schema,))
+    cursor.execute(
+        "update ops.table_states set schema_name = %s where schema_name = %s", (schema, shadow)
+    )
     return sorted({relation.name for relation in old} - {relation.name for relation in new})
 
 
