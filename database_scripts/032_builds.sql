@@ -13,6 +13,7 @@ alter table ops.builds
     add column if not exists started_at timestamptz,
     add column if not exists outcome text not null default 'succeeded',
     add column if not exists message text,
+    add column if not exists is_current boolean not null default false,
     alter column finished_at drop not null,
     alter column finished_at drop default,
     alter column is_current set default false;

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from psycopg2 import Error
 from psycopg2.errors import InvalidSchemaName, UndefinedColumn, UndefinedTable
@@ -13,22 +15,37 @@ from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect
 
+BUILD_VARIABLE = "O2R_BUILD"
+"""Name under which dbt keeps the number of a build in the metadata of its results."""
+
 
 @contextmanager
 def recorded(
-    settings: Settings, target: str, kind: str, arguments: Sequence[str], fingerprint: str
+    settings: Settings,
+    target: str,
+    kind: str,
+    arguments: Sequence[str],
+    fingerprint: str,
+    results: Path,
 ) -> Iterator[int]:
     """Note one run from its start to its end; gives its number in ops.builds.
 
-    kind: build or publish.
+    kind: build or publish. results: dbt's run_results.json of the target, see `fate`.
     The caller holds the lock of the target, so a run that is still noted as running was killed.
     An exception is noted as the failure and goes on.
     """
-    query(
+    for left, its_kind in query(
         settings,
-        "update ops.builds set outcome = 'killed' where target = %s and outcome = 'running'",
+        "select build_id, kind from ops.builds where target = %s and outcome = 'running'",
         target,
-    )
+    ):
+        outcome, message, finished = fate(left, its_kind, results)
+        query(
+            settings,
+            "update ops.builds set outcome = %s, message = %s, finished_at = %s "
+            "where build_id = %s",
+            *(outcome, message, finished, left),
+        )
     [(build_id,)] = query(
         settings,
         "insert into ops.builds (target, kind, arguments, fingerprint, started_at, outcome) "
@@ -44,6 +61,26 @@ def recorded(
         _finish(settings, build_id, "failed", str(error) or type(error).__name__)
         raise
     _finish(settings, build_id, "succeeded", None)
+
+
+def fate(build_id: int, kind: str, results: Path) -> tuple[str, str | None, str | None]:
+    """What became of a run whose `o2r` was killed: outcome, message, and when dbt ended.
+
+    results: dbt's run_results.json of the target. dbt may outlive `o2r` and complete a build; to
+    publish takes more than dbt.
+    """
+    try:
+        found = json.loads(results.read_bytes())
+        is_of_it = found["metadata"]["env"].get(BUILD_VARIABLE) == str(build_id)
+        statuses = {result["status"] for result in found["results"]}
+        ended = found["metadata"]["generated_at"]
+    except (OSError, ValueError, KeyError):
+        is_of_it = False
+    if kind != "build" or not is_of_it:
+        return "killed", None, None
+    if statuses & {"error", "fail", "runtime error"}:
+        return "failed", "a model or a test failed after o2r had been killed", ended
+    return "succeeded", "o2r was killed, dbt completed: the layers were not compared", ended
 
 
 def last_fingerprint(settings: Settings, target: str) -> str | None:

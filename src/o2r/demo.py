@@ -77,7 +77,7 @@ def run_demo(settings: Settings, say: Callable[[str], None]) -> Path:
     inserted = sum(result.inserted for result in results)
     say(f"3/5 bronze: {inserted:,} new rows from {len(results)} files")
     say("4/5 building and testing silver and gold (a minute or two the first time)")
-    if not build(settings, quiet=True, only_if_changed=True):
+    if not build(settings, quiet=True, progress=True, only_if_changed=True):
         say("    gold is up to date")
     say("5/5 writing the dashboards")
     return build_site(settings)

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from o2r.bronze.contracts import SCHEMA, load_contracts
-from o2r.builds import query
+from o2r.builds import fate, query
 from o2r.errors import UserError
+from o2r.manifests import RESULTS
 from o2r.reconcile import compare_now, in_words
 from o2r.settings import Settings
 from o2r.tables import bronze_lost, look
-from o2r.transform import check_target
+from o2r.transform import check_target, work_dir
 from o2r.warehouse.health import check_disk
 
 OK, LATE, WRONG = "ok", "late", "WRONG"
@@ -113,7 +114,8 @@ def _builds(settings: Settings, target: str, now: datetime, alive: bool) -> Iter
     """
     rows = query(
         settings,
-        "select distinct on (kind) kind, outcome, started_at, finished_at, message, arguments, "
+        "select distinct on (kind) build_id, kind, outcome, started_at, finished_at, message, "
+        "arguments, "
         "exists (select from ops.builds later where later.target = runs.target "
         "and later.build_id > runs.build_id and later.outcome = 'succeeded' "
         "and later.arguments !~ '--(select|exclude)' "
@@ -123,8 +125,11 @@ def _builds(settings: Settings, target: str, now: datetime, alive: bool) -> Iter
     )
     if not rows:
         yield Finding("run", target, WRONG, "never built", "run `o2r build` or `o2r publish`")
-    for kind, outcome, started, finished, message, arguments, is_settled in rows:
+    results = work_dir(settings, target) / "target" / RESULTS
+    for build_id, kind, outcome, started, finished, message, arguments, is_settled in rows:
         state, what = OK, ""
+        if outcome == "running" and not alive:
+            outcome, message, _ = fate(build_id, kind, results)
         found = f"{outcome} {_age(now - (finished or started))} ago"
         if finished and started:
             found += f", took {_age(finished - started)}"
@@ -137,12 +142,15 @@ def _builds(settings: Settings, target: str, now: datetime, alive: bool) -> Iter
         elif outcome == "running" and alive:
             state, found = WRONG, f"running for {_age(now - started)}"
             what = "see what it waits for (docs/runbook.md, stuck run)"
-        elif outcome in ("running", "killed"):
+        elif outcome == "killed":
             state, found = WRONG, f"killed, started {_age(now - started)} ago"
             what = f"run `o2r {kind}` again"
         elif outcome == "failed":
             state, found = WRONG, f"{found}: {message}"
             what = f"correct that, then run `o2r {kind}` again"
+        elif message:
+            state, found = LATE, f"{found}: {message}"
+            what = f"run `o2r {kind}` again to compare them"
         yield Finding("run", f"last {kind}", state, found, what)
 
 

@@ -76,7 +76,8 @@ def publish(
         state = fingerprint(settings, choices)
         origin = provenance(settings.dbt_dir)
         since = start(settings)
-        with recorded(settings, target, "publish", choices, state) as build_id:
+        results = work_dir(settings, target) / "target" / RESULTS
+        with recorded(settings, target, "publish", choices, state, results) as build_id:
             gold, new = _parse(settings, target, variables)
             require_replaceable(settings, gold, new)
             make_shadow(settings, gold, gold + SHADOW)

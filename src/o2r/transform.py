@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from o2r.bronze.contracts import SCHEMA, load_contracts
-from o2r.builds import last_fingerprint, no_longer_current, query, recorded
+from o2r.builds import BUILD_VARIABLE, last_fingerprint, no_longer_current, query, recorded
 from o2r.counts import count_rows
 from o2r.errors import UserError
 from o2r.manifests import (
@@ -40,6 +40,8 @@ WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"
 """dbt commands that may change a table."""
 SHADOW = "_shadow"
 """What follows the name of the gold schema while `o2r publish` builds and tests it."""
+DBT = "from dbt.cli.main import cli; cli(prog_name='dbt')"
+PROGRESS = "from o2r.progress import main; main()"
 MF = """
 from dbt_metricflow.cli import main
 main.UpdateChecker.check = lambda *_: None  # asks the internet for a newer version, every time
@@ -103,13 +105,14 @@ def build(
     arguments: Sequence[str] = (),
     *,
     quiet: bool = False,
+    progress: bool = False,
     only_if_changed: bool = False,
     manifest_dir: Path | None = None,
 ) -> bool:
     """Build and test seeds, silver and gold; return False when there was nothing to do.
 
     arguments: further arguments of `dbt build`, such as `--select` or `--vars`.
-    quiet: print nothing but errors.
+    quiet: print nothing but errors. progress: say on stderr how far it is.
     only_if_changed: do nothing when the last complete build of this target succeeded on the same
         bronze rows with the same project.
     manifest_dir: after a complete build of prod, put its manifest there for `o2r ci`.
@@ -125,13 +128,16 @@ def build(
         origin = provenance(settings.dbt_dir)
         command = [*(["--quiet"] if quiet else []), "build", *arguments]
         since = start(settings)
-        with recorded(settings, target, "build", arguments, state) as build_id:
-            if run_dbt(settings, command, target, lock=lock) != 0:
+        built = work_dir(settings, target) / "target"
+        with recorded(settings, target, "build", arguments, state, built / RESULTS) as build_id:
+            code = run_dbt(
+                settings, command, target, lock=lock, build_id=build_id, progress=progress
+            )
+            if code != 0:
                 raise UserError(
                     f"dbt build of target {target} failed: "
                     "correct what is printed above, then run it again"
                 )
-            built = work_dir(settings, target) / "target"
             manifest = load(built / FILE)
             if not left_out_of(load(built / RESULTS), relations(manifest)):
                 reconcile(settings, build_id, target, manifest, since)
@@ -188,18 +194,24 @@ def run_dbt(
     output: IO[str] | None = None,
     shadow: bool = False,
     lock: int | None = None,
+    build_id: int | None = None,
+    progress: bool = False,
 ) -> int:
     """Run dbt as a process of its own, without waiting for others; see `dbt`.
 
     shadow: marts go to the shadow of the gold schema.
     lock: what `alone` gave, for dbt to hold on to.
+    build_id: number in ops.builds, for dbt to keep in its results.
+    progress: say on stderr how far it is, see o2r.progress.
     """
     install_packages(settings.dbt_dir)
     variables = os.environ | prepare(settings, arguments, target, prefix, shadow=shadow)
+    if build_id is not None:
+        variables[f"DBT_ENV_CUSTOM_ENV_{BUILD_VARIABLE}"] = str(build_id)
     command = [
         sys.executable,
         "-c",
-        "from dbt.cli.main import cli; cli(prog_name='dbt')",
+        PROGRESS if progress else DBT,
         *arguments,
     ]
     return subprocess.run(

@@ -1,5 +1,6 @@
 """Connections to the warehouse, whichever server it is on."""
 
+import time
 from typing import Any
 
 import psycopg2
@@ -8,6 +9,10 @@ from psycopg2.extensions import connection as Connection
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import embedded
+
+GETTING_READY = ("starting up", "in recovery mode", "not yet accepting connections")
+"""PostgreSQL's words on a server that needs nothing but time."""
+PATIENCE = 20.0  # seconds for it
 
 
 def connection_parameters(settings: Settings) -> dict[str, Any]:
@@ -62,28 +67,38 @@ def connect(
 ) -> Connection:
     """Open a psycopg2 connection to `database` (default: the one of the settings), in UTC.
 
-    Raises UserError when the server or the database cannot be reached.
+    Waits some seconds for a server that starts or recovers. Raises UserError when the server or the
+    database cannot be reached.
     """
     parameters = connection_parameters(settings)
     parameters["dbname"] = database or parameters["dbname"]
     options = "-c timezone=UTC -c datestyle=ISO"
     if read_only:
         options += " -c default_transaction_read_only=on"
-    try:
-        connection = psycopg2.connect(
-            **parameters,
-            connect_timeout=10,
-            application_name="o2r",
-            client_encoding="UTF8",
-            options=options,
-        )
-    except psycopg2.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1].strip()
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection = psycopg2.connect(
+                **parameters,
+                connect_timeout=10,
+                application_name="o2r",
+                client_encoding="UTF8",
+                options=options,
+            )
+            break
+        except psycopg2.OperationalError as error:
+            reason = str(error).strip().splitlines()[-1].strip()
+        is_getting_ready = any(words in reason for words in GETTING_READY)
+        if is_getting_ready and time.monotonic() < until:
+            time.sleep(0.2)
+            continue
         hint = "check POSTGRES_HOST, PORT, USER, PASSWORD and DB"
         if settings.embedded:
             hint = "run `o2r down`, then `o2r up`"
+        if is_getting_ready:
+            hint = "it starts, or recovers from a crash: wait a minute, then try again"
         if f'database "{parameters["dbname"]}" does not exist' in reason:
             hint = "run `o2r setup`"
-        raise UserError(f"cannot connect to {parameters['host']}: {reason}: {hint}") from None
+        raise UserError(f"cannot connect to {parameters['host']}: {reason}: {hint}")
     connection.autocommit = autocommit
     return connection

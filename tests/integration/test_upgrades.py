@@ -1,0 +1,49 @@
+"""A warehouse that an earlier version has set up becomes, by `o2r setup`, the one of today.
+
+`tests/upgrades/<version>.sql` is what the database scripts of a version have made. A release adds
+its own: `cat database_scripts/0[0-4]*.sql`, of its tag.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from o2r.settings import Settings
+from o2r.warehouse import connect, setup
+
+VERSIONS = sorted((Path(__file__).parents[1] / "upgrades").glob("*.sql"))
+WHERE = "n.nspname in ('raw_bronze', 'ops')"
+SHAPES = {
+    "columns": "select c.oid::regclass::text || '.' || a.attname, "
+    "format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), "
+    "a.attidentity from pg_attribute a join pg_class c on c.oid = a.attrelid "
+    "join pg_namespace n on n.oid = c.relnamespace "
+    "left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum "
+    f"where {WHERE} and a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p')",
+    "constraints": "select conrelid::regclass::text, pg_get_constraintdef(k.oid) "
+    "from pg_constraint k join pg_namespace n on n.oid = k.connamespace "
+    f"where {WHERE} and contype <> 'n'",
+    "indexes": f"select indexdef from pg_indexes n where {WHERE.replace('nspname', 'schemaname')}",
+    "triggers": "select tgrelid::regclass::text, pg_get_triggerdef(t.oid) from pg_trigger t "
+    "join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace "
+    f"where {WHERE} and not tgisinternal",
+    "functions": "select pg_get_functiondef(p.oid) from pg_proc p "
+    f"join pg_namespace n on n.oid = p.pronamespace where {WHERE}",
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda path: path.stem)
+def test_a_database_of_an_earlier_version_becomes_that_of_today(
+    server: Settings, query: Callable[..., list[tuple]], version: Path
+) -> None:
+    old = server.model_copy(update={"database": f"upgraded_{VERSIONS.index(version)}"})
+    connection = connect(server, database="postgres", autocommit=True)
+    connection.cursor().execute(f"create database {old.database} template template0")
+    connection.close()
+    query(old, version.read_text())
+    setup(old)
+    for what, statement in SHAPES.items():
+        today, upgraded = set(query(server, statement)), set(query(old, statement))
+        assert upgraded == today, f"{what}: {sorted(map(str, upgraded ^ today))}"
+    setup(old)
