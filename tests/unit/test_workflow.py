@@ -147,7 +147,7 @@ def test_actions_are_pinned_and_leave_no_token_behind():
     used = [step for step in steps() if "uses" in step]
     assert used
     for step in used:
-        assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"]), step["uses"]
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"]), step["uses"]
         if step["uses"].startswith("actions/checkout@"):
             assert step["with"]["persist-credentials"] is False
 
