@@ -114,7 +114,7 @@ comment on column ops.synthetic_truth.description is 'The effect in words.';
 create or replace function ops.ensure_month_partition(target regclass, month date)
 returns boolean
 language plpgsql
-security invoker
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -125,7 +125,8 @@ declare
     child text;
 begin
     select n.nspname, c.relname, p.partdefid::regclass as remainder, a.attname,
-        pg_has_role(c.relowner, 'usage') as owned
+        n.nspname = 'raw_bronze'
+            and has_table_privilege(session_user, c.oid, 'insert') as is_allowed
     into strict parent
     from pg_partitioned_table p
     join pg_class c on c.oid = p.partrelid
@@ -134,7 +135,7 @@ begin
     where p.partrelid = target;
 
     child := format('%I.%I', parent.nspname, parent.relname || to_char(month, '"_y"YYYY"m"MM'));
-    if not parent.owned or to_regclass(child) is not null then
+    if not parent.is_allowed or to_regclass(child) is not null then
         return false;
     end if;
     execute format('lock table %s in access exclusive mode', parent.remainder);
@@ -156,5 +157,5 @@ end
 $$;
 comment on function ops.ensure_month_partition is
     'Give the month (UTC) its own partition and move its rows there from the default partition, '
-    'which takes what other tools insert. False when there is nothing to do or the caller does '
-    'not own the table; rows then stay in the default partition, where they are read as well.';
+    'which takes what other tools insert. False when there is nothing to do or the session''s user '
+    'may not insert; rows then stay in the default partition, where they are read as well.';

@@ -27,6 +27,8 @@ SECRETS = {
     "METABASE_PASSWORD": lambda: f"{secrets.token_urlsafe(16)}{secrets.randbelow(10)}",
     "METABASE_READER_PASSWORD": lambda: secrets.token_urlsafe(KEY_BYTES),
     "PGADMIN_PASSWORD": lambda: secrets.token_urlsafe(16),
+    "POSTGRES_BUILDER_PASSWORD": lambda: secrets.token_urlsafe(KEY_BYTES),
+    "POSTGRES_LOADER_PASSWORD": lambda: secrets.token_urlsafe(KEY_BYTES),
     "POSTGRES_PASSWORD": lambda: secrets.token_urlsafe(KEY_BYTES),
 }
 """Variables that must not be empty, and how a value of each is made."""

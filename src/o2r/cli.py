@@ -113,11 +113,14 @@ def status() -> None:
 @app.command()
 def setup() -> None:
     """Create the database, schemas, roles, bronze tables and grants; safe to run again."""
+    from o2r.dashboards.metabase.reader import make_reader
     from o2r.settings import load_settings
     from o2r.warehouse import setup as run_setup
 
     settings = load_settings()
     done = run_setup(settings)
+    if settings.metabase_reader_password:
+        make_reader(settings)
     typer.echo(f"database {settings.database}: {len(done)} scripts run")
     _ready_plain_dbt(settings)
 

@@ -61,13 +61,15 @@ def run_demo(settings: Settings, say: Callable[[str], None]) -> Path:
     from o2r.dashboards.site import build_site
     from o2r.transform import build
     from o2r.warehouse import embedded, setup
+    from o2r.warehouse.connection import BUILDER
 
     if settings.embedded:
         say("1/5 starting the embedded PostgreSQL")
         embedded.up(settings)
     else:
         say(f"1/5 using the PostgreSQL server {settings.host}")
-    setup(settings)
+    if settings.embedded or settings.user != BUILDER:
+        setup(settings)  # the builder finds it done
     if (settings.demo_dir / "manifest.json").is_file():
         say(f"2/5 keeping the demo data in {settings.demo_dir}")
     else:

@@ -18,8 +18,10 @@ class Settings(BaseSettings):
     `home` holds everything O2R writes: the embedded server and the demo files. An empty value
     counts as unset, also where `.env` has one. With POSTGRES_HOST unset the warehouse is the
     embedded server, which is always entered as its superuser; POSTGRES_DB then still chooses the
-    database. `landing` is the folder that `o2r land` loads from. Relative paths start at the
-    project folder, that of `landing` at `home`. docs/metabase.md explains `metabase_*`.
+    database. The three further passwords are those of o2r_loader, o2r_builder and o2r_ci, which
+    `o2r setup` gives them (docs/access.md). `landing` is the folder that `o2r land` loads from.
+    Relative paths start at the project folder, that of `landing` at `home`. docs/metabase.md
+    explains `metabase_*`.
     """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
@@ -33,6 +35,9 @@ class Settings(BaseSettings):
     user: str = Field("postgres", validation_alias="POSTGRES_USER")
     password: SecretStr | None = Field(None, validation_alias="POSTGRES_PASSWORD")
     database: str = Field("o2r", validation_alias="POSTGRES_DB")
+    loader_password: SecretStr | None = Field(None, validation_alias="POSTGRES_LOADER_PASSWORD")
+    builder_password: SecretStr | None = Field(None, validation_alias="POSTGRES_BUILDER_PASSWORD")
+    ci_password: SecretStr | None = Field(None, validation_alias="POSTGRES_CI_PASSWORD")
     metabase_url: str | None = Field(None, validation_alias="METABASE_URL")
     metabase_user: str | None = Field(None, validation_alias="METABASE_USER")
     metabase_password: SecretStr | None = Field(None, validation_alias="METABASE_PASSWORD")

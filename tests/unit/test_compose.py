@@ -105,6 +105,19 @@ def test_secrets_have_no_default_and_everything_else_has_one():
                 assert re.fullmatch(r"\$\{\w+:\?run make env\}", value), name
 
 
+def test_only_set_up_has_the_superusers_password():
+    with_it = {
+        name
+        for name, service in SERVICES.items()
+        if "${POSTGRES_PASSWORD:?run make env}" in service.get("environment", {}).values()
+    }
+    # the server itself, what makes the databases of Airflow and Metabase, and `o2r setup`
+    assert with_it == {"postgres", "databases", "o2r-setup"}
+    for name, service in SERVICES.items():
+        if name.startswith("airflow-") and name != "airflow-init":
+            assert service["environment"]["POSTGRES_USER"] == "o2r_builder", name
+
+
 def test_every_variable_of_the_example_is_explained():
     blocks = (ROOT / ".env.example").read_text().split("\n\n")
     assert all(block.startswith("#") for block in blocks)

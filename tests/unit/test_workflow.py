@@ -260,3 +260,11 @@ def test_a_manifest_that_cannot_be_fetched_fails(tmp_path, variables):
     done = fetch(tmp_path, **variables)
     assert done.returncode != 0
     assert done.stdout == ""
+
+
+def test_pull_requests_build_as_a_role_of_their_own():
+    """Code of a pull request never sees the password of whoever builds production."""
+    for name, job in (("ci.yml", "slim"), ("cleanup.yml", "schemas")):
+        assert WORKFLOWS[name]["jobs"][job]["env"]["POSTGRES_USER"] == "o2r_ci", name
+        text = json.dumps(WORKFLOWS[name]["jobs"][job])
+        assert set(re.findall(r"secrets\.(\w*POSTGRES\w*)", text)) == {"POSTGRES_CI_PASSWORD"}

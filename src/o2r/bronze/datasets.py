@@ -46,7 +46,7 @@ def company(settings: Settings) -> str:
 
 def _load_truth(settings: Settings, dataset: str, effects: list[dict]) -> None:
     """Replace the planted effects of one dataset."""
-    connection = connect(settings)
+    connection = connect(settings, as_loader=True)
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute("delete from ops.synthetic_truth where dataset = %s", (dataset,))

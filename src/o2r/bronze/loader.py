@@ -136,7 +136,7 @@ def load(
     contracts = load_contracts(settings.dbt_dir)
     files = find_files(Path(path))
     jobs = [job for file in files for job in _inspect(file, entries, contracts)]
-    connection = connect(settings)
+    connection = connect(settings, as_loader=True)
     try:
         results: list[BatchResult] = []
         for job in jobs:
@@ -185,7 +185,7 @@ def load_each(
     entries = read_mapping(mapping) if mapping else Mapping()
     contracts = load_contracts(settings.dbt_dir)
     results, refused = [], []
-    connection = connect(settings)
+    connection = connect(settings, as_loader=True)
     try:
         for file in find_files(path, allow_none=True):
             try:

@@ -14,19 +14,24 @@ GETTING_READY = ("starting up", "in recovery mode", "not yet accepting connectio
 """PostgreSQL's words on a server that needs nothing but time."""
 PATIENCE = 20.0  # seconds for it
 
+LOADER, BUILDER, CI = "o2r_loader", "o2r_builder", "o2r_ci"
 
-def connection_parameters(settings: Settings) -> dict[str, Any]:
+
+def connection_parameters(settings: Settings, *, as_loader: bool = False) -> dict[str, Any]:
     """Return host, port, user, password (or None) and dbname, as psycopg2 and dbt take them.
 
+    as_loader: log in as LOADER, on a server of one's own where its password is known.
     For the embedded server the host is its socket folder. Raises UserError when it is not running.
     """
     if not settings.embedded:
-        secret = settings.password.get_secret_value() if settings.password else None
+        user, secret = settings.user, settings.password
+        if as_loader and settings.loader_password:
+            user, secret = LOADER, settings.loader_password
         return {
             "host": settings.host,
             "port": settings.port,
-            "user": settings.user,
-            "password": secret,
+            "user": user,
+            "password": secret.get_secret_value() if secret else None,
             "dbname": settings.database,
         }
     server = embedded.running(settings)
@@ -35,7 +40,7 @@ def connection_parameters(settings: Settings) -> dict[str, Any]:
     return {
         "host": server.socket_dir,
         "port": server.port,
-        "user": embedded.SUPERUSER,
+        "user": LOADER if as_loader else embedded.SUPERUSER,
         "password": embedded.password(settings),
         "dbname": settings.database,
     }
@@ -64,13 +69,16 @@ def connect(
     database: str | None = None,
     autocommit: bool = False,
     read_only: bool = False,
+    as_loader: bool = False,
 ) -> Connection:
     """Open a psycopg2 connection to `database` (default: the one of the settings), in UTC.
 
+    as_loader: with the rights of LOADER and no others, as SQL of a mapping may run in it. Where
+        its password is not known, the user of the settings takes on its role.
     Waits some seconds for a server that starts or recovers. Raises UserError when the server or the
     database cannot be reached.
     """
-    parameters = connection_parameters(settings)
+    parameters = connection_parameters(settings, as_loader=as_loader)
     parameters["dbname"] = database or parameters["dbname"]
     options = "-c timezone=UTC -c datestyle=ISO"
     if read_only:
@@ -99,6 +107,20 @@ def connect(
             hint = "it starts, or recovers from a crash: wait a minute, then try again"
         if f'database "{parameters["dbname"]}" does not exist' in reason:
             hint = "run `o2r setup`"
+        if f'role "{LOADER}" does not exist' in reason:
+            hint = "run `o2r setup`"
         raise UserError(f"cannot connect to {parameters['host']}: {reason}: {hint}")
+    if as_loader and parameters["user"] != LOADER:
+        _take_on_role(connection, LOADER)
     connection.autocommit = autocommit
     return connection
+
+
+def _take_on_role(connection: Connection, role: str) -> None:
+    """Set the role where it exists and may be set; else the rights stay those of the user."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select set_config('role', rolname, false) from pg_roles "
+            "where rolname = %s and pg_has_role(oid, 'member')",
+            (role,),
+        )

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import psycopg2
 from psycopg2 import errors, sql
+from psycopg2.extensions import encrypt_password
 
 from o2r.bronze.contracts import BOOKKEEPING, SCHEMA, Contract, load_contracts
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import locks
-from o2r.warehouse.connection import connect
+from o2r.warehouse.connection import BUILDER, CI, LOADER, connect
 
 OLDEST_SERVER = 160000
 
@@ -37,6 +38,7 @@ def setup(settings: Settings) -> list[str]:
         for contract in load_contracts(settings.dbt_dir).values():
             _describe(cursor, contract)
             _watch(cursor, contract)
+        _give_passwords(cursor, settings)
     connection.close()
     return [path.name for path in paths]
 
@@ -75,6 +77,28 @@ def _create_database(settings: Settings) -> None:
         raise UserError(f"cannot create database {settings.database}: {reason}") from None
     finally:
         connection.close()
+
+
+def _give_passwords(cursor: psycopg2.extensions.cursor, settings: Settings) -> None:
+    """Give each role that machines log in as the password of the settings, if there is one.
+
+    The server gets it hashed.
+    """
+    secrets = {
+        LOADER: settings.loader_password,
+        BUILDER: settings.builder_password,
+        CI: settings.ci_password,
+    }
+    for role, secret in secrets.items():
+        if secret:
+            hashed = encrypt_password(
+                secret.get_secret_value(), role, cursor.connection, "scram-sha-256"
+            )
+            cursor.execute(
+                sql.SQL("alter role {} password {}").format(
+                    sql.Identifier(role), sql.Literal(hashed)
+                )
+            )
 
 
 def _describe(cursor: psycopg2.extensions.cursor, contract: Contract) -> None:

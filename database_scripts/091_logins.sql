@@ -1,0 +1,110 @@
+-- Whom machines log in as. o2r_loader loads files and reads no silver or gold, o2r_builder runs dbt
+-- and reads bronze, o2r_ci builds pull requests beside production, which it can only read. Roles
+-- belong to the server; `o2r setup` gives a password to those that have one in .env.
+
+do $$
+declare
+    login text;
+    place text;
+    relation record;
+begin
+    foreach login in array array['o2r_loader', 'o2r_builder', 'o2r_ci']
+    loop
+        if not exists (select from pg_roles where rolname = login) then
+            begin
+                execute format('create role %I login', login);
+            exception
+                when duplicate_object or unique_violation then null;
+            end;
+        end if;
+        execute format('revoke all on database %I from %I', current_database(), login);
+        execute format('grant connect, temporary on database %I to %I', current_database(), login);
+        foreach place in array array[
+            'public', 'raw_bronze', 'seeds', 'staging_silver', 'intermediate_silver',
+            'staging_silver_ds', 'mart_gold', 'snapshots', 'test_failures', 'ops'
+        ]
+        loop
+            -- o2r_builder owns the rest
+            continue when login = 'o2r_builder' and place not in ('public', 'raw_bronze', 'ops');
+            execute format('revoke all on schema %I from %I', place, login);
+            execute format('revoke all on all tables in schema %I from %I', place, login);
+            execute format('revoke all on all sequences in schema %I from %I', place, login);
+            execute format('revoke all on all functions in schema %I from %I', place, login);
+        end loop;
+    end loop;
+    -- dbt makes personal, shadow and pull request's schemas itself
+    execute format('grant create on database %I to o2r_builder, o2r_ci', current_database());
+
+    -- what dbt replaces belongs to whom dbt runs as
+    foreach place in array array[
+        'seeds', 'staging_silver', 'intermediate_silver', 'staging_silver_ds', 'mart_gold',
+        'snapshots', 'test_failures'
+    ]
+    loop
+        execute format('alter schema %I owner to o2r_builder', place);
+        for relation in
+            select c.oid::regclass as name,
+                case c.relkind when 'v' then 'view' when 'm' then 'materialized view' else 'table' end
+                    as kind
+            from pg_class c
+            where c.relnamespace = to_regnamespace(quote_ident(place))
+                and c.relkind in ('r', 'p', 'v', 'm')
+                and c.relowner <> 'o2r_builder'::regrole
+        loop
+            execute format('alter %s %s owner to o2r_builder', relation.kind, relation.name);
+        end loop;
+    end loop;
+end
+$$;
+
+grant usage on schema raw_bronze, ops to o2r_loader, o2r_builder, o2r_ci;
+
+-- o2r_loader
+grant select, insert, delete on all tables in schema raw_bronze to o2r_loader;
+alter default privileges in schema raw_bronze grant select, insert, delete on tables to o2r_loader;
+grant select, insert, update on ops.load_batches, ops.changed_days to o2r_loader;
+grant select, insert, delete on ops.quarantined_rows, ops.synthetic_truth to o2r_loader;
+grant usage, select on all sequences in schema ops to o2r_loader;
+grant execute on function ops.ensure_month_partition to o2r_loader;
+
+do $$
+begin
+    if current_setting('server_version_num')::integer >= 170000 then
+        grant maintain on all tables in schema raw_bronze to o2r_loader;
+        alter default privileges in schema raw_bronze grant maintain on tables to o2r_loader;
+    end if;
+end
+$$;
+
+-- o2r_builder
+grant select on all tables in schema raw_bronze to o2r_builder;
+alter default privileges in schema raw_bronze grant select on tables to o2r_builder;
+grant select, insert, update, delete on all tables in schema ops to o2r_builder;
+alter default privileges in schema ops
+    grant select, insert, update, delete on tables to o2r_builder;
+grant usage, select on all sequences in schema ops to o2r_builder;
+grant execute on all functions in schema ops to o2r_builder;
+alter default privileges for role o2r_builder in schema seeds, staging_silver,
+    intermediate_silver, staging_silver_ds, mart_gold, snapshots, test_failures
+    grant select on tables to data_engineer;
+alter default privileges for role o2r_builder in schema seeds, staging_silver,
+    intermediate_silver, staging_silver_ds, mart_gold, snapshots, test_failures
+    grant select, insert, update, delete, truncate on tables to analytics_engineer;
+alter default privileges for role o2r_builder in schema seeds, staging_silver,
+    intermediate_silver, staging_silver_ds, mart_gold grant select on tables to data_scientist;
+alter default privileges for role o2r_builder in schema mart_gold
+    grant select on tables to business_user, metabase_reader, partner_dw_engineer;
+
+-- o2r_ci: what a pull request defers to, and what it builds from
+grant usage on schema seeds, staging_silver, intermediate_silver, staging_silver_ds, mart_gold,
+    snapshots to o2r_ci;
+grant select on all tables in schema raw_bronze, seeds, staging_silver, intermediate_silver,
+    staging_silver_ds, mart_gold, snapshots to o2r_ci;
+alter default privileges in schema raw_bronze grant select on tables to o2r_ci;
+alter default privileges in schema seeds, staging_silver, intermediate_silver, staging_silver_ds,
+    mart_gold, snapshots grant select on tables to o2r_ci;
+alter default privileges for role o2r_builder in schema seeds, staging_silver,
+    intermediate_silver, staging_silver_ds, mart_gold, snapshots grant select on tables to o2r_ci;
+grant select on ops.load_batches, ops.changed_days to o2r_ci;
+grant execute on function ops.resolve_identities, ops.label_components,
+    ops.open_crowded_components, ops.part_components to o2r_ci;
