@@ -106,5 +106,4 @@ alter default privileges in schema seeds, staging_silver, intermediate_silver, s
 alter default privileges for role o2r_builder in schema seeds, staging_silver,
     intermediate_silver, staging_silver_ds, mart_gold, snapshots grant select on tables to o2r_ci;
 grant select on ops.load_batches, ops.changed_days to o2r_ci;
-grant execute on function ops.resolve_identities, ops.label_components,
-    ops.open_crowded_components, ops.part_components to o2r_ci;
+grant execute on all functions in schema ops to o2r_ci;
