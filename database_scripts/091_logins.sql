@@ -62,8 +62,8 @@ grant usage on schema raw_bronze, ops to o2r_loader, o2r_builder, o2r_ci;
 -- o2r_loader
 grant select, insert, delete on all tables in schema raw_bronze to o2r_loader;
 alter default privileges in schema raw_bronze grant select, insert, delete on tables to o2r_loader;
-grant select, insert, update on ops.load_batches, ops.changed_days to o2r_loader;
-grant select, insert, delete on ops.quarantined_rows, ops.synthetic_truth to o2r_loader;
+grant select, insert, update, delete on ops.load_batches, ops.changed_days, ops.repeated_rows,
+    ops.quarantined_rows, ops.synthetic_truth to o2r_loader;
 grant usage, select on all sequences in schema ops to o2r_loader;
 grant execute on function ops.ensure_month_partition to o2r_loader;
 

@@ -41,7 +41,7 @@ def unload(
     force: also rows that later batches delivered again, see o2r.bronze.ledger.take_back.
     Raises UserError when nothing was changed: a batch is gone by now, or holds such rows.
     """
-    connection = connect(settings)
+    connection = connect(settings, as_loader=True)
     try:
         with connection, connection.cursor() as cursor:
             for table in sorted({batch.table for batch in batches}):
