@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -37,7 +38,10 @@ COMMANDS = {
 }
 QUERY = ("QUERY", "")
 DISPLAYS = ("DISPLAYS", "")
-SECONDS = 120
+SECONDS = 30
+"""For npm, and for each answer of the tool: the network is tried once and shortly."""
+REMEMBERED = 86400
+"""Seconds for which a try in vain is not repeated."""
 
 Validate = Callable[[str, str, dict[str, Any]], str | None]
 
@@ -84,9 +88,27 @@ def _first(check: Draft202012Validator, body: dict[str, Any]) -> str | None:
 
 def _schemas() -> dict[tuple[str, str], Any]:
     if not CACHE.is_file():
-        _fetch()
+        _try_once()
     found = json.loads(CACHE.read_text(encoding="utf-8"))
     return {tuple(key.split(" ", 1)): schema for key, schema in found.items()}
+
+
+def _try_once() -> None:
+    """Fetch, or say why not; a failure is kept beside the cache, so that no other test waits."""
+    failed = CACHE.with_suffix(".failed")
+    if failed.is_file() and time.time() - failed.stat().st_mtime < REMEMBERED:
+        raise UnavailableError(
+            f"{failed.read_text(encoding='utf-8')} (remove {failed} to try again)"
+        )
+    try:
+        _fetch()
+    except (UnavailableError, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+        reason = str(error)
+        if isinstance(error, subprocess.TimeoutExpired):
+            reason = f"npm did not fetch {' and '.join(PACKAGES)} within {SECONDS} s"
+        failed.parent.mkdir(parents=True, exist_ok=True)
+        failed.write_text(reason, encoding="utf-8")
+        raise UnavailableError(reason) from None
 
 
 def _fetch() -> None:
@@ -96,8 +118,13 @@ def _fetch() -> None:
         raise UnavailableError("Metabase's JSON schemas come from npm, which is not installed")
     CACHE.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
-        command = [npm, "install", "--prefix", folder, "--ignore-scripts", "--no-audit", *PACKAGES]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+        command = [npm, "install", "--prefix", folder, "--ignore-scripts", "--no-audit"]
+        command += ["--fetch-retries=0", f"--fetch-timeout={1000 * SECONDS}", *PACKAGES]
+        # no pipe: children of a killed npm would keep it open, and us waiting for its end
+        nothing = subprocess.DEVNULL
+        done = subprocess.run(
+            command, stdin=nothing, stdout=nothing, stderr=nothing, timeout=SECONDS
+        )
         if done.returncode:
             raise UnavailableError(f"npm cannot fetch {' and '.join(PACKAGES)}")
         packages = Path(folder) / "node_modules" / "@metabase"
