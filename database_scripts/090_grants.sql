@@ -1,5 +1,6 @@
 -- Who may do what. Everything is taken back first, so that a second run leaves exactly this.
 -- Default privileges cover what the role running this script (and dbt) creates later.
+-- personal_columns: what the contracts mark as `pii`, given by `o2r setup`.
 
 do $$
 declare
@@ -69,17 +70,6 @@ declare
     granted record;
 begin
     for granted in
-        with personal (table_name, column_name) as (
-            values
-            ('customer_details', 'email'),
-            ('crm_contacts', 'email'),
-            ('crm_contacts', 'phone'),
-            ('crm_contacts', 'first_name'),
-            ('crm_contacts', 'last_name'),
-            ('csat_responses', 'contact'),
-            ('web_events', 'page_url'),
-            ('quota_customer_rate_limit_requests', 'created_by')
-        )
         select c.oid::regclass as table_name,
             c.relname in (
                 'config_model_dimensions', 'config_model_region_availability',
@@ -92,7 +82,7 @@ begin
         join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
         where c.relnamespace = 'raw_bronze'::regnamespace
             and c.relkind in ('r', 'p') and not c.relispartition
-            and (c.relname, a.attname) not in (select table_name, column_name from personal)
+            and (c.relname, a.attname) not in (select table_name, column_name from personal_columns)
         group by c.oid
     loop
         execute format(

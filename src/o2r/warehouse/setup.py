@@ -1,5 +1,6 @@
 """`o2r setup`: the database and the numbered, re-runnable scripts in `database_scripts/`."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import psycopg2
@@ -24,18 +25,20 @@ def setup(settings: Settings) -> list[str]:
     """
     _create_database(settings)
     paths = scripts(settings)
+    contracts = load_contracts(settings.dbt_dir).values()
     with connect(settings) as connection, connection.cursor() as cursor:
         if connection.server_version < OLDEST_SERVER:
             raise UserError(f"PostgreSQL 16 or newer is needed, this is {server_version(cursor)}")
         locks.name_session(cursor, f"setup {settings.database}")
         locks.acquire(cursor, locks.SETUP, until_commit=True)
+        _name_personal_columns(cursor, contracts)
         for path in paths:
             try:
                 cursor.execute(path.read_text())
             except psycopg2.Error as error:
                 reason = error.diag.message_primary or str(error)
                 raise UserError(f"script {path.name}: {reason}") from None
-        for contract in load_contracts(settings.dbt_dir).values():
+        for contract in contracts:
             _describe(cursor, contract)
             _watch(cursor, contract)
         _give_passwords(cursor, settings)
@@ -77,6 +80,19 @@ def _create_database(settings: Settings) -> None:
         raise UserError(f"cannot create database {settings.database}: {reason}") from None
     finally:
         connection.close()
+
+
+def _name_personal_columns(
+    cursor: psycopg2.extensions.cursor, contracts: Collection[Contract]
+) -> None:
+    """Tell the scripts which columns hold personal data: a temporary table of the transaction."""
+    cursor.execute(
+        "create temp table personal_columns (table_name text, column_name text) on commit drop"
+    )
+    cursor.executemany(
+        "insert into personal_columns values (%s, %s)",
+        [(one.table, column.name) for one in contracts for column in one.columns if column.pii],
+    )
 
 
 def _give_passwords(cursor: psycopg2.extensions.cursor, settings: Settings) -> None:
