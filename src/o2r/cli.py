@@ -220,6 +220,7 @@ def load(
     if dataset and replace:
         raise UserError("o2r load: --replace goes with a path")
     settings = load_settings()
+    notes: list[str] = []
     going = None
     if replace:
         batches = loader.to_replace(path, mapping, settings=settings)
@@ -230,9 +231,17 @@ def load(
             results = load_dataset(dataset, settings, mix=mix, progress=progress)
         else:
             results = loader.load(
-                path, mapping, mix=mix, replace=going, settings=settings, progress=progress
+                path,
+                mapping,
+                mix=mix,
+                replace=going,
+                settings=settings,
+                progress=progress,
+                note=notes.append,
             )
     _print_results(results)
+    for line in notes:
+        typer.echo(line, err=True)
 
 
 @app.command()

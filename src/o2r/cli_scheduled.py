@@ -28,8 +28,12 @@ def land(
     settings = load_settings()
     settings.landing.mkdir(parents=True, exist_ok=True)
     mapping = settings.landing / "mapping.yml"
+    notes: list[str] = []
     results, refused = load_each(
-        settings.landing, mapping if mapping.is_file() else None, settings=settings
+        settings.landing,
+        mapping if mapping.is_file() else None,
+        settings=settings,
+        note=notes.append,
     )
     new = [result for result in results if not result.already_loaded]
     inserted, quarantined = (sum(getattr(r, n) for r in new) for n in ("inserted", "quarantined"))
@@ -45,8 +49,8 @@ def land(
             )
         if result.warning:
             typer.echo(f"warning: {result.warning}", err=True)
-    for line in refused:
-        typer.echo(f"refused: {line}", err=True)
+    for line in (*notes, *(f"refused: {line}" for line in refused)):
+        typer.echo(line, err=True)
     if as_json:
         typer.echo(json.dumps({"files": len(new), "inserted": inserted, "refused": refused}))
     elif refused:

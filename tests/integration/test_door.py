@@ -1,8 +1,15 @@
 """What the contracts forbid stays out of bronze row by row, and staging leaves out the same."""
 
-import pytest
+import json
+from datetime import UTC, datetime
 
-from o2r.bronze.loader import load, load_each
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from psycopg2 import InterfaceError, OperationalError, errors
+
+from o2r.bronze.loader import _reason, load, load_each
+from o2r.errors import UserError
 
 REVENUE = "revenue_account_daily"
 REVENUE_HEADER = (
@@ -140,3 +147,88 @@ def test_what_only_postgres_can_read_is_refused(deliver, bronze, column, texts):
     assert all(reason.startswith(f"{column}: ") for reason in reasons(bronze))
     alone = deliver(header + body.splitlines(True)[0], f"{USAGE}__2.csv")
     assert counts(alone) == (1, 0, 0, 1)
+
+
+def test_awkward_rows_and_names_cost_no_file(deliver, bronze, tmp_path):
+    names = ["ticket_id", "account_id", "created_at", "last_updated", "xmin", "incoming", "reason"]
+    good = ["t", "a", "2026-01-05", "2026-01-05", "1", "2", "3"]
+    mapping = tmp_path / "mapping.yml"
+    mapping.write_text(
+        "files:\n  '*':\n    table: support_tickets\n    columns: {channel: xmin}\n"
+        "    ignore: [incoming, reason]\n"
+    )
+    rows = [good, ["k" * 10_000_000, *good[1:]], ["u", "a", "now", *good[3:]]]
+    text = "".join(",".join(row) + "\n" for row in [names, *rows])
+    assert counts(deliver(text, mapping=mapping)) == (3, 1, 0, 2)
+    assert bronze("select ticket_id, channel from raw_bronze.support_tickets") == [("t", "1")]
+    assert reasons(bronze) == [
+        "ticket_id: longer than 250 bytes", "created_at: not a valid ISO 8601 timestamptz",
+    ]  # fmt: skip
+    lines = "".join(
+        json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in [good, rows[2]]
+    )
+    assert counts(deliver(lines, "lines.ndjson", mapping=mapping)) == (2, 0, 1, 1)
+    [(original,)] = bronze("select original from ops.quarantined_rows where row_number = 2 limit 1")
+    assert len(original) > 10_000_000
+
+
+def test_a_nul_in_parquet_costs_its_row(deliver, bronze, tmp_path):
+    day = datetime(2026, 1, 5, tzinfo=UTC)
+    rows = [
+        {"ticket_id": ticket, "account_id": "a", "created_at": day, "last_updated": day}
+        for ticket in ("t1", "t\0", "t3")
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "nul.parquet")
+    result = deliver((tmp_path / "nul.parquet").read_bytes(), "support_tickets.parquet")
+    assert counts(result) == (3, 2, 0, 1)
+    assert reasons(bronze) == ["holds a NUL byte"]
+
+
+def test_every_file_that_is_not_loaded_is_named(warehouse, tmp_path, query):
+    row = {"ticket_id": "t1", "account_id": "a", "created_at": "2026-01-05"}
+    line = json.dumps(row | {"last_updated": "2026-01-05"}) + "\n"
+    (tmp_path / "support_tickets__1.json").write_text(line)
+    (tmp_path / "support_tickets__2.tsv").write_text(
+        "ticket_id\taccount_id\tcreated_at\tlast_updated\nt2\ta\t2026-01-05\t2026-01-05\n"
+    )
+    names = ["a.xlsx", "a.csv.zip", "a.csv.bz2", "_a.csv", "a.csv.tmp", "settings.json", ".b.csv"]
+    for name in [*names, ".DS_Store"]:
+        (tmp_path / name).write_text("x")
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nothing.csv")
+    notes = []
+    results = load(tmp_path, settings=warehouse, note=notes.append)
+    assert [result.inserted for result in results] == [1, 1]
+    said = {note.split(": ")[1]: note.split(": ", 2)[2] for note in notes}
+    assert said.keys() == {*names, "gone.csv"}
+    assert said["gone.csv"] == "a link to a file that does not exist"
+    assert said["_a.csv"] == "'_a.csv' begins with _: rename it to load it"
+    landed = []
+    load_each(tmp_path, settings=warehouse, note=landed.append)
+    assert landed == notes
+    with pytest.raises(UserError, match="unpack it"):
+        load(tmp_path / "a.csv.zip", settings=warehouse)
+    (tmp_path / "support_tickets__1.json").write_text(f"[{line}]")
+    with pytest.raises(UserError, match="one JSON array: deliver one object per line"):
+        load(tmp_path, settings=warehouse)
+
+
+def test_values_that_no_seed_knows_load_and_are_told(warehouse, tmp_path):
+    path = tmp_path / f"{REVENUE}.csv"
+    path.write_text(REVENUE_HEADER + revenue(currency="usd") + revenue(currency="UDS"))
+    notes = []
+    assert counts(load(path, settings=warehouse, note=notes.append)[0]) == (2, 2, 0, 0)
+    [note] = notes
+    assert "currency_code: 'UDS' (1) not in dbt/seeds/exchange_rates.csv" in note
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        (errors.DiskFull("could not extend file"), "the disk of the server is full"),
+        (OperationalError("server closed the connection unexpectedly"), "whether its disk is full"),
+    ],
+)
+def test_a_full_disk_reads_as_such(first, words):
+    second = InterfaceError("connection already closed")
+    second.__context__ = first
+    assert words in _reason(second)

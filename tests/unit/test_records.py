@@ -93,3 +93,9 @@ def test_bad_json_lines():
         "holds a NUL byte",
         "not valid UTF-8",
     ]
+
+
+def test_a_doubled_key_is_a_problem_at_any_depth():
+    lines = ['{"a": 1, "b": 2, "a": 3}', '{"a": 1, "b": {"c": 1, "c": 1}}', '{"a": 1, "b": 2}']
+    problems = [problem for problem, _ in json_records(lines, ["a", "b"])]
+    assert problems == ["key 'a' is there twice", "key 'c' is there twice", None]

@@ -1,5 +1,6 @@
 """Contracts of the bronze tables, read from dbt's own `sources.yml` files."""
 
+import csv
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -46,7 +47,7 @@ class Column:
 
     normal_form: of NORMAL_FORMS; values equal in it are one value to every model.
     words:       all that it may hold, in its normal form; none where it may hold anything.
-    known_from:  seed and column that say more about each value; others load, and are counted.
+    known_from:  file of the seed, and its column, that list the values; others load, and are told.
     """
 
     name: str
@@ -57,12 +58,20 @@ class Column:
     pii: str | None
     normal_form: str = "raw"
     words: tuple[str, ...] = ()
-    known_from: tuple[str, str] | None = None
+    known_from: tuple[Path, str] | None = None
     bounds: Bounds = Bounds()
 
     def normal(self, value: str) -> str:
         """SQL of a value of this column, itself SQL, as models compare it."""
         return NORMAL_FORMS[self.normal_form].format(value)
+
+    def known(self) -> list[str] | None:
+        """Values that the seed of known_from lists, sorted; None where there is no such seed."""
+        if self.known_from is None or not self.known_from[0].is_file():
+            return None
+        path, name = self.known_from
+        with path.open(encoding="utf-8", newline="") as lines:
+            return sorted({row[name] for row in csv.DictReader(lines)})
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ def load_contracts(dbt_dir: Path) -> dict[str, Contract]:
 def _read(path: Path, project: Path, _changed: tuple[int, int]) -> tuple[Contract, ...]:
     bounds = _yaml(project)["vars"]["bounds"]
     return tuple(
-        _contract(source["name"], table, bounds)
+        _contract(source["name"], table, bounds, project.parent / "seeds")
         for source in _yaml(path)["sources"]
         for table in source["tables"]
     )
@@ -130,13 +139,15 @@ def _yaml(path: Path) -> dict:
     return yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
-def _contract(source: str, table: dict, bounds: dict[str, dict]) -> Contract:
+def _contract(source: str, table: dict, bounds: dict[str, dict], seeds: Path) -> Contract:
     meta = table["config"]["meta"]
     return Contract(
         source=source,
         table=table["name"],
         description=table["description"],
-        columns=tuple(_column(column, meta["business_key"], bounds) for column in table["columns"]),
+        columns=tuple(
+            _column(column, meta["business_key"], bounds, seeds) for column in table["columns"]
+        ),
         business_key=tuple(meta["business_key"]),
         checks=tuple(meta.get("checks", ())),
         partition_column=meta.get("partition_by_month"),
@@ -153,13 +164,13 @@ def _age(table: dict, limit: str) -> timedelta | None:
     return timedelta(**{f"{found['period']}s": found["count"]}) if found else None
 
 
-def _column(column: dict, key: list[str], bounds: dict[str, dict]) -> Column:
+def _column(column: dict, key: list[str], bounds: dict[str, dict], seeds: Path) -> Column:
     meta = column.get("config", {}).get("meta", {})
     name, data_type = column["name"], column["data_type"]
     kind = data_type.split("(")[0].replace("timestamptz", "date").replace("timestamp", "date")
     if kind == "text" and (name in key or name.endswith("_id")):
         kind = "identifier"
-    known_from = meta.get("known_from")
+    seed, _, listed = meta.get("known_from", "").partition(".")
     return Column(
         name=name,
         data_type=data_type,
@@ -169,6 +180,6 @@ def _column(column: dict, key: list[str], bounds: dict[str, dict]) -> Column:
         pii=meta.get("pii"),
         normal_form=meta.get("normal_form", "raw"),
         words=tuple(meta.get("words", ())),
-        known_from=tuple(known_from.split(".")) if known_from else None,
+        known_from=(seeds / f"{seed}.csv", listed) if seed else None,
         bounds=Bounds(**(bounds.get(kind, {}) | meta.get("bounds", {}))),
     )

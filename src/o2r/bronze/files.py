@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,16 @@ from o2r.bronze.records import json_names
 from o2r.errors import UserError
 
 BLOCK = 1 << 20
-FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
+FORMATS = {
+    **dict.fromkeys((".csv", ".tsv"), "csv"),
+    **dict.fromkeys((".ndjson", ".jsonl", ".json"), "ndjson"),
+    ".parquet": "parquet",
+}
+PACKED = (".zip", ".bz2", ".xz", ".zst", ".7z", ".gz")
+UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
 OWN_COLUMNS = ("_row", "_problem", "_day", "_day_number", "_days")
+SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+"""Names that PostgreSQL lets no column have."""
 BOM = b"\xef\xbb\xbf"
 QUOTE = ord('"')
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -69,7 +77,7 @@ def find_files(path: Path, *, allow_none: bool = False) -> list[DataFile]:
         raise UserError(f"{path}: no such file or folder")
     if path.is_file():
         if not _format(path):
-            raise UserError(f"{path}: not a .csv, .ndjson, .jsonl (or .gz of these) or .parquet")
+            raise UserError(f"{path}: {_why_skipped(path)}")
         return [_data_file(path, path.parent)]
     found = [
         _data_file(item, path)
@@ -78,8 +86,51 @@ def find_files(path: Path, *, allow_none: bool = False) -> list[DataFile]:
         if not any(part.startswith((".", "_")) for part in item.relative_to(path).parts)
     ]
     if not found and not allow_none:
-        raise UserError(f"{path}: holds no .csv, .ndjson or .parquet file")
+        aside = "; ".join(skipped_files(path)[:3])
+        raise UserError(
+            f"{path}: holds no .csv, .tsv, .ndjson, .json or .parquet file"
+            + (f" ({aside})" if aside else "")
+        )
     return found
+
+
+def skipped_files(path: Path, but_for: Collection[Path] = ()) -> list[str]:
+    """Return one line about each file of a folder that `find_files` leaves aside: name and reason.
+
+    but_for: files that are no data on purpose, such as the mapping.
+    """
+    if not path.is_dir():
+        return []
+    taken = {file.path for file in find_files(path, allow_none=True)} | {*but_for}
+    lines = []
+    for item in sorted(path.rglob("*")):
+        inside = item.relative_to(path)
+        is_hidden = any(part.startswith(".") for part in inside.parts) and not _format(item)
+        if item in taken or is_hidden or (item.is_dir() and not item.is_symlink()):
+            continue
+        lines.append(f"{inside.as_posix()}: {_why_skipped(item, inside)}")
+    return lines
+
+
+def _why_skipped(path: Path, inside: Path | None = None) -> str:
+    """Say why a file is not loaded, and what to do."""
+    suffix = path.suffix.lower()
+    if path.is_symlink() and not path.exists():
+        return "a link to a file that does not exist"
+    if path.is_dir():
+        return "a link to a folder: links to folders are not followed"
+    if not path.is_file():
+        return "not a regular file"
+    if _format(path):
+        marked = next(part for part in inside.parts if part.startswith((".", "_")))
+        return f"'{marked}' begins with {marked[0]}: rename it to load it"
+    if suffix in UNFINISHED:
+        return "still being written, by its name: rename it when it is complete"
+    if suffix in PACKED:
+        return "packed in a way that is not read: unpack it, or use .gz for a .csv or .ndjson"
+    return (
+        "not a .csv, .tsv, .ndjson, .jsonl or .json (or .gz of these) or .parquet: export it as one"
+    )
 
 
 def _format(path: Path) -> str | None:
@@ -93,7 +144,8 @@ def _data_file(path: Path, root: Path) -> DataFile:
     relative = path.relative_to(root)
     folders = [folder.name for folder in relative.parents if folder.name]
     hints = (path.name.split(".")[0].split("__")[0], *folders, root.resolve().name)
-    return DataFile(path, relative.as_posix(), _format(path), hints)
+    separator = "\t" if ".tsv" in path.suffixes[-2:] else ","
+    return DataFile(path, relative.as_posix(), _format(path), hints, separator)
 
 
 @contextmanager
@@ -282,9 +334,20 @@ def column_names(file: DataFile) -> list[str]:
         return _checked_names(file, parquet_names(file))
     with open_text(file) as lines:
         names = json_names(lines)
-    if not names:
-        raise UserError(f"{file.name}: no line is a JSON object: deliver one object per line")
+    with open_text(file) as lines:
+        first = next((line.lstrip() for line in lines if line.strip()), "")
+    is_array = first.startswith("[") and ".json" in file.path.suffixes
+    if not names or is_array:
+        what = "one JSON array" if is_array else "no line is a JSON object"
+        raise UserError(
+            f"{file.name}: {what}: deliver one object per line (jq -c '.[]' FILE > FILE.ndjson)"
+        )
     return _checked_names(file, names)
+
+
+def staged_name(name: str) -> str:
+    """Name of a source column in `incoming`: its own, unless PostgreSQL lets no column have it."""
+    return f"_{name}" if name in SYSTEM_COLUMNS else name
 
 
 def _checked_names(file: DataFile, names: list[str]) -> list[str]:

@@ -16,7 +16,15 @@ from psycopg2.extensions import cursor as Cursor
 from o2r.bronze import ledger
 from o2r.bronze.changed_keys import find_changed_keys
 from o2r.bronze.contracts import SCHEMA, Contract, load_contracts
-from o2r.bronze.files import DataFile, Survey, column_names, find_files, stamp, survey
+from o2r.bronze.files import (
+    DataFile,
+    Survey,
+    column_names,
+    find_files,
+    skipped_files,
+    stamp,
+    survey,
+)
 from o2r.bronze.mapping import (
     FileMapping,
     Mapping,
@@ -39,6 +47,8 @@ GROWTH = 0.1  # share of a table's rows that makes its statistics stale, as for 
 
 Progress = Callable[[str, int, int], None]
 """Called with the file's name, the bytes read so far, and the bytes in all."""
+Note = Callable[[str], None]
+"""Called with a line that a person should read: a file left aside, values that no seed knows."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +128,7 @@ def load(
     replace: Replace | None = None,
     settings: Settings | None = None,
     progress: Progress | None = None,
+    note: Note | None = None,
 ) -> list[BatchResult]:
     """Load a CSV, NDJSON or Parquet file, or every one in a folder, into the bronze tables.
 
@@ -134,14 +145,17 @@ def load(
     settings = settings or load_settings()
     entries = read_mapping(Path(mapping)) if mapping else Mapping()
     contracts = load_contracts(settings.dbt_dir)
-    files = find_files(Path(path))
+    note = note or _silent
+    files = _files(Path(path), mapping, entries, contracts, note, allow_none=False)
     jobs = [job for file in files for job in _inspect(file, entries, contracts)]
     connection = connect(settings, as_loader=True)
     try:
         results: list[BatchResult] = []
         for job in jobs:
             done = {result.batch_id for result in results}
-            results.append(_load(connection, job, dataset, mix, progress or _silent, replace, done))
+            results.append(
+                _load(connection, job, dataset, mix, progress or _silent, note, replace, done)
+            )
         _analyze(connection, results)
     finally:
         connection.close()
@@ -157,7 +171,8 @@ def to_replace(
     """
     entries = read_mapping(Path(mapping)) if mapping else Mapping()
     contracts = load_contracts(settings.dbt_dir)
-    jobs = [job for file in find_files(Path(path)) for job in _inspect(file, entries, contracts)]
+    files = _files(Path(path), mapping, entries, contracts, _silent, allow_none=False)
+    jobs = [job for file in files for job in _inspect(file, entries, contracts)]
     connection = connect(settings, read_only=True)
     try:
         with connection, connection.cursor() as cursor:
@@ -173,7 +188,12 @@ def to_replace(
 
 
 def load_each(
-    path: Path, mapping: Path | None = None, dataset: str = "files", *, settings: Settings
+    path: Path,
+    mapping: Path | None = None,
+    dataset: str = "files",
+    *,
+    settings: Settings,
+    note: Note | None = None,
 ) -> tuple[list[BatchResult], list[str]]:
     """Load every file of a folder by itself, so that one that is refused keeps out no other.
 
@@ -184,13 +204,16 @@ def load_each(
     """
     entries = read_mapping(mapping) if mapping else Mapping()
     contracts = load_contracts(settings.dbt_dir)
+    note = note or _silent
     results, refused = [], []
     connection = connect(settings, as_loader=True)
     try:
-        for file in find_files(path, allow_none=True):
+        for file in _files(path, mapping, entries, contracts, note, allow_none=True):
             try:
                 for job in _inspect(file, entries, contracts):
-                    results.append(_load(connection, job, dataset, False, _silent, unasked=True))
+                    results.append(
+                        _load(connection, job, dataset, False, _silent, note, unasked=True)
+                    )
             except UserError as error:
                 named = str(error).startswith(file.name)
                 refused.append(str(error) if named else f"{file.name}: {error}")
@@ -200,13 +223,41 @@ def load_each(
     return results, refused
 
 
+def _files(
+    path: Path,
+    mapping: Path | str | None,
+    entries: Mapping,
+    contracts: dict[str, Contract],
+    note: Note,
+    *,
+    allow_none: bool,
+) -> list[DataFile]:
+    """Find the files to load, and name every other one of the folder."""
+    found = find_files(path, allow_none=allow_none)
+    for line in skipped_files(path, [Path(mapping)] if mapping else []):
+        note(f"skipped: {line}")
+    if not path.is_dir():
+        return found
+    wanted = []
+    for file in found:
+        # .json is also what settings and manifests are written in
+        is_named = {*file.table_hints} & contracts.keys() or entries.names(file)
+        if Path(file.path.name.removesuffix(".gz")).suffix.lower() == ".json" and not is_named:
+            note(f"skipped: {file.name}: named after no bronze table: rename or map it to load it")
+        else:
+            wanted.append(file)
+    return wanted
+
+
 def _inspect(file: DataFile, mapping: Mapping, contracts: dict[str, Contract]) -> list[_Job]:
     """Look a file over before it is loaded: a job for each table it feeds.
 
     Raises UserError for one that cannot be loaded.
     """
     entries = mapping.of(file)
-    file = with_changes(file, separator=entries[0].separator, encoding=entries[0].encoding)
+    stated = "separator" in entries[0].model_fields_set
+    separator = entries[0].separator if stated else file.separator
+    file = with_changes(file, separator=separator, encoding=entries[0].encoding)
     pattern = mapping.pattern_of(file)
     tables = [choose_table(file, entry, contracts) for entry in entries]
     look = survey(file)
@@ -228,6 +279,7 @@ def _load(
     dataset: str,
     mix: bool,
     progress: Progress,
+    note: Note,
     replace: Replace | None = None,
     done: Collection[int | None] = (),
     *,
@@ -236,13 +288,33 @@ def _load(
     """Load one file in one transaction."""
     try:
         with connection, connection.cursor() as cursor:
-            return _load_in(cursor, job, dataset, mix, progress, replace, done, unasked)
+            return _load_in(cursor, job, dataset, mix, progress, note, replace, done, unasked)
     except (errors.UndefinedTable, errors.InvalidSchemaName) as error:
         raise UserError(f"{error.diag.message_primary}: run `o2r setup`") from None
     except psycopg2.Error as error:
-        reason = error.diag.message_primary or str(error).strip() or type(error).__name__
+        reason = _reason(error)
         hint = ": check the expressions of the mapping" if job.entry.has_sql else ""
         raise UserError(f"{job.file.name}: nothing loaded: {reason}{hint}") from None
+
+
+def _reason(error: BaseException) -> str:
+    """Say what the server said first.
+
+    Where it gave up in the middle, psycopg2 fails once more while it rolls back, and says only that
+    the connection is closed.
+    """
+    while isinstance(error, psycopg2.InterfaceError) and error.__context__ is not None:
+        error = error.__context__
+    diagnosis = getattr(error, "diag", None)
+    reason = (diagnosis and diagnosis.message_primary) or str(error).strip()
+    if isinstance(error, errors.DiskFull):
+        return f"the disk of the server is full ({reason}): free some space, then load again"
+    if isinstance(error, psycopg2.OperationalError) and not (diagnosis and diagnosis.sqlstate):
+        return (
+            f"the server broke off ({reason}): see whether its disk is full and what its log says "
+            "(`o2r doctor`), then load again"
+        )
+    return reason or type(error).__name__
 
 
 def _load_in(
@@ -251,6 +323,7 @@ def _load_in(
     dataset: str,
     mix: bool,
     progress: Progress,
+    note: Note,
     replace: Replace | None,
     done: Collection[int | None],
     unasked: bool,
@@ -282,6 +355,9 @@ def _load_in(
     warning = find_changed_keys(
         cursor, contract, file.name, job.look.checksum, job.pattern, job.entry
     )
+
+    for line in split.unknown_values():
+        note(f"{file.name}: {line}")
 
     cursor.execute(
         "select nextval(pg_get_serial_sequence('ops.load_batches', 'batch_id')), greatest("
@@ -409,5 +485,5 @@ def _analyze(connection: Connection, results: list[BatchResult]) -> None:
                 cursor.execute(sql.SQL("analyze {}").format(sql.Identifier(SCHEMA, table)))
 
 
-def _silent(_name: str, _done: int, _total: int) -> None:
-    """Report no progress."""
+def _silent(*_said: object) -> None:
+    """Report nothing."""

@@ -29,7 +29,7 @@ from o2r.bronze.conversions import (
     mapped,
     number_text,
 )
-from o2r.bronze.files import DataFile
+from o2r.bronze.files import SYSTEM_COLUMNS, DataFile, staged_name
 from o2r.errors import UserError
 
 
@@ -87,7 +87,7 @@ class FileMapping(BaseModel):
     where:       SQL, false for the rows to leave out.
     each_day:    see EachDay.
     ignore:      source columns left out on purpose.
-    separator, encoding: of a CSV that is not UTF-8 with commas.
+    separator, encoding: of a CSV that is not UTF-8 with commas (a .tsv: with tabs).
     Other source columns map to a target of the same name or by an alias of the contract.
     """
 
@@ -145,6 +145,10 @@ class Mapping(BaseModel):
             if len(entries) > 1 and None in [entry.table for entry in entries]:
                 raise ValueError(f"{name}: each of its entries needs a table")
         return self
+
+    def names(self, file: DataFile) -> bool:
+        """True when a pattern fits the file's name."""
+        return self.of(file) != [FileMapping()]
 
     def of(self, file: DataFile) -> list[FileMapping]:
         """Return the entries of the first pattern that fits the file's name, or an empty entry."""
@@ -222,7 +226,9 @@ def resolve(
                     "deliver it, or map it with --mapping or an alias in the contract"
                 )
             used.add(source)
-            resolved[column.name] = sql.Identifier(source) if source else sql.SQL("null::text")
+            resolved[column.name] = (
+                sql.Identifier(staged_name(source)) if source else sql.SQL("null::text")
+            )
     known = {*used, *read_by(entry, names), *elsewhere}
     for name in free:
         if name not in known:
@@ -273,6 +279,13 @@ def _check_names(file: DataFile, names: list[str], contract: Contract, entry: Fi
             raise UserError(
                 f"{file.name}: the mapping takes {target} from '{source}', which is not in the "
                 f"file{_closest(source, names)}"
+            )
+    formulas = " ".join((*entry.expressions.values(), entry.where or ""))
+    for name in SYSTEM_COLUMNS:
+        if name in names and _names(formulas, name):
+            raise UserError(
+                f"{file.name}: SQL cannot read the column '{name}', a name that PostgreSQL has for "
+                "itself: map it under columns"
             )
     types = {column.name: column.data_type for column in contract.columns}
     wanted = [*entry.columns, *entry.expressions, *entry.constants]

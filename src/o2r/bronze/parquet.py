@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from o2r.bronze.records import Record, printable, unreadable
 from o2r.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,15 +39,27 @@ def parquet_blocks(file: "DataFile", report: Callable[[int], None]) -> Iterator[
     `report` gets the number of bytes read so far. Raises UserError for content without a text form.
     """
     options = pa_csv.WriteOptions(include_header=False)
+    for texts in _batches(file, report):
+        buffer = io.BytesIO()
+        pa_csv.write_csv(texts, buffer, options)
+        yield buffer.getvalue()
+
+
+def parquet_records(file: "DataFile", report: Callable[[int], None]) -> Iterator[Record]:
+    """Yield the rows as records of o2r.bronze.records, where one holds what PostgreSQL cannot."""
+    for texts in _batches(file, report):
+        for fields in zip(*(column.to_pylist() for column in texts.columns), strict=True):
+            line = ",".join(field or "" for field in fields)
+            problem = unreadable(line)
+            yield (problem, [printable(line)]) if problem else (None, list(fields))
+
+
+def _batches(file: "DataFile", report: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
     try:
         with file.path.open("rb") as stream:
             for batch in pq.ParquetFile(stream).iter_batches(ROWS):
                 texts = [column.cast(pa.string()) for column in batch.columns]
-                buffer = io.BytesIO()
-                pa_csv.write_csv(
-                    pa.RecordBatch.from_arrays(texts, batch.schema.names), buffer, options
-                )
                 report(stream.tell())
-                yield buffer.getvalue()
+                yield pa.RecordBatch.from_arrays(texts, batch.schema.names)
     except pa.ArrowException as error:
         raise UserError(f"{file.name}: not a readable Parquet file: {error}") from None

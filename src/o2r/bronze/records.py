@@ -42,12 +42,12 @@ def csv_records(lines: Iterable[str], width: int, separator: str = ",") -> Itera
             waiting.extendleft(reversed(taken[1:]))
             taken, fields = [line], _csv_fields([line], separator)
         text = "".join(taken)
-        problem = _unreadable(text)
+        problem = unreadable(text)
         if not problem and fields is None:
             problem = "quotes do not balance"
         if not problem and len(fields) != width:
             problem = f"expected {width} columns, found {len(fields)}"
-        yield (problem, [_printable(text)]) if problem else (None, fields)
+        yield (problem, [printable(text)]) if problem else (None, fields)
 
 
 def json_names(lines: Iterable[str]) -> list[str]:
@@ -66,15 +66,22 @@ def json_records(lines: Iterable[str], names: Sequence[str]) -> Iterator[Record]
     for line in lines:
         if not line.strip():
             continue
-        document = _json_object(line)
-        problem = _unreadable(line) or (None if document is not None else "not a JSON object")
+        try:
+            document = _decode(line)
+            doubled = None
+        except _DoubledKeyError as error:
+            document, doubled = None, str(error)
+        except (ValueError, RecursionError):
+            document = doubled = None
+        is_object = isinstance(document, dict)
+        problem = unreadable(line) or doubled or (None if is_object else "not a JSON object")
         if not problem:
             fields = [document.get(name) for name in names]
             if not all(field is None or isinstance(field, str) for field in fields):
                 fields = _json_texts(fields, json.loads(line), names)
             if "\\u" in line:
-                problem = _unreadable("".join(field or "" for field in fields))
-        yield (problem, [_printable(line)]) if problem else (None, fields)
+                problem = unreadable("".join(field or "" for field in fields))
+        yield (problem, [printable(line)]) if problem else (None, fields)
 
 
 def _csv_fields(lines: list[str], separator: str) -> list[str] | None:
@@ -90,7 +97,25 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_decode = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant).decode
+class _DoubledKeyError(ValueError):
+    """An object has two values of one key."""
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _DoubledKeyError(f"key '{twice[:80]}' is there twice")
+    return found
+
+
+_decode = json.JSONDecoder(
+    parse_float=str,
+    parse_int=str,
+    parse_constant=_refuse_constant,
+    object_pairs_hook=_once_each,
+).decode
 
 
 def _json_object(line: str) -> dict[str, Any] | None:
@@ -111,7 +136,7 @@ def _json_texts(fields: list, plain: dict[str, Any], names: Sequence[str]) -> li
     ]
 
 
-def _unreadable(text: str) -> str | None:
+def unreadable(text: str) -> str | None:
     """Say why PostgreSQL cannot hold the text, if so."""
     if "\0" in text:
         return "holds a NUL byte"
@@ -120,6 +145,6 @@ def _unreadable(text: str) -> str | None:
     return None
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     data = text.rstrip("\r\n").encode("utf-8", "surrogateescape")
     return data.decode("utf-8", "backslashreplace").replace("\0", "\\x00")

@@ -9,6 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from o2r.bronze.conversions import OTHERS, date_text, folded
+from o2r.bronze.files import staged_name
 from o2r.bronze.mapping import EachDay, FileMapping
 from o2r.errors import UserError
 
@@ -50,7 +51,7 @@ def _leave_out(cursor: Cursor, condition: str) -> None:
     cursor.execute(
         sql.SQL(
             "update incoming set _problem = 'where: neither true nor false', "
-            "{} = (to_jsonb(incoming) - '_row' - '_problem')::text "
+            "{} = (to_jsonb(incoming.*) - '_row' - '_problem')::text "
             "where _problem is null and ({}) is null"
         ).format(sql.SQL(cursor.fetchone()[0]), where)
     )
@@ -92,7 +93,7 @@ def _spread(cursor: Cursor, names: Sequence[str], each_day: EachDay) -> None:
             first=_day(each_day.first, each_day.format),
             last=_day(each_day.last, each_day.format),
             longest=sql.Literal(LONGEST_SPREAD),
-            names=sql.SQL(", ").join(map(sql.Identifier, names)),
+            names=sql.SQL(", ").join(sql.Identifier(staged_name(name)) for name in names),
         )
     )
     cursor.execute("drop table incoming")
@@ -101,7 +102,8 @@ def _spread(cursor: Cursor, names: Sequence[str], each_day: EachDay) -> None:
 
 def _day(column: str, form: str | None) -> sql.Composable:
     """A source column as a date; null where it is none."""
-    text = date_text(sql.Identifier(column), form) if form else sql.Identifier(column)
+    name = sql.Identifier(staged_name(column))
+    text = date_text(name, form) if form else name
     return sql.SQL(
         "case when {0} ~ '^\\d{{4}}-\\d\\d-\\d\\d([ T]00:00.*)?$' "
         "and pg_input_is_valid({0}, 'date') then ({0})::date end"

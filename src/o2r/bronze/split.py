@@ -31,6 +31,7 @@ PLAIN_FORMS = {
 ODD_ROW = r"[^-+0-9:.TZ ]|[.]0{6}"
 """Any odd letter, or a number that may be lost; of all values of a row that are no free text."""
 SUPERSEDED = "superseded by a later row of the same key in this file"
+SHOWN = 5  # values that a seed does not know, by column
 UNLIKE = "keys that differ in case or blanks only are one key"
 
 
@@ -178,6 +179,30 @@ class Splitter:
         self._run("delete from typed using seen where typed._row = seen._row")
         return self._cursor.rowcount
 
+    def unknown_values(self) -> list[str]:
+        """One line for each column with values that its seed does not know; the rows are kept."""
+        lines = []
+        for column in self._contract.columns:
+            known = column.known()
+            if known is None:
+                continue
+            self._run(
+                "select left(value, 40), sum(rows)::bigint from (select {normal} as value, "
+                "count(*) as rows from typed group by {name}) as found where value <> '' "
+                "and value <> all({known}) group by 1 order by 2 desc, 1",
+                normal=sql.SQL(column.normal(f'"{column.name}"')),
+                name=sql.Identifier(column.name),
+                known=sql.Literal(known),
+            )
+            if found := self._cursor.fetchall():
+                shown = ", ".join(f"'{value}' ({rows})" for value, rows in found[:SHOWN])
+                more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+                lines.append(
+                    f"{column.name}: {shown}{more} not in dbt/seeds/{column.known_from[0].name}: "
+                    "correct them, or add them there before the next build"
+                )
+        return lines
+
     def insert(self, batch_id: int, source_file: str, loaded_at: object) -> int:
         """Insert what is left of `typed` into bronze, with its partitions; returns how many.
 
@@ -217,8 +242,8 @@ class Splitter:
         )
         self._run(
             "insert into ops.quarantined_rows "
-            "select {batch_id}, _row, {table_name}, reason, column_name, "
-            "case when _problem is null then (to_jsonb(incoming) - '_row' - '_problem')::text "
+            "select {batch_id}, _row, {table_name}, rejected.reason, rejected.column_name, "
+            "case when _problem is null then (to_jsonb(incoming.*) - '_row' - '_problem')::text "
             "else incoming.{first} end from rejected join incoming using (_row)",
             batch_id=sql.Literal(batch_id),
             table_name=sql.Literal(self._contract.table),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from psycopg2 import DataError, sql
 from psycopg2.extensions import cursor as Cursor
 
-from o2r.bronze.files import BLOCK, DataFile, csv_header, open_bytes, open_text
+from o2r.bronze.files import BLOCK, DataFile, csv_header, open_bytes, open_text, staged_name
 from o2r.bronze.records import Record, csv_records, json_records
 
 Report = Callable[[int], None]
@@ -27,14 +27,15 @@ def stage(
     A `regular` CSV (see o2r.bronze.files.Survey) goes byte for byte into COPY; where COPY refuses
     it, and for NDJSON, Python reads record by record. Raises UserError for a broken file.
     """
+    source_names, names = names, [staged_name(name) for name in names]
     if file.format == "parquet":
-        from o2r.bronze.parquet import parquet_blocks  # only here: it takes a while to import
+        from o2r.bronze import parquet  # only here: it takes a while to import
 
-        _create_incoming(cursor, names)
-        _copy(cursor, names, parquet_blocks(file, report))
+        if not _stage_blocks(cursor, names, parquet.parquet_blocks(file, report)):
+            _stage_records(cursor, names, parquet.parquet_records(file, report))
     elif file.format == "ndjson":
         with open_text(file, report) as lines:
-            _stage_records(cursor, names, json_records(lines, names))
+            _stage_records(cursor, names, json_records(lines, source_names))
     elif not (regular and len(names) > 1 and _stage_raw_csv(cursor, file, names, report)):
         with open_text(file, report, skip=csv_header(file)[1]) as lines:
             _stage_records(cursor, names, csv_records(lines, len(names), file.separator))
@@ -42,12 +43,19 @@ def stage(
 
 def _stage_raw_csv(cursor: Cursor, file: DataFile, names: Sequence[str], report: Report) -> bool:
     """COPY the bytes as they are; False, with nothing changed, when COPY refuses them."""
+    with open_bytes(file, report) as stream:
+        stream.read(csv_header(file)[1])
+        blocks = iter(lambda: stream.read(BLOCK), b"")
+        return _stage_blocks(cursor, names, blocks, file.separator)
+
+
+def _stage_blocks(
+    cursor: Cursor, names: Sequence[str], blocks: Iterator[bytes], separator: str = ","
+) -> bool:
     cursor.execute("savepoint raw_copy")
     _create_incoming(cursor, names)
     try:
-        with open_bytes(file, report) as stream:
-            stream.read(csv_header(file)[1])
-            _copy(cursor, names, iter(lambda: stream.read(BLOCK), b""), file.separator)
+        _copy(cursor, names, blocks, separator)
     except DataError:
         cursor.execute("rollback to savepoint raw_copy")
         return False
