@@ -32,3 +32,24 @@ comment on column ops.reconciliation.left_out_count is
     'not read.';
 comment on column ops.reconciliation.is_equal is 'Whether all layers agree.';
 comment on column ops.reconciliation.checked_at is 'When they were compared.';
+
+create table if not exists ops.left_out_rows (
+    build_id bigint not null references ops.builds (build_id) on delete cascade,
+    target text not null,
+    table_name text not null,
+    row_count bigint not null,
+    merged_keys bigint not null,
+    checked_at timestamptz not null default now(),
+    primary key (build_id, table_name)
+);
+comment on table ops.left_out_rows is
+    'One row per build or publish and bronze table: what its contract keeps out of every model.';
+comment on column ops.left_out_rows.build_id is 'Run in ops.builds.';
+comment on column ops.left_out_rows.target is 'dbt target: prod, dev, ci or personal.';
+comment on column ops.left_out_rows.table_name is 'Bronze table.';
+comment on column ops.left_out_rows.row_count is
+    'Rows that the contract forbids (words, bounds, checks): another tool wrote them, or an older '
+    'version let them in. They stay in bronze, and no model reads them.';
+comment on column ops.left_out_rows.merged_keys is
+    'Keys that differ from another one in case or blanks only, and are one with it in silver.';
+comment on column ops.left_out_rows.checked_at is 'When they were counted.';

@@ -52,6 +52,7 @@ def examine(settings: Settings, target: str = "prod", now: datetime | None = Non
         *_quarantine(settings, now),
         *_ledger(settings),
         *_reconciliation(settings, target, now),
+        *_left_out(settings, target),
         *(_not_compared(settings, target, now) if at_work else _tables(settings, target, now)),
         *_row_counts(settings, target, now),
         _disk(settings),
@@ -298,6 +299,26 @@ def _layers_now(settings: Settings, target: str, is_part_gone: bool) -> Iterator
         "; ".join(map(in_words, wrong or compared)) + " in bronze / silver / gold at this moment",
         "see docs/runbook.md, layers differ" if wrong else "",
     )
+
+
+def _left_out(settings: Settings, target: str) -> Iterator[Finding]:
+    """Rows of bronze that no model read in the newest run, and keys that it took for one."""
+    rows = query(
+        settings,
+        "select table_name, row_count, merged_keys, build_id from ops.left_out_rows "
+        "where row_count + merged_keys > 0 and build_id = ("
+        "select max(build_id) from ops.left_out_rows where target = %s) order by table_name",
+        target,
+    )
+    for table, count, merged, build in rows:
+        yield Finding(
+            "left out",
+            table,
+            LATE,
+            f"{count} rows that the contract forbids, {merged} keys that differ from another in "
+            f"case or blanks only (run {build})",
+            "correct what writes them (docs/runbook.md, rows left out)",
+        )
 
 
 def _row_counts(settings: Settings, target: str, now: datetime) -> Iterator[Finding]:

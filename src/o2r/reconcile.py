@@ -13,8 +13,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from psycopg2 import Error
+from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from o2r.bronze.contracts import SCHEMA, Contract, load_contracts
+from o2r.bronze.faults import is_forbidden
 from o2r.builds import query
 from o2r.errors import UserError
 from o2r.manifests import Manifest, relations
@@ -107,9 +110,11 @@ bronze as (
         from (
             select 1 as feed, request_id, loaded_at, event_timestamp, {day} as day
             from raw_bronze.{feeds[0]}
+            where not {forbidden[0]}
             union all
             select 2, request_id, loaded_at, event_timestamp, {day}
             from raw_bronze.{feeds[1]}
+            where not {forbidden[1]}
         ) versions
     ) ranked
     where rank = 1
@@ -242,6 +247,7 @@ def reconcile(
         for node in relations(manifest).values()
     }
     found = _compare(settings, names, since)
+    contracts = load_contracts(settings.dbt_dir)
     connection = connect(settings)
     try:
         with connection, connection.cursor() as cursor:
@@ -250,6 +256,13 @@ def reconcile(
                 "insert into ops.reconciliation (build_id, target, check_name, unit, bronze, "
                 "silver, gold, difference, left_out_count) values %s",
                 [(build_id, target, *row) for row in found],
+            )
+            aside = {table: _left_out(cursor, one) for table, one in contracts.items()}
+            execute_values(
+                cursor,
+                "insert into ops.left_out_rows (build_id, target, table_name, row_count, "
+                "merged_keys) values %s",
+                [(build_id, target, table, *counted) for table, counted in aside.items()],
             )
     finally:
         connection.close()
@@ -287,12 +300,13 @@ def compare_now(settings: Settings, target: str) -> list[Compared] | None:
 
 
 def _compare(settings: Settings, names: dict[str, str], since: Start) -> list[Compared]:
+    contracts = load_contracts(settings.dbt_dir)
     connection = connect(settings)
     connection.set_session(isolation_level="REPEATABLE READ")
     try:
         with connection, connection.cursor() as cursor:
             found = []
-            for check, statement in _statements(names).items():
+            for check, statement in _statements(names, contracts).items():
                 cursor.execute(statement, since._asdict() | {"started_at": since.at})
                 found += [Compared(check, *row) for row in cursor.fetchall()]
             return found
@@ -304,7 +318,28 @@ def _compare(settings: Settings, names: dict[str, str], since: Start) -> list[Co
         connection.close()
 
 
-def _statements(names: dict[str, str]) -> dict[str, str]:
+def _left_out(cursor: Cursor, contract: Contract) -> tuple[int, int]:
+    """Rows of a bronze table that staging leaves out, and keys that another spelling stands for."""
+    texts = {one.name: one.normal(f'"{one.name}"') for one in contract.columns}
+    normal = [texts[name] for name in contract.business_key]
+    raw = [f'"{name}"' for name in contract.business_key]
+    respelt = [f"{one} <> {other}" for one, other in zip(raw, normal, strict=True) if one != other]
+    cursor.execute(
+        f"select count(*) filter (where {is_forbidden(contract)}), "
+        f"count(*) filter (where {' or '.join(respelt) or 'false'}) "
+        f"from {SCHEMA}.{contract.table}"
+    )
+    forbidden, odd = cursor.fetchone()
+    if not odd:
+        return forbidden, 0
+    cursor.execute(
+        f"select count(*) - count(distinct ({', '.join(normal)})) from "
+        f"(select distinct {', '.join(raw)} from {SCHEMA}.{contract.table}) as keys"
+    )
+    return forbidden, cursor.fetchone()[0]
+
+
+def _statements(names: dict[str, str], contracts: dict[str, Contract]) -> dict[str, str]:
     """The query of each check; names: the table of each model, with its schema, quoted."""
     log = names["int_requests"].replace('"int_requests"', '"int_change_log"')
 
@@ -318,7 +353,11 @@ def _statements(names: dict[str, str]) -> dict[str, str]:
     amounts = ", ".join(f"coalesce({name}, 0) desc" for name in AMOUNTS)
     layers = {
         "requests": REQUESTS.format(
-            open_days=" union ".join(feeds), feeds=FEEDS, day=REQUEST_DAY, **names
+            open_days=" union ".join(feeds),
+            feeds=FEEDS,
+            day=REQUEST_DAY,
+            forbidden=[is_forbidden(contracts[feed]) for feed in FEEDS],
+            **names,
         ),
         "revenue": REVENUE.format(
             open_days=revenue,
@@ -326,6 +365,7 @@ def _statements(names: dict[str, str]) -> dict[str, str]:
             key=REVENUE_KEY,
             versions=REVENUE_VERSIONS,
             amounts=amounts,
+            forbidden=is_forbidden(contracts["revenue_account_daily"]),
             **names,
         ),
         "tickets": TICKETS.format(versions=TICKET_VERSIONS, **names),

@@ -30,7 +30,7 @@ from o2r.warehouse import connect
 
 ADD_TICKET = (
     "insert into raw_bronze.support_tickets (ticket_id, account_id, created_at, priority, "
-    "category, status, last_updated) select %s, account_id, created_at, priority, %s, status, "
+    "channel, status, last_updated) select %s, account_id, created_at, priority, %s, status, "
     "last_updated from raw_bronze.support_tickets limit 1"
 )
 TICKET = (

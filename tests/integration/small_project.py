@@ -34,7 +34,7 @@ WRITTEN = {
     "models/marts/support/ticket_totals.sql": "select count(*) as ticket_count "
     "from {{ ref('fct_tickets') }}",
     "tests/singular/assert_no_ticket_is_cursed.sql": "select * from {{ ref('fct_tickets') }} "
-    "where category = 'cursed'",
+    "where channel = 'cursed'",
 }
 GOLD = sorted(Path(path).stem for path in WRITTEN if "/marts/" in path)
 
@@ -66,12 +66,12 @@ def small_warehouse(new_database: Callable[[], Settings], folder: Path) -> Setti
     return small_project(folder, settings)
 
 
-def add_ticket(settings: Settings, number: int, category: str = "billing") -> None:
+def add_ticket(settings: Settings, number: int, channel: str = "email") -> None:
     """Deliver one more ticket."""
     file = settings.project / "support_tickets.csv"
     file.write_text(
-        "ticket_id,account_id,created_at,category,last_updated\n"
-        f"extra-{number},A1,2024-05-01,{category},2024-05-01\n"
+        "ticket_id,account_id,created_at,channel,last_updated\n"
+        f"extra-{number},A1,2024-05-01,{channel},2024-05-01\n"
     )
     load(file, settings=settings, mix=True)
 

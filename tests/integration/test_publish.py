@@ -168,7 +168,7 @@ def test_a_failing_test_leaves_gold_as_it_was(
         "and rolname ~ 'engineer|scientist|user|reader' "
         "and has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'usage')",
     ).empty, "nobody reads what did not pass"
-    execute(gold, "delete from raw_bronze.support_tickets where category = 'cursed'")
+    execute(gold, "delete from raw_bronze.support_tickets where channel = 'cursed'")
     publish(gold, quiet=True)
     assert gold_hashes(gold) == before
 
@@ -182,7 +182,7 @@ def test_a_reader_sees_whole_states_only(gold: Settings) -> None:
         add_ticket(gold, 2, "cursed")
         with pytest.raises(UserError, match="not published"):
             publish(gold, only_gold=True, quiet=True)
-        execute(gold, "delete from raw_bronze.support_tickets where category = 'cursed'")
+        execute(gold, "delete from raw_bronze.support_tickets where channel = 'cursed'")
         add_ticket(gold, 3)
         publish(gold, only_gold=True, quiet=True)
         time.sleep(0.5)

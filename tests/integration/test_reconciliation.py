@@ -49,7 +49,7 @@ def compare(built: Settings, warehouse: Settings) -> Callable[..., dict[str, Com
     manifest = load_json(work_dir(built, "prod") / "target" / FILE)
 
     def run(since: Start | None = None) -> dict[str, Compared]:
-        execute(warehouse, "delete from ops.reconciliation")
+        execute(warehouse, "delete from ops.reconciliation; delete from ops.left_out_rows")
         found = reconcile(warehouse, 1, "prod", manifest, since or start(warehouse))
         return {row.check: row for row in found}
 
@@ -181,3 +181,25 @@ def test_a_partial_build_is_not_compared(warehouse: Settings) -> None:
     with dbt_in_process():
         build(warehouse, arguments=["--select", "ticket_totals"], quiet=True)
     assert frame(warehouse, "select * from ops.reconciliation where build_id > 1").empty
+
+
+def test_rows_that_a_contract_forbids_count_in_no_layer(
+    warehouse: Settings, compare: Callable[..., dict[str, Compared]]
+) -> None:
+    compare()
+    execute(
+        warehouse,
+        "insert into raw_bronze.support_tickets (ticket_id, account_id, created_at, priority, "
+        "last_updated) values ('bad', 'A1', '2024-05-01', 'urgent', '2024-05-01');"
+        "insert into raw_bronze.support_tickets (ticket_id, account_id, created_at, last_updated, "
+        "loaded_at) select ' ' || ticket_id || ' ', account_id, created_at, last_updated, "
+        "'2020-01-01' from raw_bronze.support_tickets where ticket_id <> 'bad' limit 2",
+    )
+    found = compare()
+    assert found["tickets"].difference == 0
+    kept_out = frame(
+        warehouse,
+        "select table_name, row_count, merged_keys from ops.left_out_rows "
+        "where row_count + merged_keys > 0",
+    )
+    assert kept_out.values.tolist() == [["support_tickets", 1, 2]]

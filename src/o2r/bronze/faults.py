@@ -49,6 +49,12 @@ def faults(contract: Contract, loaded_at: str = "loaded_at") -> list[Fault]:
     return found
 
 
+def is_forbidden(contract: Contract) -> str:
+    """SQL boolean over a bronze table, never null: whether the contract forbids the row."""
+    tests = [f"({one.test})" for one in faults(contract)]
+    return f"coalesce({' or '.join(tests)}, false)"
+
+
 def _out_of_bounds(column: Column, bounds: Bounds, loaded_at: str) -> list[Fault]:
     name = f'"{column.name}"'
     limits = []
