@@ -52,18 +52,11 @@ BELIEVED = """(
             ) then loaded_at
         end as believed_at
     from raw_bronze.{table}
+    where not {forbidden}
 ) versions"""
 REVENUE_KEY = (
     f"trim(account_id), {SKU}, {VARIANT}, lower(trim(inference_scope)), {REGION}, "
     "lower(trim(billing_type)), upper(trim(currency_code)), revenue_date"
-)
-REVENUE_VERSIONS = BELIEVED.format(
-    table="revenue_account_daily",
-    stamp="timezone('UTC', cast(snapshot_date as timestamp))",
-    key=REVENUE_KEY,
-)
-TICKET_VERSIONS = BELIEVED.format(
-    table="support_tickets", stamp="last_updated", key="trim(ticket_id)"
 )
 
 # Days of `model` of which bronze holds rows, updates or erasures that it has not taken in. A new
@@ -346,6 +339,10 @@ def _statements(names: dict[str, str], contracts: dict[str, Contract]) -> dict[s
     def open_days(model: str, table: str, day: str, key: str) -> str:
         return OPEN_DAYS.format(log=log, model=model, table=table, day=day, key=key)
 
+    def versions(table: str, stamp: str, key: str) -> str:
+        forbidden = is_forbidden(contracts[table])
+        return BELIEVED.format(table=table, stamp=stamp, key=key, forbidden=forbidden)
+
     revenue = open_days(
         "int_revenue_daily", "revenue_account_daily", "revenue_date", "revenue_date"
     )
@@ -363,12 +360,17 @@ def _statements(names: dict[str, str], contracts: dict[str, Contract]) -> dict[s
             open_days=revenue,
             net=NET,
             key=REVENUE_KEY,
-            versions=REVENUE_VERSIONS,
+            versions=versions(
+                "revenue_account_daily",
+                "timezone('UTC', cast(snapshot_date as timestamp))",
+                REVENUE_KEY,
+            ),
             amounts=amounts,
-            forbidden=is_forbidden(contracts["revenue_account_daily"]),
             **names,
         ),
-        "tickets": TICKETS.format(versions=TICKET_VERSIONS, **names),
+        "tickets": TICKETS.format(
+            versions=versions("support_tickets", "last_updated", "trim(ticket_id)"), **names
+        ),
     }
     return {
         check: COMPARED.format(layers=text, int_as_of=names["int_as_of"])
