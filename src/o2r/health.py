@@ -19,7 +19,7 @@ from o2r.tables import bronze_lost, look
 from o2r.transform import check_target, work_dir
 from o2r.warehouse.health import check_disk
 
-OK, LATE, WRONG = "ok", "late", "WRONG"
+OK, LATE, CHECK, WRONG = "ok", "late", "check", "WRONG"
 LONGEST_RUN = timedelta(hours=3)
 CLOCKS_DIFFER = timedelta(hours=1)
 """How far a stamp may be ahead of the clock: another machine's clock, no wrong date."""
@@ -28,7 +28,7 @@ LEAST_LEFT = 0.9
 
 
 class Finding(NamedTuple):
-    """One line: what was looked at, how it is (ok, late or WRONG), what was found, what to do."""
+    """One line: what was looked at, its state (ok, late, check, WRONG), what was found, advice."""
 
     area: str
     subject: str
@@ -38,7 +38,7 @@ class Finding(NamedTuple):
 
 
 def examine(settings: Settings, target: str = "prod", now: datetime | None = None) -> list[Finding]:
-    """Look at sources, builds, quarantine, ledger, layers, tables and disk, as they are now.
+    """Look at sources, builds, quarantine, ledger, layers, tables, tiers, disk, as they are now.
 
     now: the present, with time zone; the clock unless said.
     Raises UserError when the warehouse cannot be reached or is not set up.
@@ -55,6 +55,7 @@ def examine(settings: Settings, target: str = "prod", now: datetime | None = Non
         *_left_out(settings, target),
         *(_not_compared(settings, target, now) if at_work else _tables(settings, target, now)),
         *_row_counts(settings, target, now),
+        *([] if at_work else _plan_tiers(settings, target)),
         _disk(settings),
     ]
 
@@ -358,6 +359,37 @@ def _row_counts(settings: Settings, target: str, now: datetime) -> Iterator[Find
             WRONG if lost else OK,
             found,
             "see docs/runbook.md, rows lost" if lost else "",
+        )
+
+
+def _plan_tiers(settings: Settings, target: str) -> Iterator[Finding]:
+    """Accounts whose contract in force is of another plan tier than the CRM names."""
+    schema = "mart_gold" if target == "prod" else f"dbt_{target}_mart_gold"
+    [(is_built,)] = query(
+        settings,
+        "select exists (select from information_schema.columns where table_schema = %s "
+        "and table_name = 'dim_account' and column_name = 'crm_plan_tier')",
+        schema,
+    )
+    if not is_built:
+        return
+    differs = (
+        "plan_tier_source = 'contract' and crm_plan_tier <> 'Unknown' "
+        "and lower(plan_tier) <> lower(crm_plan_tier)"
+    )
+    [(told, different)] = query(
+        settings,
+        "select count(*) filter (where plan_tier_source = 'contract'), "
+        f"count(*) filter (where {differs}) from {schema}.dim_account",
+    )
+    if told:
+        yield Finding(
+            "accounts",
+            "plan tier",
+            CHECK if different else OK,
+            f"{told} told by contracts, of which the CRM names another for {different}; "
+            "the contract counts",
+            "correct the CRM (docs/runbook.md, tiers differ)" if different else "",
         )
 
 

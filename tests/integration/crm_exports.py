@@ -14,6 +14,9 @@ EXAMPLE = ROOT / "examples" / "crm_exports"
 MAPPING = EXAMPLE / "mapping.yml"
 TARGET_HOURS = {"Urgent": 4, "High": 12, "Normal": 48, "Low": 120}
 MONTH = pd.offsets.MonthBegin(1)
+TIERS = {"Basic": "Starter", "Professional": "Growth", "Premier": "Enterprise"}
+"""Plan of the exports, the lowest first: plan tier of O2R."""
+FOREVER = pd.Timestamp("2262-01-01")
 
 
 def generator() -> ModuleType:
@@ -73,14 +76,44 @@ class Crm:
             found[month] = value[is_in_force].groupby(self.contracts["Account"]).sum()
         return pd.DataFrame(found).fillna(0.0)
 
-    def revenue(self) -> pd.Series:
-        """Billed revenue by the month of its service days; cancelled invoices are none."""
+    def tiers(self, instant: pd.Timestamp, recorded: pd.Series) -> dict[str, tuple[str, str]]:
+        """(Plan tier just before an instant, who tells it) by account.
+
+        recorded: the instant of each account's row in the CRM. Without a contract in force counts
+        what was said last: by the contract that ended, or by the CRM.
+        """
+        plans = self.contracts[self.contracts["Product"] == "Platform"]
+        plans = [
+            (one.Account, at(one.Start), end if pd.notna(end := at(one.End)) else FOREVER, one.Plan)
+            for one in plans.itertuples()
+        ]
+        found = {}
+        for account, plan in self.accounts[["Account ID", "Plan"]].to_numpy():
+            mine = [row[1:] for row in plans if row[0] == account and row[1] < row[2]]
+            held = [plan for start, end, plan in mine if start < instant <= end]
+            over = [(end, plan) for _, end, plan in mine if end < instant]
+            is_told = recorded[account] < instant
+            if held:
+                found[account] = TIERS[max(held, key=list(TIERS).index)], "contract"
+            elif over and not (is_told and recorded[account] >= max(over)[0]):
+                found[account] = TIERS[max(over)[1]], "ended_contract"
+            elif is_told:
+                found[account] = TIERS[plan], "crm"
+        return found
+
+    def billed(self) -> pd.DataFrame:
+        """Billed revenue by account and the month of its service days: accounts x months."""
         rows = []
         for one in self.invoices[self.invoices["State"] != "Cancelled"].itertuples():
             days = pd.date_range(at(one[4]), at(one[5]))
             share = pd.Series(euros(one.Total) / len(days), index=days)
-            rows.append(self.dollars(share, days))
-        return pd.concat(rows).groupby(level=0).sum().resample("MS").sum()
+            months = pd.Series(self.dollars(share, days), days).resample("MS").sum()
+            rows.append(months.rename_axis("month").reset_index(name="n").assign(a=one.Account))
+        return pd.concat(rows).pivot_table("n", "a", "month", "sum", fill_value=0.0)
+
+    def revenue(self) -> pd.Series:
+        """Billed revenue by the month of its service days; cancelled invoices are none."""
+        return self.billed().sum()
 
     def sla(self) -> pd.DataFrame:
         """State of each judged ticket at the end of the as-of day, by the month it was opened."""

@@ -343,8 +343,8 @@ def test_bad_rows_fail_the_generic_tests(gold: Settings) -> None:
     """One fault after the other, each undone: found by the test that is meant to find it."""
     faults = {
         "scd2_intervals": [
-            "update mart_gold.dim_account_history set valid_from_at = valid_from_at + interval "
-            "'1 day' where account_id = '1'",  # does not reach back
+            "update mart_gold.dim_account_history set valid_from_at = '1900-01-01' "
+            "where account_id = '1'",  # holds since ever
             "update mart_gold.dim_account_history set is_current = false where account_id = '2'",
             "insert into mart_gold.dim_account_history select account_version_key || 'x', "
             "account_id, 2, valid_to_at, valid_to_at, true from mart_gold.dim_account_history "

@@ -7,16 +7,14 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
-from tests.integration.crm_exports import EXAMPLE, MAPPING, Crm, at, euros, generator
+from tests.integration.crm_exports import EXAMPLE, MAPPING, MONTH, TIERS, Crm, at, euros, generator
 from tests.metrics.cards import PLACES, rows_of
-from tests.metrics.warehouse import frame, run_models
+from tests.metrics.warehouse import clone, execute, frame, run_models
 
 from o2r.bronze.loader import load
 from o2r.health import WRONG, examine
 from o2r.settings import Settings
 from o2r.transform import build
-
-TIERS = {"Basic": "Starter", "Professional": "Growth", "Premier": "Enterprise"}
 
 FILLED = {
     "subscriptions": {
@@ -56,8 +54,9 @@ GOLD = {
     "sla": "select * from mart_gold.sla_adherence where grain = 'month' and dimension = 'all' "
     "and clock = 'policy' order by period_start",
     "tickets": "select ticket_id, is_open, sla_state from mart_gold.fct_tickets",
-    "accounts": "select account_id, plan_tier, segment, country_code, is_active, signed_up_date "
-    "from mart_gold.dim_account where account_id <> 'Unknown'",
+    "accounts": "select account_id, plan_tier, plan_tier_source, crm_plan_tier, segment, "
+    "country_code, is_active, signed_up_date from mart_gold.dim_account "
+    "where account_id <> 'Unknown'",
 }
 
 
@@ -100,7 +99,28 @@ def facts(first: tuple) -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="module")
-def second(first: tuple, facts: dict, made: ModuleType, tmp_path_factory) -> tuple:
+def one_day(first: tuple) -> tuple[Settings, pd.Timestamp]:
+    """The same company whose CRM says when the list was made, not since when its rows hold."""
+    listed = pd.Timestamp("2025-09-29 12:00")
+    settings = clone(first[0], "one_day")
+    execute(
+        settings,
+        f"update raw_bronze.customer_details set date_updated = '{listed}+00:00'::timestamptz",
+    )
+    models = ("int_account_sign_of_life", "account_retention", "revenue_summary")
+    run_models(
+        settings,
+        *("--select", *(f"int_account_crm_version+,+{name}" for name in models)),
+        *(
+            "int_account_crm_version+,+plan_tier_movement",
+            "int_account_crm_version+,+metric_values",
+        ),
+    )
+    return settings, listed
+
+
+@pytest.fixture(scope="module")
+def second(first: tuple, facts: dict, one_day: tuple, made: ModuleType, tmp_path_factory) -> tuple:
     """A month later all is exported again: (what the load did, exports, gold)."""
     settings = first[0]
     day = date(2025, 11, 1)
@@ -268,7 +288,11 @@ def test_use_of_the_product(first: tuple, facts: dict) -> None:
 def check_accounts(crm: Crm, gold: dict[str, pd.DataFrame]) -> None:
     found = gold["accounts"].set_index("account_id")
     crm_accounts = crm.accounts.set_index("Account ID")
-    assert found["plan_tier"].to_dict() == crm_accounts["Plan"].map(TIERS).to_dict()
+    assert found["crm_plan_tier"].to_dict() == crm_accounts["Plan"].map(TIERS).to_dict()
+    recorded = crm_accounts["Last Modified"].map(at)
+    told = found[["plan_tier", "plan_tier_source"]].apply(tuple, axis=1).to_dict()
+    assert told == crm.tiers(crm.end, recorded)
+    assert (found["plan_tier"] != found["crm_plan_tier"]).sum() >= 3
     is_customer = crm_accounts["Stage"] == "Customer"
     assert found["is_active"].astype(bool).to_dict() == is_customer.to_dict()
     since = crm_accounts["Customer Since"].map(at).dt.date
@@ -286,6 +310,68 @@ def check_accounts(crm: Crm, gold: dict[str, pd.DataFrame]) -> None:
 
 def test_accounts(first: tuple) -> None:
     check_accounts(*first[1:])
+
+
+def test_a_list_of_one_day_tells_nothing_of_the_days_before(
+    first: tuple, one_day: tuple[Settings, pd.Timestamp]
+) -> None:
+    """Activity of the past follows from revenue, plan tiers from contracts."""
+    crm, (settings, listed) = first[1], one_day
+    billed = crm.billed().reindex(columns=crm.months, fill_value=0.0)
+    accounts = crm.accounts.set_index("Account ID")
+    gone = set(accounts.index[accounts["Stage"] != "Customer"])
+    active = {month: set(billed.index[billed[month] > 1e-9]) for month in crm.months}
+    active[crm.months[-1]] -= gone  # the list is of that month
+    assert not gone & set().union(*list(active.values())[-1:])
+    rows = {}
+    for month in crm.months[1:]:
+        before, now = active[month - MONTH], active[month]
+        rows[month] = {
+            "active_accounts": len(now),
+            "arpa": billed[month].sum() / len(now),
+            "retention_rate_pct": 100 * len(before & now) / len(before) if before else np.nan,
+        }
+    expected = pd.DataFrame(rows).T
+    values = frame(
+        settings,
+        "select metric, period_start, value from mart_gold.metric_values where grain = 'month' "
+        "and dimension = 'all' and metric in ('active_accounts', 'arpa', 'retention_rate_pct')",
+    )
+    found = values.pivot(index="period_start", columns="metric", values="value").reset_index()
+    same(found, expected)
+    assert (expected["retention_rate_pct"] < 100).sum() >= 5
+
+    recorded = pd.Series(listed, accounts.index)
+    moves = {}
+    for month in crm.months:
+        opening = crm.tiers(month, recorded)
+        closing = crm.tiers(month + MONTH, recorded)
+        for account, (tier, source) in opening.items():
+            if source != "contract":
+                continue
+            ranks = list(TIERS.values())
+            step = ranks.index(closing[account][0]) - ranks.index(tier)
+            counts = moves.setdefault((month.date(), tier), [0, 0, 0])
+            counts[0] += 1
+            counts[1] += step > 0
+            counts[2] += step < 0
+    movement = frame(
+        settings,
+        "select period_start, opening_plan_tier, opening_accounts, upgraded_accounts, "
+        "downgraded_accounts from mart_gold.plan_tier_movement where grain = 'month'",
+    )
+    assert {row[:2]: list(row[2:]) for row in movement.itertuples(index=False, name=None)} == moves
+    assert sum(counts[1] for counts in moves.values()) >= 5
+
+    early = frame(
+        settings,
+        "select count(*) filter (where is_active is not null or vertical <> 'Unknown' "
+        "or home_region <> 'Unknown' or account_name <> 'Unknown') as told, count(*) as n "
+        "from mart_gold.dim_account_history where valid_from_at < %s",
+        [listed.to_pydatetime()],
+    )
+    assert early["n"].item() > 0
+    assert early["told"].item() == 0
 
 
 def test_the_next_export_corrects_the_first(first: tuple, second: tuple) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from o2r.cli import app
 from o2r.errors import UserError
-from o2r.health import LATE, OK, WRONG, Finding, examine
+from o2r.health import CHECK, LATE, OK, WRONG, Finding, examine
 from o2r.settings import Settings
 from o2r.transform import alone, build
 
@@ -112,6 +112,19 @@ def test_what_is_wrong_is_found(
     assert wrong[0].subject.startswith(subject)
     assert found in wrong[0].found
     assert wrong[0].what_to_do
+
+
+def test_a_contract_of_another_tier_than_the_crm_names_is_shown(copy: Settings) -> None:
+    execute(
+        copy,
+        "create table mart_gold.dim_account (plan_tier, plan_tier_source, crm_plan_tier) as values "
+        "('Growth', 'contract', 'growth'), ('Growth', 'contract', 'Starter'), "
+        "('Growth', 'contract', 'Unknown'), ('Growth', 'ended_contract', 'Starter')",
+    )
+    [finding] = not_ok(copy)
+    assert (finding.area, finding.state) == ("accounts", CHECK)
+    assert finding.found.startswith("3 told by contracts, of which the CRM names another for 1;")
+    assert "tiers differ" in finding.what_to_do
 
 
 @pytest.mark.parametrize(

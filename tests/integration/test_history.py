@@ -15,7 +15,7 @@ from tests.metrics.warehouse import execute, frame, run_models
 from o2r.settings import Settings
 
 OPEN = datetime(9999, 12, 31)
-START = datetime(1900, 1, 1)
+SAID = datetime(2026, 3, 2, 8), datetime(2026, 3, 2, 9)
 
 # account, changed at, plan tier, segment, active
 ACCOUNTS = {
@@ -140,11 +140,11 @@ def test_plan_tiers(replayed: Settings) -> None:
     )
     moved = [datetime(2026, 3, day, 18) for day in (3, 5, 6)]
     assert list(rows.itertuples(index=False, name=None)) == [
-        ("A", START, moved[0], "Starter", "none", False),
+        ("A", SAID[0], moved[0], "Starter", "none", False),
         ("A", moved[0], moved[1], "Growth", "upgrade", False),
         ("A", moved[1], moved[2], "Enterprise", "upgrade", False),
         ("A", moved[2], OPEN, "Starter", "downgrade", True),
-        ("B", START, OPEN, "Growth", "none", True),
+        ("B", SAID[1], OPEN, "Growth", "none", True),
     ]
 
 

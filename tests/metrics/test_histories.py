@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pandas as pd
+from tests.metrics.recompute.subscriptions import Subscriptions
 from tests.metrics.recompute.tables import DAY, Bronze
 from tests.metrics.warehouse import END, frame
 
@@ -66,20 +67,16 @@ def test_model_availability_by_day(small: Settings) -> None:
 
 
 def test_plan_tier_movement_by_account(small: Settings) -> None:
-    changes = (
-        Bronze(small)
-        .latest("customer_details", ["account_id", "date_updated"], ["loaded_at"])
-        .sort_values("date_updated")
-    )
+    changes = Subscriptions(small, END).versions
     expected: dict[tuple, list[int]] = {}
     for grain, start, end in periods(small):
-        opening = changes[changes["date_updated"] <= start].groupby("account_id").tail(1)
-        closing = changes[changes["date_updated"] < end + DAY].groupby("account_id").tail(1)
+        opening = changes[changes["at"] <= start].groupby("account_id").tail(1)
+        closing = changes[changes["at"] < end + DAY].groupby("account_id").tail(1)
         tiers = closing.set_index("account_id")["plan_tier"]
-        for account, tier, is_active in opening[
-            ["account_id", "plan_tier", "is_active"]
+        for account, tier, source, is_active in opening[
+            ["account_id", "plan_tier", "source", "is_active"]
         ].to_numpy():
-            if is_active is False:
+            if is_active is False or source == "ended":
                 continue
             step = RANKS[tiers[account]] - RANKS[tier]
             counts = expected.setdefault((grain, start.date(), tier), [0, 0, 0])

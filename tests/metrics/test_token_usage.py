@@ -201,10 +201,10 @@ def customers_again(company: Company, mart: Mart) -> pd.DataFrame:
 
 
 def version_at(versions: pd.DataFrame, account: str, column: str, instant: pd.Timestamp) -> str:
-    """The attribute before an instant; the first version stands for the time before it too."""
+    """The attribute before an instant; Unknown before the first version."""
     own = versions[versions["account_id"] == account]
     earlier = own[own["at"] < instant]
-    found = (earlier.tail(1) if len(earlier) else own.head(1))[column].tolist()
+    found = earlier[column].tail(1).tolist()
     return found[0] if found and found[0] is not None else "Unknown"
 
 

@@ -76,12 +76,14 @@ RAW_FORBIDDEN = [
     "select encode(sha256(a), 'hex')",
     "select convert_to(a, 'UTF8')",
     "{% if is_incremental() %} where a < current_date {% endif %}",
+    "select case when n = 1 then cast('1900-01-01' as timestamp) else a end as valid_from_at",
 ]
 
 RAW_ALLOWED = [
     "select {{ to_utc('a') }} as a, {{ sha256_hex('b') }} as email_sha256",
     "{# timezone('UTC', a) would not travel #}\nselect {{ type_double() }}",
     "-- date_part differs between engines\nselect {{ iso_dow('a') }}",
+    "select coalesce(a, cast('9999-12-31' as timestamp)) as valid_to_at",
 ]
 
 

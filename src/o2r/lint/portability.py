@@ -86,6 +86,8 @@ RAW_RULES = (
     _rule(r"\bdate_part\s*\(", "call the macros iso_dow, iso_week or seconds_between"),
     _rule(r"\bfloat8\b", "call the macro type_double"),
     _rule(r"\b(sha256|sha2|encode|convert_to)\s*\(", "call the macro sha256_hex"),
+    # What is known from one day on would be told of all days before it.
+    _rule(r"'(0\d{3}|1[0-8]\d\d|19[0-6]\d)-\d\d-\d\d", "a version holds from the day it was said"),
 )
 
 _UNPORTABLE_REGEX = _rule(r"\\[dDwWsS]", "spell the character class out: [0-9], [a-z]")

@@ -11,6 +11,7 @@ from tests.metrics.recompute.tables import (
     DAY,
     MEMBER,
     PERIOD,
+    SIGN_DAYS,
     Bronze,
     by_member,
     by_period,
@@ -109,7 +110,7 @@ class Company:
                 name, name.removeprefix("product_")
             )
             setattr(self, "steps" if name == "onboarding" else attribute, rows)
-        self.changes = self.changes[self.changes["at"] < self.end]
+        self.changes = Subscriptions(self.settings, self.as_of).versions
         self.first_day = {
             name: rows["at"].min().normalize() for name, rows in self.feeds.items() if len(rows)
         }
@@ -129,7 +130,11 @@ class Company:
             {
                 "plan_tier": known(newest["plan_tier"]),
                 "segment": known(newest["segment"]),
-                "region": newest["country"].str.upper().map(self.country_regions).fillna("Unknown"),
+                "region": newest["country"]
+                .astype("object")
+                .str.upper()
+                .map(self.country_regions)
+                .fillna("Unknown"),
                 "signed_up": newest["date_created"].dt.normalize(),
             }
         )
@@ -161,21 +166,33 @@ class Company:
         wanted = [name for name in self.accounts.columns if name not in rows.columns]
         return rows.join(self.accounts[wanted], on="account_id")
 
-    def was_active(self, account: str, instant: pd.Timestamp) -> bool:
-        """The account's flag as of an instant; nothing known of it counts as active."""
-        versions = self._flags.get(account)
-        if versions is None:
-            return True
-        flags = [flag for at, flag in versions if at < instant] or [versions[0][1]]
-        return flags[-1]
+    def was_active(self, account: str, instant: pd.Timestamp) -> bool | None:
+        """The account's flag as of an instant; None where the CRM had not said by then."""
+        said = [flag for at, flag in self._flags.get(account, []) if at < instant]
+        return said[-1] if said else None
 
     @cached_property
     def _flags(self) -> dict[str, list[tuple]]:
         flags: dict[str, list[tuple]] = {}
-        for row in self.changes.sort_values("at").itertuples():
-            flag = True if row.is_active is None else bool(row.is_active)
+        for row in self.changes.itertuples():
+            flag = None if pd.isna(row.is_active) else bool(row.is_active)
             flags.setdefault(row.account_id, []).append((row.at, flag))
         return flags
+
+    def is_alive(self, account: str, day: pd.Timestamp) -> bool:
+        """Whether a sign-up, revenue or use of the account lies on the day or 90 days before."""
+        days = self._signs.get(account)
+        if days is None:
+            return False
+        return bool(((days <= day) & (days >= day - SIGN_DAYS * DAY)).any())
+
+    @cached_property
+    def _signs(self) -> dict[str, pd.Series]:
+        signed = self.accounts["signed_up"].dropna()
+        tables = [pd.DataFrame({"account_id": signed.index, "at": signed.to_numpy()})]
+        tables += [self.requests, self.events, self.money[self.money["net"] > 0]]
+        rows = pd.concat([table[["account_id", "at"]] for table in tables]).dropna()
+        return {name: part["at"].dt.normalize() for name, part in rows.groupby("account_id")}
 
     def to_dollars(self, amounts: pd.Series, currencies: pd.Series, days: pd.Series) -> pd.Series:
         """Amounts at the rate that the day's newest quotation of the currency gives."""
@@ -267,7 +284,7 @@ class Company:
         rows = rows.merge(self.periods[[*PERIOD, "seen_until"]], on=PERIOD)
         pairs = rows[["account_id", "seen_until"]].drop_duplicates()
         pairs["active"] = [
-            self.was_active(account, instant)
+            self.was_active(account, instant) is not False
             for account, instant in pairs.itertuples(index=False, name=None)
         ]
         rows = rows.merge(pairs, on=["account_id", "seen_until"])

@@ -113,7 +113,8 @@ class Cutoffs:
             versions = versions.drop_duplicates("account_id", keep="last").set_index("account_id")
             for account in known_then:
                 said = versions.loc[account] if account in versions.index else None
-                signup = pd.NaT if said is None else said["date_created"].normalize()
+                signup = pd.NaT if said is None else said["date_created"]
+                signup = pd.NaT if pd.isna(signup) else signup.normalize()
                 rows.append({
                     "account_id": account,
                     "cutoff_date": cutoff,

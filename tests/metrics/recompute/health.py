@@ -162,12 +162,14 @@ class Health:
                 mrr = self.mrr[instant].get(account, 0)
                 active = company.was_active(account, instant)
                 first = self.first_contracts.get(account)
-                if not mrr and (not active or (first is not None and first < instant)):
+                if not mrr and (active is False or (first is not None and first < instant)):
+                    continue
+                if not mrr and active is None and not company.is_alive(account, day):
                     continue
                 if not mrr and not (pd.notna(signup) and signup <= day):
                     continue
                 row = {"account_id": account, "score_date": day, "mrr": mrr / 1e6}
-                row["status"] = "active" if active else "suspended"
+                row["status"] = "suspended" if active is False else "active"
                 number_of_day = np.datetime64(day, "D")
 
                 def known_for(start: pd.Timestamp, day=day, signup=signup) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from tests.metrics.recompute.subscriptions import Subscriptions
 from tests.metrics.recompute.tables import DAY, WEEKS_PER_MONTH, Bronze, known
 
 from o2r.settings import Settings
@@ -75,9 +76,7 @@ class RevenueMarts:
         self.rows = self._converted(bronze)
         self.first = self.rows["day"].min()
         self.models = self._models(bronze)
-        changes = bronze.latest("customer_details", ["account_id", "date_updated"], ["loaded_at"])
-        changes = changes[changes["date_updated"] < as_of + DAY].sort_values("date_updated")
-        self.changes = dict(list(changes.groupby("account_id")))
+        self.changes = dict(list(Subscriptions(settings, as_of).versions.groupby("account_id")))
         regions = pd.read_csv(self.seeds / "country_regions.csv", keep_default_na=False)
         self.regions = dict(zip(regions["country_code"], regions["region"], strict=True))
 
@@ -190,8 +189,8 @@ class RevenueMarts:
         newest = then = {}
         if changes is not None:
             newest = changes.iloc[-1]
-            earlier = changes[changes["date_updated"] < span.seen_until]
-            then = changes.iloc[0] if earlier.empty else earlier.iloc[-1]
+            earlier = changes[changes["at"] < span.seen_until]
+            then = {} if earlier.empty else earlier.iloc[-1]
         names = ("account_name", "account_size", "segment", "plan_tier", "vertical")
         days = (span.end - span.start).days
         run_rate = daily_mean * days

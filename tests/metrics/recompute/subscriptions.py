@@ -15,7 +15,15 @@ from typing import NamedTuple
 
 import pandas as pd
 from tests.metrics.recompute.contracts import Life, spans_of
-from tests.metrics.recompute.tables import ACCOUNT_DIMENSIONS, DAY, MEMBER, Bronze, by_member
+from tests.metrics.recompute.tables import (
+    ACCOUNT_DIMENSIONS,
+    DAY,
+    MEMBER,
+    SIGN_DAYS,
+    Bronze,
+    by_member,
+    segments,
+)
 
 from o2r.settings import Settings
 
@@ -40,6 +48,7 @@ class State:
     """What an event says of its contract. value: millionths of a dollar per month."""
 
     account: str
+    plan: str | None
     rhythm: str | None
     trial: bool
     value: int
@@ -131,6 +140,7 @@ class Subscriptions:
         value = int(six((event["amount"] or Decimal(0)) * rate) * 10**6)
         return State(
             event["account"],
+            event["plan_name"],
             event["plan_type"],
             trial,
             value,
@@ -149,26 +159,79 @@ class Subscriptions:
                     yield contract, state
 
     @cached_property
-    def accounts(self) -> dict[str, pd.DataFrame]:
-        """Versions of each account of the CRM known by the as-of day, in order."""
+    def plans(self) -> dict[str, list[tuple[pd.Timestamp, pd.Timestamp, int]]]:
+        """(from, to, rank of the tier) of the contracts that name a plan tier, by account."""
+        found = defaultdict(list)
+        for span in (span for spans in self.lives.values() for span in spans):
+            rank = self.tiers.get(str(span.state.plan).lower())
+            if rank and not span.state.trial and span.begin < min(span.end, self.end):
+                found[span.state.account].append((span.begin, span.end, rank))
+        return found
+
+    @cached_property
+    def tiers(self) -> dict[str, int]:
+        """Rank of each plan tier, by its name in lower case."""
+        table = pd.read_csv(self._seeds / "plan_tiers.csv")
+        return dict(zip(table["plan_tier"].str.lower(), table["tier_rank"], strict=True))
+
+    @cached_property
+    def versions(self) -> pd.DataFrame:
+        """Accounts as of each change: by the CRM (a blank is no change) or of the contracts' tier.
+
+        Columns of customer_details; `at`: the change; `said`: when the CRM last named a tier;
+        `source` of the plan tier: contract, ended, crm.
+        """
         rows = self._bronze.latest(
             "customer_details", ["account_id", "date_updated"], ["loaded_at"]
         )
         rows = rows[rows["date_updated"] < self.end].sort_values("date_updated")
+        rows["at"] = rows["date_updated"]
+        rows["said"] = rows["at"].where(rows["plan_tier"].notna())
+        carried = rows.groupby("account_id").ffill()
+        rows = carried.assign(account_id=rows["account_id"], at=rows["at"])
+        crm = dict(list(rows.groupby("account_id")))
+        names = {self.tiers[name.lower()]: name for name in ("Starter", "Growth", "Enterprise")}
+        found = []
+        for account in {*crm, *self.plans}:
+            mine = crm.get(account, rows[:0])
+            plans = self.plans.get(account, [])
+            instants = {*mine["at"], *(begins for begins, _, _ in plans)}
+            instants |= {ends for _, ends, _ in plans if ends < self.end}
+            for at in sorted(instants):
+                before = mine[mine["at"] <= at]
+                row = before.iloc[-1].to_dict() if len(before) else {}
+                held = [rank for begins, ends, rank in plans if begins <= at < ends]
+                over = [(ends, rank) for _, ends, rank in plans if ends <= at]
+                source, tier = "crm", row.get("plan_tier")
+                if held:
+                    source, tier = "contract", names[max(held)]
+                elif over and not row.get("said", pd.NaT) >= max(over)[0]:
+                    source, tier = "ended", names[max(over)[1]]
+                found.append(
+                    row | {"account_id": account, "at": at, "plan_tier": tier, "source": source}
+                )
+        table = pd.DataFrame(found, columns=[*rows.columns, "source"])
+        table["segment"] = segments(table)
+        for name in table.select_dtypes("object"):
+            table[name] = table[name].where(table[name].notna(), None)
+        return table.sort_values("at", kind="stable")
+
+    @cached_property
+    def accounts(self) -> dict[str, pd.DataFrame]:
+        """Versions of each account known by the as-of day, in order."""
+        rows = self.versions.copy()
         regions = pd.read_csv(self._seeds / "country_regions.csv", keep_default_na=False)
         home = dict(zip(regions["country_code"], regions["region"], strict=True))
-        rows["region"] = rows["country"].str.upper().map(home)
+        rows["region"] = rows["country"].astype("object").str.upper().map(home)
         return dict(list(rows.groupby("account_id")))
 
     def member(self, account: str, dimension: str, instant: pd.Timestamp) -> str:
-        """Of the newest version before the instant, of the first one where there is none."""
+        """Of the newest version before the instant; Unknown where there is none yet."""
         if account not in self.accounts:
             return "Unknown"
         versions = self.accounts[account]
-        before = versions[versions["date_updated"] < instant]
-        found = (before if len(before) else versions.head(1))[dimension].iloc[
-            -1 if len(before) else 0
-        ]
+        before = versions.loc[versions["at"] < instant, dimension]
+        found = before.iloc[-1] if len(before) else None
         return found if isinstance(found, str) else "Unknown"
 
     def periods(self, grain: str) -> pd.DataFrame:
@@ -345,7 +408,7 @@ class Subscriptions:
         return found
 
     def stage(self, account: str) -> str:
-        """Stage of life of an account at the as-of day."""
+        """Stage of life at the as-of day, of accounts of which sign-ups are the only sign."""
         paid = tried = trying = False
         value = 0
         for begin, end, state in self.spans_of_account.get(account, []):
@@ -356,7 +419,8 @@ class Subscriptions:
                     trying |= state.trial
                     value += state.value if state.pays else 0
         crm = self.accounts[account].iloc[-1] if account in self.accounts else None
-        active = crm is None or pd.isna(crm["is_active"]) or bool(crm["is_active"])
+        is_said = crm is not None and not pd.isna(crm["is_active"])
+        active = bool(crm["is_active"]) if is_said else True
         signup = None if crm is None or pd.isna(crm["date_created"]) else crm["date_created"]
         if value:
             if not active:
@@ -368,6 +432,8 @@ class Subscriptions:
         if signup is None or signup.normalize() > self.as_of:
             return "Unknown"
         days = (self.as_of - signup.normalize()).days
+        if not value and not is_said and days > SIGN_DAYS:
+            return "Unknown"
         if days > GROWING_DAYS:
             return "mature"
         return "growing" if days > ONBOARDING_DAYS else "onboarding"

@@ -117,14 +117,12 @@ def _judge(row, targets: pd.DataFrame, desks: dict[str, Desk], end: pd.Timestamp
 
 
 def _as_of_creation(company: Company, rows: pd.DataFrame) -> pd.DataFrame:
-    """Tier, segment and region of the newest change up to the creation, else of the first one."""
+    """Tier, segment and region by the newest change up to the creation; Unknown before any."""
     versions = company.changes.sort_values("at").copy()
     versions["plan_tier"] = known(versions["plan_tier"])
     versions["segment"] = known(versions["segment"])
-    regions = versions["country"].str.upper().map(company.country_regions)
+    regions = versions["country"].astype("object").str.upper().map(company.country_regions)
     versions["region"] = regions.fillna("Unknown")
-    first = ~versions.duplicated("account_id")
-    versions["at"] = versions["at"].where(~first, pd.Timestamp("1900-01-01"))
     wanted = ["account_id", "at", *ACCOUNT_DIMENSIONS]
     parts = {table["account_id"].iloc[0]: table for _, table in versions.groupby("account_id")}
     found = []
@@ -132,7 +130,9 @@ def _as_of_creation(company: Company, rows: pd.DataFrame) -> pd.DataFrame:
         table = parts.get(row.account_id)
         before = table[table["at"] <= row.at] if table is not None else None
         found.append(
-            before.iloc[-1][wanted[2:]].tolist() if before is not None else ["Unknown"] * 3
+            before.iloc[-1][wanted[2:]].tolist()
+            if before is not None and len(before)
+            else ["Unknown"] * 3
         )
     return rows.assign(**dict(zip(ACCOUNT_DIMENSIONS, zip(*found, strict=True), strict=True)))
 

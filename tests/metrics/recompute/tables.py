@@ -15,6 +15,7 @@ ACCOUNT_DIMENSIONS = ("plan_tier", "segment", "region")
 DAY = pd.Timedelta(days=1)
 WEEKS_PER_MONTH, LIFETIME_MONTHS = 4.33, 24
 ADOPTION_DAYS, ADOPTION_TOKENS, FLOW_DAYS = 91, 1000, 7
+SIGN_DAYS = 90
 ANNUAL_TARGET = 20_000_000
 
 Metrics = Iterable[pd.DataFrame]
@@ -44,8 +45,6 @@ class Bronze:
             elif oid == 25:  # text: blanks say nothing
                 stripped = rows[name].astype("object").map(str.strip, na_action="ignore")
                 rows[name] = stripped.where(stripped.notna() & (stripped != ""), None)
-        if table == "customer_details":
-            rows["segment"] = rows["segment"].where(rows["segment"].notna(), _segments(rows))
         return rows
 
     def latest(self, table: str, key: list[str], newest: list[str]) -> pd.DataFrame:
@@ -56,9 +55,10 @@ class Bronze:
         return rows.drop_duplicates(key, keep="last").reset_index(drop=True)
 
 
-def _segments(accounts: pd.DataFrame) -> pd.Series:
-    """Segment by employees and plan tier; None where neither is known."""
-    tier, employees = accounts["plan_tier"].str.lower(), accounts["employee_count"]
+def segments(accounts: pd.DataFrame) -> pd.Series:
+    """The CRM's segment, else one by employees and plan tier; None where neither is known."""
+    tier = accounts["plan_tier"].astype("object").str.lower()
+    employees = accounts["employee_count"].astype(float)
     derived = np.select(
         [
             tier.isna() & employees.isna(),
@@ -68,7 +68,8 @@ def _segments(accounts: pd.DataFrame) -> pd.Series:
         [None, "enterprise", "mid_market"],
         "smb",
     )
-    return pd.Series(derived, accounts.index, dtype="object")
+    derived = pd.Series(derived, accounts.index, dtype="object")
+    return accounts["segment"].where(accounts["segment"].notna(), derived)
 
 
 def known(column: pd.Series) -> pd.Series:

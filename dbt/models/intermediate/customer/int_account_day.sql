@@ -1,7 +1,7 @@
 -- Grain: one row per account and day of the health history and of what its windows look back on.
 {#
   status is that of account_lifecycle, day by day: active or suspended while the account is in force,
-  null while it is not (on trial, gone, or not yet there).
+  null while it is not (on trial, gone, or not yet there), or nothing tells.
 #}
 {%- set comparison_days, window_days = 30, 90 %}
 with as_of as (
@@ -100,7 +100,8 @@ joined as (
         days.is_history,
         days.is_scored,
         accounts.signed_up_date,
-        coalesce(history.is_active, true) as is_active,
+        history.is_active,
+        life.account_id is not null as has_sign_of_life,
         coalesce(
             accounts.first_paying_at < days.day_end_at
             or accounts.first_trial_at < days.day_end_at,
@@ -118,6 +119,11 @@ joined as (
         on
             accounts.account_id = in_force.account_id
             and days.day_date = in_force.day_date
+    left join {{ ref('int_account_sign_of_life') }} as life
+        on
+            accounts.account_id = life.account_id
+            and days.day_date >= life.from_date
+            and days.day_date <= life.to_date
 
 ),
 
@@ -135,7 +141,7 @@ final as (
             when mrr > 0 and not is_active then 'suspended'
             when mrr > 0 then 'active'
             when has_had_contract or not is_active then null
-            when signed_up_date <= day_date then 'active'
+            when signed_up_date <= day_date and (is_active or has_sign_of_life) then 'active'
         end as status
     from joined
 

@@ -1,7 +1,7 @@
 -- Grain: one row per account and cut-off (the end of a month) before which a source spoke of it.
 {#
   What was so just before the cut-off, by the time of events: nothing that happened at the cut-off or
-  later is looked at. The first version of an account in the CRM does not stand for the time before it.
+  later is looked at.
 #}
 with cutoffs as (
 
@@ -32,7 +32,7 @@ seen as (
 
     select
         account_id,
-        changed_at as seen_at
+        valid_from_at as seen_at
     from versions
 
     union all
@@ -154,7 +154,7 @@ described as (
     left join versions
         on
             spine.account_id = versions.account_id
-            and spine.cutoff_at > versions.changed_at
+            and spine.cutoff_at > versions.valid_from_at
             and spine.cutoff_at <= versions.valid_to_at
     left join paid
         on

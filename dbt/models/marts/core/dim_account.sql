@@ -1,7 +1,7 @@
 -- Grain: one row per account, with its attributes as of the as-of day.
 {#
-  Accounts that only facts speak of have a row too, with Unknown attributes: their money and usage
-  stay visible and totals tie.
+  Accounts that only facts speak of have a row too, with Unknown attributes (but for the plan tier of
+  a contract): their money and usage stay visible and totals tie.
 #}
 with as_of as (
 
@@ -85,6 +85,8 @@ known as (
         employee_count,
         segment,
         plan_tier,
+        plan_tier_source,
+        crm_plan_tier,
         vertical,
         owner_name,
         city,
@@ -94,7 +96,7 @@ known as (
         crm_cs_score,
         is_fraud,
         signed_up_date,
-        false as is_inferred
+        not is_known_to_crm as is_inferred
     from current_versions
 
 ),
@@ -109,12 +111,14 @@ inferred as (
         cast(null as integer) as employee_count,
         'Unknown' as segment,
         'Unknown' as plan_tier,
+        'none' as plan_tier_source,
+        'Unknown' as crm_plan_tier,
         'Unknown' as vertical,
         'Unknown' as owner_name,
         'Unknown' as city,
         'Unknown' as country_code,
         'Unknown' as home_region,
-        true as is_active,
+        cast(null as boolean) as is_active,
         cast(null as numeric(18, 6)) as crm_cs_score,
         false as is_fraud,
         cast(null as date) as signed_up_date,

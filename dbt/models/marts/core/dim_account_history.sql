@@ -18,6 +18,7 @@ final as (
         account_name,
         segment,
         plan_tier,
+        plan_tier_source,
         vertical,
         home_region,
         is_active

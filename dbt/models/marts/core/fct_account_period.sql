@@ -72,8 +72,8 @@ final as (
         grouped.period_start,
         grouped.account_id,
         grouped.product_sku,
-        -- As of the end of the period, so that a later churn does not rewrite this period.
-        coalesce(history.is_active, true) as is_active,
+        -- As of the end of the period: neither a later churn nor a list of today rewrites it.
+        history.is_active,
         cast(grouped.net_revenue as numeric(18, 6)) as net_revenue,
         cast(grouped.total_tokens as bigint) as total_tokens,
         cast(grouped.request_count as bigint) as request_count

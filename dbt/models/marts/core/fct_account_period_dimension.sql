@@ -1,6 +1,9 @@
 -- Grain: one row per account, grain, period and member of each reporting dimension with revenue or
 -- usage.
-{# Region is the home region of the account, product the product of the revenue or usage. #}
+{#
+  Region is the home region of the account, product the product of the revenue or usage. Where the
+  CRM does not say whether the account was active, its revenue does.
+#}
 with account_periods as (
 
     select * from {{ ref('fct_account_period') }}
@@ -59,7 +62,7 @@ final as (
         dimension_value,
         account_id,
         signed_up_date,
-        is_active and sum(net_revenue) > 0 as is_active_paying,
+        coalesce(is_active, true) and sum(net_revenue) > 0 as is_active_paying,
         cast(sum(net_revenue) as numeric(18, 6)) as net_revenue,
         cast(sum(total_tokens) as bigint) as total_tokens
     from expanded

@@ -57,6 +57,7 @@ joined as (
             when accounts.signed_up_date <= as_of.as_of_date
                 then {{ days_between('accounts.signed_up_date', 'as_of.as_of_date') }}
         end as tenure_days,
+        life.account_id is not null as has_sign_of_life,
         coalesce(contracts.has_paid, false) as has_paid,
         coalesce(contracts.has_tried, false) as has_tried,
         coalesce(contracts.is_trying, false) as is_trying,
@@ -65,6 +66,11 @@ joined as (
     cross join as_of
     left join contracts
         on accounts.account_id = contracts.account_id
+    left join {{ ref('int_account_sign_of_life') }} as life
+        on
+            accounts.account_id = life.account_id
+            and as_of.as_of_date >= life.from_date
+            and as_of.as_of_date <= life.to_date
 
 ),
 
@@ -87,6 +93,7 @@ final as (
             when is_trying and not has_paid then 'trial'
             when has_tried and not has_paid then 'trial_ended'
             when tenure_days is null then 'Unknown'
+            when mrr = 0 and not coalesce(is_active, has_sign_of_life) then 'Unknown'
             when tenure_days <= {{ var('onboarding_max_days') }} then 'onboarding'
             when tenure_days <= {{ var('growing_max_days') }} then 'growing'
             else 'mature'

@@ -1,5 +1,8 @@
 -- Grain: one row per account and ISO week since requests are observed, while the account is active.
-{# Same formula as cs_score_summary, with the uptime of the account's home region. #}
+{#
+  Same formula as cs_score_summary, with the uptime of the account's home region. Where the CRM does
+  not say whether the account was active, a contract in force, revenue or use says it.
+#}
 with weeks as (
 
     select * from {{ ref('int_feed_period') }}
@@ -60,12 +63,25 @@ spine as (
     from weeks
     inner join accounts
         on weeks.observed_end >= accounts.signed_up_date
-    inner join history
+    left join history
         on
             accounts.account_id = history.account_id
             and weeks.observed_end_at > history.valid_from_at
             and weeks.observed_end_at <= history.valid_to_at
-            and history.is_active
+    left join {{ ref('int_account_sign_of_life') }} as life
+        on
+            accounts.account_id = life.account_id
+            and weeks.observed_end >= life.from_date
+            and weeks.observed_end <= life.to_date
+    left join {{ ref('int_mrr_account_period') }} as contracts
+        on
+            accounts.account_id = contracts.account_id
+            and weeks.grain = contracts.grain
+            and weeks.period_start = contracts.period_start
+    where
+        coalesce(
+            history.is_active, life.account_id is not null or coalesce(contracts.mrr > 0, false)
+        )
 
 ),
 

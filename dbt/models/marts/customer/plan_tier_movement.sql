@@ -1,7 +1,8 @@
 -- Grain: one row per grain, period and plan tier with at least one account at its start.
 {#
-  The cohort is fixed: accounts known and active when the period begins, by their tier at that
-  instant. Where they stand at its end counts, so there and back within a period is no movement.
+  The cohort is fixed: accounts on a plan when the period begins, by their tier at that instant.
+  Not there: who is known to be inactive, and whose contract has ended and of whom nothing is known
+  since. Where they stand at its end counts, so there and back within a period is no movement.
 #}
 with periods as (
 
@@ -43,17 +44,17 @@ cohorts as (
         opening.plan_tier as opening_plan_tier,
         closing.plan_tier as closing_plan_tier
     from periods
-    -- From the change itself: what the first version is taken to have been before is not known.
     inner join tier_history as opening
         on
-            periods.start_at >= opening.changed_at
+            periods.start_at >= opening.valid_from_at
             and periods.start_at < opening.valid_to_at
     inner join account_history
         on
             opening.account_id = account_history.account_id
             and periods.start_at >= account_history.valid_from_at
             and periods.start_at < account_history.valid_to_at
-            and account_history.is_active
+            and coalesce(account_history.is_active, true)
+            and account_history.plan_tier_source <> 'ended_contract'
     -- The last instant of the period: a version that begins with the next one is not counted yet.
     inner join tier_history as closing
         on

@@ -19,27 +19,14 @@ cleaned as (
         {{ hem('email') }} as email_sha256,
         {{ text_or_unknown('city') }} as city,
         {{ text_or_unknown('upper(country)') }} as country_code,
-        -- A source that does not keep the flag leaves it empty. Such an account stays a customer:
-        -- hiding it would lose its revenue, and contracts and usage show whether it really left.
-        coalesce(cast(is_active as boolean), true) as is_active,
+        cast(is_active as boolean) as is_active,
         cast(cs_score as numeric(18, 6)) as crm_cs_score,
-        coalesce(cast(is_fraud as boolean), false) as is_fraud,
+        cast(is_fraud as boolean) as is_fraud,
         {{ to_utc('date_created') }} as signed_up_at,
         {{ to_utc('date_updated') }} as changed_at,
         {{ text_or_unknown('data_source') }} as data_source,
         {{ to_utc('loaded_at') }} as loaded_at
     from source
-),
-
-segmented as (
-    select
-        *,
-        case
-            when crm_segment <> 'Unknown' then crm_segment
-            when employee_count is null and plan_tier = 'Unknown' then 'Unknown'
-            else {{ classify_segment('employee_count', 'plan_tier') }}
-        end as segment
-    from cleaned
 ),
 
 ranked as (
@@ -49,12 +36,12 @@ ranked as (
             key=['account_id', 'changed_at'],
             newest=['loaded_at'],
             tie_breakers=[
-                'company_name', 'account_name', 'account_size', 'employee_count', 'segment',
+                'company_name', 'account_name', 'account_size', 'employee_count', 'crm_segment',
                 'plan_tier', 'vertical', 'owner_name', 'email_sha256', 'city', 'country_code', 'is_active',
                 'crm_cs_score', 'is_fraud', 'signed_up_at', 'data_source',
             ]
         ) }} as version_rank
-    from segmented
+    from cleaned
 ),
 
 final as (
@@ -64,7 +51,7 @@ final as (
         account_name,
         account_size,
         employee_count,
-        segment,
+        crm_segment,
         plan_tier,
         vertical,
         owner_name,

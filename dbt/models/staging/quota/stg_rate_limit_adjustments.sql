@@ -59,8 +59,15 @@ final as (
         approver,
         effective_date,
         expiry_date,
-        -- In force on day d: valid_from_date <= d < valid_to_date.
-        coalesce(effective_date, cast('1900-01-01' as date)) as valid_from_date,
+        -- In force on day d: valid_from_date <= d < valid_to_date. Without an effective date it is
+        -- known from the first snapshot that has it.
+        coalesce(
+            effective_date,
+            min(snapshot_date) over (
+                partition by
+                    account_id, model_variant, inference_scope, source_region, effective_date
+            )
+        ) as valid_from_date,
         coalesce(expiry_date, cast('9999-12-31' as date)) as valid_to_date,
         loaded_at
     from ranked
