@@ -63,7 +63,8 @@ HISTORIES = {
     ),
 }
 NODES = (
-    *("int_as_of", "int_account_history", "int_plan_tier_history"),
+    *("int_as_of", "int_account_crm_version", "int_account_contract_tier"),
+    *("int_account_history", "int_plan_tier_history"),
     *("int_model_availability_history", "dim_plan_tier_history", "dim_model_availability_history"),
     "resource_type:snapshot",
 )

@@ -20,7 +20,8 @@ TOLERANCES = {
     "health_score_change_30d": 0.1002,
 }
 LATER_BUILT = (
-    *("int_as_of", "int_first_observed", "int_day", "int_period", "int_account_history"),
+    *("int_as_of", "int_first_observed", "int_day", "int_period", "int_account_crm_version"),
+    *("int_account_contract_tier", "int_account_history", "int_account_sign_of_life"),
     *("int_contract_history", "int_mrr_account_period", "int_support_day", "int_ticket_state"),
     *("int_ticket_deadline", "int_account_day", "int_account_day_usage"),
     *("int_account_day_support", "int_account_day_revenue", "int_account_health"),

@@ -61,7 +61,7 @@ def test_every_input_of_lifetime_value_again(small: Settings, again: pd.DataFram
 
 MODELS = [
     *("int_requests", "int_token_usage_minute", "int_token_usage_daily"),
-    *("int_product_events", "int_product_usage_daily", "int_account_history"),
+    *("int_product_events", "int_product_usage_daily", "int_account_crm_version"),
     *("int_contract_history", "int_mrr_account_period"),
     *("int_contract_cutoff", "int_account_cutoff", "int_account_cutoff_activity"),
     *("action_prediction_input", "lifetime_value_input"),

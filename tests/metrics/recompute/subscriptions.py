@@ -185,6 +185,7 @@ class Subscriptions:
             "customer_details", ["account_id", "date_updated"], ["loaded_at"]
         )
         rows = rows[rows["date_updated"] < self.end].sort_values("date_updated")
+        texts = [name for name in rows if rows[name].dtype == "object"]
         rows["at"] = rows["date_updated"]
         rows["said"] = rows["at"].where(rows["plan_tier"].notna())
         carried = rows.groupby("account_id").ffill()
@@ -212,8 +213,8 @@ class Subscriptions:
                 )
         table = pd.DataFrame(found, columns=[*rows.columns, "source"])
         table["segment"] = segments(table)
-        for name in table.select_dtypes("object"):
-            table[name] = table[name].where(table[name].notna(), None)
+        for name in {"segment", "source", *texts}:
+            table[name] = table[name].astype("object").where(table[name].notna(), None)
         return table.sort_values("at", kind="stable")
 
     @cached_property
