@@ -22,8 +22,8 @@ HEAD = """# What each source fills
 Made from the lineage by `python tools/source_docs.py`, never by hand.
 
 A source that is never delivered leaves its metrics without a value and its cards with a reason;
-nothing else changes. `customer_details` also gives every number its segment and region, and the plan
-tier where no contract of `subscriptions` tells it: without it all accounts are `Unknown`.
+nothing else changes. `customer_details` also gives every number its segment and region, and the
+plan tier where no contract of `subscriptions` tells it: without it all accounts are `Unknown`.
 
 | bronze table | metrics it takes part in | dashboards |
 |---|---|---|
