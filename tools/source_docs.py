@@ -40,7 +40,7 @@ def is_frame(model: str) -> bool:
 def sources(model: str) -> frozenset[str]:
     """Bronze tables behind a model."""
     text = MODELS[model].read_text("utf-8")
-    found = set(re.findall(r"source\('\w+', '(\w+)'\)", text))
+    found = set(re.findall(r"(?:source|delivered)\('\w+', '(\w+)'\)", text))
     for parent in set(re.findall(r"ref\('(\w+)'\)", text)):
         if parent in MODELS and not is_frame(parent):
             found |= sources(parent)
