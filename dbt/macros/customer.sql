@@ -1,13 +1,16 @@
 {#- What customer success agreed on: segments and the health score. -#}
 
 {#-
-  Segment of a company from its employees and its plan tier: enterprise, mid_market or smb. More
-  employees than a threshold lift it, and so does the tier; employees that are not known leave the
-  word to the tier.
-  employees: SQL expression of type integer; tier: of type text.
+  Segment of a company: the CRM's word, else from its employees and its plan tier enterprise,
+  mid_market or smb. More employees than a threshold lift it, and so does the tier; employees that are
+  not known leave the word to the tier; with neither it is Unknown.
+  stated: SQL expression of type text, null where the CRM has no word; employees: of type integer;
+  tier: of type text, Unknown where it is.
 -#}
-{% macro classify_segment(employees, tier) -%}
+{% macro classify_segment(stated, employees, tier) -%}
     case
+        when {{ stated }} is not null then {{ stated }}
+        when {{ employees }} is null and {{ tier }} = 'Unknown' then 'Unknown'
         when lower({{ tier }}) = 'enterprise' or {{ employees }} > {{ var('enterprise_above_employees') }}
             then 'enterprise'
         when lower({{ tier }}) = 'growth' or {{ employees }} > {{ var('mid_market_above_employees') }}

@@ -6,7 +6,7 @@ from functools import cached_property
 import pandas as pd
 from tests.metrics.recompute.company import Company
 from tests.metrics.recompute.subscriptions import Span, Subscriptions
-from tests.metrics.recompute.tables import DAY, Bronze, known
+from tests.metrics.recompute.tables import DAY, Bronze, known, segments
 
 HORIZON, MONTHS, WINDOW = 90 * DAY, 6, 28 * DAY
 ATTRIBUTES = {
@@ -27,7 +27,7 @@ class Cutoffs:
         bronze = Bronze(company.settings)
         contacts = bronze.latest("crm_contacts", ["crm_contact_id", "updated_at"], ["loaded_at"])
         self.contacts = contacts.sort_values(["crm_contact_id", "updated_at"])
-        self.changes = company.changes.sort_values("at")
+        self.changes = self.money.crm
         self._states: dict[pd.Timestamp, dict[str, list[Span]]] = {}
 
     @cached_property
@@ -39,7 +39,7 @@ class Cutoffs:
     @cached_property
     def first_seen(self) -> pd.Series:
         company = self.company
-        rows = (company.changes, company.contracts, company.requests, company.events)
+        rows = (self.changes, company.contracts, company.requests, company.events)
         seen = pd.concat([table[["account_id", "at"]] for table in rows]).dropna()
         return seen.groupby("account_id")["at"].min()
 
@@ -115,18 +115,31 @@ class Cutoffs:
                 said = versions.loc[account] if account in versions.index else None
                 signup = pd.NaT if said is None else said["date_created"]
                 signup = pd.NaT if pd.isna(signup) else signup.normalize()
+                said = {} if said is None else said.to_dict()
+                said |= self.plan(account, cutoff)
                 rows.append({
                     "account_id": account,
                     "cutoff_date": cutoff,
-                    **{
-                        name: "Unknown" if said is None or pd.isna(said[column]) else said[column]
-                        for name, column in ATTRIBUTES.items()
-                    },
+                    "employee_count": said.get("employee_count"),
+                    **{name: said.get(column) for name, column in ATTRIBUTES.items()},
                     "tenure_days": (cutoff - signup) / DAY if signup < cutoff else None,
                     **self.contracts(account, cutoff),
                     **(activity.loc[account] if account in activity.index else silence),
                 })  # fmt: skip
-        return pd.DataFrame(rows).set_index(["account_id", "cutoff_date"])
+        table = pd.DataFrame(rows)
+        table["segment"] = segments(table)
+        table[list(ATTRIBUTES)] = table[list(ATTRIBUTES)].apply(known)
+        return table.drop(columns="employee_count").set_index(["account_id", "cutoff_date"])
+
+    def plan(self, account: str, cutoff: pd.Timestamp) -> dict[str, str]:
+        """The highest plan tier of the contracts in force, as known then; {} where none has one."""
+        tiers = self.money.tiers
+        held = [
+            state.plan.lower()
+            for since, to, state in self.states(account, cutoff)
+            if since < cutoff <= to and not state.trial and str(state.plan).lower() in tiers
+        ]
+        return {"plan_tier": max(held, key=tiers.get).capitalize()} if held else {}
 
     def observed(self, feed: str, since: pd.Timestamp) -> bool:
         return self.company.first_day[feed] <= since

@@ -175,11 +175,10 @@ class Subscriptions:
         return dict(zip(table["plan_tier"].str.lower(), table["tier_rank"], strict=True))
 
     @cached_property
-    def versions(self) -> pd.DataFrame:
-        """Accounts as of each change: by the CRM (a blank is no change) or of the contracts' tier.
+    def crm(self) -> pd.DataFrame:
+        """Accounts as of each change in the CRM, where a blank is no change.
 
-        Columns of customer_details; `at`: the change; `said`: when the CRM last named a tier;
-        `source` of the plan tier: contract, ended, crm.
+        Columns of customer_details; `at`: the change; `said`: when a tier was last named.
         """
         rows = self._bronze.latest(
             "customer_details", ["account_id", "date_updated"], ["loaded_at"]
@@ -190,6 +189,17 @@ class Subscriptions:
         rows["said"] = rows["at"].where(rows["plan_tier"].notna())
         carried = rows.groupby("account_id").ffill()
         rows = carried.assign(account_id=rows["account_id"], at=rows["at"])
+        for name in texts:
+            rows[name] = rows[name].astype("object").where(rows[name].notna(), None)
+        return rows
+
+    @cached_property
+    def versions(self) -> pd.DataFrame:
+        """Accounts as of each change in the CRM or of the tier that contracts tell, in order.
+
+        Columns as in `crm`; `source` of the plan tier: contract, ended, crm.
+        """
+        rows = self.crm
         crm = dict(list(rows.groupby("account_id")))
         names = {self.tiers[name.lower()]: name for name in ("Starter", "Growth", "Enterprise")}
         found = []
@@ -213,7 +223,7 @@ class Subscriptions:
                 )
         table = pd.DataFrame(found, columns=[*rows.columns, "source"])
         table["segment"] = segments(table)
-        for name in {"segment", "source", *texts}:
+        for name in {"segment", *(name for name in rows if rows[name].dtype == "object")}:
             table[name] = table[name].astype("object").where(table[name].notna(), None)
         return table.sort_values("at", kind="stable")
 

@@ -121,11 +121,9 @@ final as (
         versioned.account_name,
         versioned.account_size,
         versioned.employee_count,
-        case
-            when versioned.crm_segment is not null then versioned.crm_segment
-            when versioned.employee_count is null and versioned.plan_tier = 'Unknown' then 'Unknown'
-            else {{ classify_segment('versioned.employee_count', 'versioned.plan_tier') }}
-        end as segment,
+        {{ classify_segment(
+            'versioned.crm_segment', 'versioned.employee_count', 'versioned.plan_tier'
+        ) }} as segment,
         versioned.plan_tier,
         versioned.plan_tier_source,
         coalesce(versioned.crm_plan_tier, 'Unknown') as crm_plan_tier,

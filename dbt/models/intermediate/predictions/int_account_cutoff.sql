@@ -1,7 +1,7 @@
 -- Grain: one row per account and cut-off (the end of a month) before which a source spoke of it.
 {#
   What was so just before the cut-off, by the time of events: nothing that happened at the cut-off or
-  later is looked at.
+  later is looked at. The plan tier is that of the contract in force, as known then, else the CRM's.
 #}
 with cutoffs as (
 
@@ -17,7 +17,12 @@ with cutoffs as (
 
 versions as (
 
-    select * from {{ ref('int_account_history') }}
+    select
+        crm.*,
+        regions.region as home_region
+    from {{ ref('int_account_crm_version') }} as crm
+    left join {{ ref('country_regions') }} as regions
+        on crm.country_code = regions.country_code
 
 ),
 
@@ -126,14 +131,41 @@ in_force as (
 
 ),
 
+plans as (
+
+    select
+        spine.account_id,
+        spine.cutoff_at,
+        tiers.plan_tier,
+        row_number() over (
+            partition by spine.account_id, spine.cutoff_at
+            order by tiers.tier_rank desc nulls last, tiers.plan_tier asc nulls last
+        ) as tier_number
+    from spine
+    inner join contracts
+        on
+            spine.account_id = contracts.account_id
+            and spine.cutoff_at = contracts.cutoff_at
+            and spine.cutoff_at > contracts.in_force_from_at
+            and spine.cutoff_at <= contracts.in_force_to_at
+            and not contracts.is_trial
+    inner join {{ ref('plan_tiers') }} as tiers
+        on lower(contracts.plan_name) = lower(tiers.plan_tier)
+
+),
+
 described as (
 
     select
         spine.account_id,
         spine.cutoff_date,
         spine.cutoff_at,
-        coalesce(versions.segment, 'Unknown') as segment,
-        coalesce(versions.plan_tier, 'Unknown') as plan_tier,
+        {{ classify_segment(
+            'versions.segment',
+            'versions.employee_count',
+            "coalesce(plans.plan_tier, versions.plan_tier, 'Unknown')"
+        ) }} as segment,
+        coalesce(plans.plan_tier, versions.plan_tier, 'Unknown') as plan_tier,
         coalesce(versions.vertical, 'Unknown') as vertical,
         coalesce(versions.account_size, 'Unknown') as account_size,
         coalesce(versions.home_region, 'Unknown') as home_region,
@@ -156,6 +188,11 @@ described as (
             spine.account_id = versions.account_id
             and spine.cutoff_at > versions.valid_from_at
             and spine.cutoff_at <= versions.valid_to_at
+    left join plans
+        on
+            spine.account_id = plans.account_id
+            and spine.cutoff_at = plans.cutoff_at
+            and plans.tier_number = 1
     left join paid
         on
             spine.account_id = paid.account_id

@@ -24,6 +24,7 @@ select
     subscription_id,
     event_at,
     account_id,
+    plan_name,
     plan_type,
     is_trial,
     is_paying,
