@@ -67,7 +67,7 @@ def test_a_run_that_failed_or_was_partial_takes_the_mark_of_being_up_to_date(sma
 
 
 def test_a_database_that_is_not_set_up_is_named(warehouse):
-    with pytest.raises(UserError, match="database postgres is not set up, or by an older version: run"):
+    with pytest.raises(UserError, match="database postgres is not set up, or by an older"):
         build(warehouse.model_copy(update={"database": "postgres"}), "dev")
 
 
