@@ -79,7 +79,7 @@ def test_every_score_again(small: Settings, health: Health) -> None:
 def test_every_risk_again(small: Settings, health: Health) -> None:
     gold = frame(small, "select * from mart_gold.churn_risk_view")
     assert_same(gold, health.risk.reset_index(), ["account_id"])
-    assert set(gold["risk_level"]) == {"critical", "high", "medium", "low"}
+    assert set(gold["risk_level"]) == {"critical", "high", "medium", "low", "unknown"}
 
 
 def test_every_tier_is_followed(small: Settings, health: Health) -> None:

@@ -257,7 +257,8 @@ class Health:
         base = today["events_previous_30d"]
         change = 100 * (today["events_30d"] - base) / base
         table["usage_change_pct"] = change.where(today["is_usage_measured"] & (base >= 20))
-        table["is_low_health"] = score < 40
+        is_low = score < 40
+        table["is_low_health"] = is_low.astype(float).where(score.notna())
         table["is_usage_declining"] = table["usage_change_pct"] <= -40
         table["has_escalations"] = today["escalations_30d"] + today["escalated_tickets"] > 0
         table["has_revenue_contraction"] = today["contraction_months"] > 0
@@ -283,16 +284,15 @@ class Health:
         table["risk_level"] = np.select(
             [
                 (score < 20) | table["has_notice"] | (count >= 3) | ((count == 2) & near_one),
-                table["is_low_health"]
-                | table["is_usage_declining"]
-                | (count == 2)
-                | ((count == 1) & near_one),
+                is_low | table["is_usage_declining"] | (count == 2) | ((count == 1) & near_one),
                 (count == 1) | (score < 60),
+                score.isna(),
             ],
-            ["critical", "high", "medium"],
+            ["critical", "high", "medium", "unknown"],
             "low",
         )
         table["mrr_at_risk"] = today["mrr"].where(table["risk_level"].isin(["critical", "high"]), 0)
+        table.loc[table["risk_level"] == "unknown", "mrr_at_risk"] = np.nan
         return table
 
 

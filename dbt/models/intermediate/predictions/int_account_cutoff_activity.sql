@@ -183,7 +183,8 @@ final as (
             end as numeric(18, 6)
         ) as request_change_pct,
         cast(surveys.survey_score as numeric(18, 6)) as survey_score,
-        coalesce(contacts.contact_count, 0) as contact_count,
+        {{ unless_never_delivered('contacts.contact_count', '0', 'crm_contacts') }}
+            as contact_count,
         coalesce(contacts.lead_source, 'Unknown') as lead_source
     from spine
     cross join feeds

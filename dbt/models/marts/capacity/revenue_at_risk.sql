@@ -4,6 +4,9 @@
   Requests carry the region that receives them; they are counted where the newest configuration by
   the as-of day has the model serve them. Revenue is metered in the serving region already.
 #}
+{%- set requests = [
+    'inference_user_token_usage_open_source', 'inference_user_token_usage_proprietary',
+] %}
 with as_of as (
 
     select
@@ -159,11 +162,14 @@ joined as (
         members.model_variant,
         members.region,
         cast(utilization.p90 as numeric(18, 6)) as utilization_p90_pct,
-        coalesce(usage_sums.request_count, 0) as request_count,
-        coalesce(usage_sums.throttled_count, 0) as throttled_count,
+        {{ unless_never_delivered('usage_sums.request_count', '0', *requests) }} as request_count,
+        {{ unless_never_delivered('usage_sums.throttled_count', '0', *requests) }}
+            as throttled_count,
         {{ pct('usage_sums.throttled_count', 'usage_sums.request_count') }} as throttle_rate_pct,
-        coalesce(account_counts.account_count, 0) as account_count,
-        coalesce(revenue_sums.net_revenue, 0) as net_revenue,
+        {{ unless_never_delivered('account_counts.account_count', '0', *requests) }}
+            as account_count,
+        {{ unless_never_delivered('revenue_sums.net_revenue', '0', 'revenue_account_daily') }}
+            as net_revenue,
         {{ pct('coalesce(revenue_sums.net_revenue, 0)', 'total_revenue.net_revenue') }}
             as net_revenue_share_pct
     from members
@@ -191,9 +197,13 @@ judged as (
 
     select
         *,
-        coalesce(utilization_p90_pct >= {{ var('utilization_review_pct') }}, false)
-            as is_saturated,
-        coalesce(throttle_rate_pct >= {{ var('throttle_review_pct') }}, false) as is_throttled
+        {{ unless_never_delivered(
+            'utilization_p90_pct >= ' ~ var('utilization_review_pct'),
+            'false', 'resource_model_utilization'
+        ) }} as is_saturated,
+        {{ unless_never_delivered(
+            'throttle_rate_pct >= ' ~ var('throttle_review_pct'), 'false', *requests
+        ) }} as is_throttled
     from joined
 
 ),

@@ -1,6 +1,7 @@
 -- Grain: one row per account in force (active or suspended) as of the as-of day.
 {#
-  A near renewal is no signal of its own: it raises the level of an account that has one.
+  A near renewal is no signal of its own: it raises the level of an account that has one. A signal
+  whose source was never delivered is unknown, and so is a level that no known signal decides.
   docs/health.md gives every rule.
 #}
 with as_of as (
@@ -70,10 +71,14 @@ joined as (
         accounts.home_region,
         renewals.next_renewal_date,
         renewals.contract_end_date,
-        coalesce(renewals.has_notice, false) as has_notice,
-        coalesce(renewals.is_renewal_near, false) as is_renewal_near,
+        {{ unless_never_delivered('renewals.has_notice', 'false', 'subscriptions') }} as has_notice,
+        {{ unless_never_delivered('renewals.is_renewal_near', 'false', 'subscriptions') }}
+            as is_renewal_near,
         touches.last_touch_date,
-        coalesce(touches.overdue_activities, 0) as overdue_activities,
+        {{ unless_never_delivered(
+            'touches.overdue_activities', '0', 'customer_success_activities'
+        ) }} as overdue_activities,
+        {{ is_delivered('customer_success_activities') }} as has_activities,
         replace(oldest_overdue.activity_type, '_', ' ') as overdue_activity_type,
         oldest_overdue.due_date as overdue_since_date,
         case
@@ -103,9 +108,11 @@ flagged as (
 
     select
         *,
-        coalesce(health_score < {{ var('risk_low_health_below') }}, false) as is_low_health,
-        coalesce(usage_change_pct <= -1 * {{ var('risk_usage_decline_pct') }}, false)
-            as is_usage_declining,
+        health_score < {{ var('risk_low_health_below') }} as is_low_health,
+        {{ unless_never_delivered(
+            'usage_change_pct <= -1 * ' ~ var('risk_usage_decline_pct'),
+            'false', 'product_usage_events'
+        ) }} as is_usage_declining,
         escalated_tickets > 0 or escalations_30d > 0 as has_escalations,
         contraction_months > 0 as has_revenue_contraction
     from joined
@@ -116,9 +123,12 @@ counted as (
 
     select
         *,
-        cast(is_low_health as integer) + cast(is_usage_declining as integer)
-        + cast(has_escalations as integer) + cast(has_revenue_contraction as integer)
-        + cast(has_notice as integer) as risk_signal_count
+        {%- for signal in [
+            'is_low_health', 'is_usage_declining', 'has_escalations', 'has_revenue_contraction',
+            'has_notice',
+        ] %}
+        {{ '+ ' if not loop.first }}case when {{ signal }} then 1 else 0 end
+        {%- endfor %} as risk_signal_count
     from flagged
 
 ),
@@ -144,6 +154,7 @@ levelled as (
                 risk_signal_count = 1
                 or health_score < {{ var('health_tiers').healthy }}
                 then 'medium'
+            when health_score is null then 'unknown'
             else 'low'
         end as risk_level
     from counted
@@ -170,11 +181,10 @@ final as (
         is_renewal_near,
         mrr,
         cast(12 * mrr as numeric(18, 6)) as arr,
-        cast(case when risk_level in ('critical', 'high') then mrr else 0 end as numeric(18, 6))
-            as mrr_at_risk,
-        cast(
-            case when risk_level in ('critical', 'high') then 12 * mrr else 0 end as numeric(18, 6)
-        ) as arr_at_risk,
+        {%- set is_at_risk = "when risk_level in ('critical', 'high') then" %}
+        {%- set is_known = "when risk_level <> 'unknown' then 0" %}
+        cast(case {{ is_at_risk }} mrr {{ is_known }} end as numeric(18, 6)) as mrr_at_risk,
+        cast(case {{ is_at_risk }} 12 * mrr {{ is_known }} end as numeric(18, 6)) as arr_at_risk,
         health_score,
         health_tier,
         health_score_change_30d,
@@ -207,6 +217,7 @@ final as (
             when is_low_health then 'Make a health check: ' || reasons
             when is_renewal_near
                 then 'Prepare the renewal of ' || cast(next_renewal_date as varchar(10))
+            when not has_activities then null
             when last_touch_date is null then 'Get in touch for the first time'
             when
                 {{ days_between('last_touch_date', 'as_of_date') }}

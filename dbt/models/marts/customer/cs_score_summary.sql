@@ -147,8 +147,10 @@ measured as (
         spine.dimension,
         spine.dimension_value,
         spine.is_complete,
-        coalesce(tickets.open_ticket_count, 0) as open_ticket_count,
-        coalesce(uptime.open_downtime_count, 0) as open_incident_count,
+        {{ unless_never_delivered('tickets.open_ticket_count', '0', 'support_tickets') }}
+            as open_ticket_count,
+        {{ unless_never_delivered('uptime.open_downtime_count', '0', 'platform_incidents') }}
+            as open_incident_count,
         {{ unless_never_delivered(
             pct('uptime.downtime_minutes', 'uptime.period_minutes'), '0', 'platform_incidents'
         ) }} as downtime_pct,
@@ -200,7 +202,8 @@ final as (
         dimension,
         dimension_value,
         is_complete,
-        is_complete and open_ticket_count + open_incident_count = 0 as is_final,
+        is_complete
+        and coalesce(open_ticket_count, 0) + coalesce(open_incident_count, 0) = 0 as is_final,
         open_ticket_count,
         open_incident_count,
         cast(uptime_score as numeric(18, 6)) as uptime_score,

@@ -105,8 +105,14 @@ measured as (
         accounts.account_id,
         last_active.last_active_date,
         {{ days_between('last_active.last_active_date', 'as_of.as_of_date') }} as recency_days,
-        cast(coalesce(frequencies.event_count, 0) as bigint) as frequency,
-        cast(coalesce(money.mrr, 0) as numeric(18, 6)) as monetary,
+        cast(
+            {{ unless_never_delivered('frequencies.event_count', '0', 'product_usage_events') }}
+            as bigint
+        ) as frequency,
+        cast(
+            {{ unless_never_delivered('money.mrr', '0', 'subscriptions', 'revenue_account_daily') }}
+            as numeric(18, 6)
+        ) as monetary,
         case
             when accounts.signed_up_date <= as_of.as_of_date
                 then {{ days_between('accounts.signed_up_date', 'as_of.as_of_date') }}

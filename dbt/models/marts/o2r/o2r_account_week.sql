@@ -117,12 +117,18 @@ final as (
         {{ pct('usage.error_count', 'usage.request_count') }} as error_rate_pct,
         {{ pct('usage.throttled_count', 'usage.request_count') }} as throttle_rate_pct,
         {{ ratio('usage.latency_ms_sum', 'usage.latency_count') }} as mean_latency_ms,
-        cast(coalesce(tickets.ticket_count, 0) as bigint) as ticket_count,
+        cast(
+            {{ unless_never_delivered('tickets.ticket_count', '0', 'support_tickets') }} as bigint
+        ) as ticket_count,
         cast(surveys.csat_response_score as numeric(18, 6)) as csat_response_score,
         scores.cs_score,
         cast(coalesce(usage.total_tokens, 0) as bigint) as total_tokens,
-        cast(coalesce(revenue.net_revenue, 0) as numeric(18, 6)) as net_revenue,
-        coalesce(mrr.movement = 'churn', false) as is_churned
+        cast(
+            {{ unless_never_delivered('revenue.net_revenue', '0', 'revenue_account_daily') }}
+            as numeric(18, 6)
+        ) as net_revenue,
+        {{ unless_never_delivered("mrr.movement = 'churn'", 'false', 'subscriptions') }}
+            as is_churned
     from spine
     left join usage
         on

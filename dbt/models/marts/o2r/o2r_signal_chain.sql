@@ -15,7 +15,7 @@
     'tickets': ('customer', 'ticket_count'),
     'usage': ('customer', 'case when request_count > 0 then ln(1 + cast(total_tokens as ' ~ type_double() ~ ')) end'),
     'revenue': ('revenue', 'ln(1 + ' ~ greater('0', 'cast(net_revenue as ' ~ type_double() ~ ')') ~ ')'),
-    'churn': ('revenue', 'case when is_churned then 1 else 0 end'),
+    'churn': ('revenue', 'case when is_churned then 1 when not is_churned then 0 end'),
 } %}
 {%- set pairs = [
     ('error_rate', 'tickets', 1), ('error_rate', 'csat_response', -1), ('error_rate', 'cs_score', -1),

@@ -65,18 +65,33 @@ final as (
         sources.lead_source,
         sources.lead_medium,
         sources.lead_campaign,
-        cast(coalesce(contacts.contact_count, 0) as bigint) as contact_count,
-        cast(coalesce(contacts.account_count, 0) as bigint) as account_count,
-        cast(coalesce(deals.deal_count, 0) as bigint) as deal_count,
-        cast(coalesce(deals.open_count, 0) as bigint) as open_count,
-        cast(coalesce(deals.won_count, 0) as bigint) as won_count,
-        cast(coalesce(deals.lost_count, 0) as bigint) as lost_count,
-        cast(coalesce(deals.open_unvalued_count, 0) as bigint) as open_unvalued_count,
-        cast(coalesce(deals.won_unvalued_count, 0) as bigint) as won_unvalued_count,
-        {{ known_sum('deals.open_value', 'deals.open_count') }} as open_value,
-        {{ known_sum('deals.won_value', 'deals.won_count') }} as won_value,
+        {%- for name, table in {
+            'contacts.contact_count': 'crm_contacts',
+            'contacts.account_count': 'crm_contacts',
+            'deals.deal_count': 'deal_stage_history',
+            'deals.open_count': 'deal_stage_history',
+            'deals.won_count': 'deal_stage_history',
+            'deals.lost_count': 'deal_stage_history',
+            'deals.open_unvalued_count': 'deal_stage_history',
+            'deals.won_unvalued_count': 'deal_stage_history',
+        }.items() %}
+        cast({{ unless_never_delivered(name, '0', table) }} as bigint) as {{ name.split('.')[1] }},
+        {%- endfor %}
+        case
+            when {{ is_delivered('deal_stage_history') }}
+                then {{ known_sum('deals.open_value', 'deals.open_count') }}
+        end as open_value,
+        case
+            when {{ is_delivered('deal_stage_history') }}
+                then {{ known_sum('deals.won_value', 'deals.won_count') }}
+        end as won_value,
         {{ pct('deals.won_count', 'deals.won_count + deals.lost_count') }} as win_rate_pct,
-        {{ ratio(known_sum('deals.won_value', 'deals.won_count'), 'contacts.contact_count') }}
+        case
+            when {{ is_delivered('deal_stage_history') }}
+                then {{ ratio(
+                    known_sum('deals.won_value', 'deals.won_count'), 'contacts.contact_count'
+                ) }}
+        end
             as won_value_per_lead,
         cast(deals.median_cycle_days as numeric(18, 6)) as median_cycle_days
     from sources
