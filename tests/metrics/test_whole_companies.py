@@ -5,9 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from tests.metrics.cards import PLACES
 from tests.metrics.warehouse import clone, execute, frame, run_models, small_gold
 
 from o2r.bronze.contracts import load_contracts
+from o2r.dashboards.site.gold import Gold
 from o2r.settings import Settings
 
 REQUIRED = {"customer_details", "subscriptions"}
@@ -143,3 +145,18 @@ def test_without_one_source_no_score_is_better_than_unknown(
     if table == "customer_success_activities":
         assert risk["overdue_activities"].isna().all()
         assert not risk["next_step"].dropna().str.contains("touch|None due|Do the").any()
+
+
+def test_every_empty_card_names_the_source_that_was_never_delivered(alone: Settings) -> None:
+    never = load_contracts(alone.dbt_dir).keys() - REQUIRED
+    empty = 0
+    with Gold(alone, "prod") as gold:
+        for place in PLACES:
+            if gold.card(place.card, place.board.name).rows:
+                continue
+            empty += 1
+            words = gold.empty_because(place.card)
+            assert words.startswith("needs "), f"{place}: {words}"
+            named = words.removeprefix("needs ").removesuffix(": never delivered").split(", ")
+            assert set(named) <= never, f"{place}: {words}"
+    assert empty > 100

@@ -7,12 +7,15 @@ import re
 from contextlib import ExitStack, closing
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import psycopg2
 from psycopg2.errors import InvalidSchemaName, UndefinedTable
 
+from o2r.bronze.contracts import SCHEMA, load_contracts
 from o2r.dashboards.definitions import Card, Filter
+from o2r.dashboards.lineage import Lineage
 from o2r.dashboards.queries import all_rows, resolved
 from o2r.errors import UserError
 from o2r.manifests import FILE, load
@@ -106,6 +109,24 @@ class Gold:
         are_days = all(DAY.match(member) for member in members)
         first = [one.default] if one.default else []
         return first + sorted(members, reverse=are_days)
+
+    def empty_because(self, card: Card) -> str:
+        """What a card without rows says: the sources that were never delivered, if there are."""
+        missing = sorted(self._lineage.of_card(card) & self._never_delivered)
+        return f"needs {', '.join(missing)}: never delivered" if missing else card.empty
+
+    @cached_property
+    def _lineage(self) -> Lineage:
+        return Lineage(self._settings.dbt_dir)
+
+    @cached_property
+    def _never_delivered(self) -> frozenset[str]:
+        """Tables of bronze without a row."""
+        names = sorted(load_contracts(self._settings.dbt_dir))
+        sql = " union all ".join(
+            f"select '{name}' where not exists (select 1 from {SCHEMA}.{name})" for name in names
+        )
+        return frozenset(name for (name,) in self.query(sql, "sources never delivered").rows)
 
     def as_of(self) -> str:
         """The last day that is counted, YYYY-MM-DD. Raises UserError when nothing was observed."""

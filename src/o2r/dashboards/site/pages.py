@@ -65,6 +65,8 @@ def board_page(
         })  # fmt: skip
         chart = spec(item, in_page, found)
         card = _card(item, f"card-{place}", table, chart, height, definitions, root)
+        if not found.rows:
+            card["empty"] = gold.empty_because(item)
         kept = {name: column for name, column in item.filters.items() if name in filters}
         cards.append(card | {"filters": kept})
     return {
