@@ -35,7 +35,7 @@ REBUILT = (
 GIVEN = {
     *("mrr", "arr", "arr_opening", "arr_new", "arr_reactivation", "arr_expansion"),
     *("arr_contraction", "arr_churn", "nrr_pct", "grr_pct", "logo_retention_pct"),
-    *("logo_churn_rate_pct", "cltv_observed", "weekly_signups", "monthly_signups"),
+    *("logo_churn_rate_pct", "weekly_signups", "monthly_signups"),
 }
 """Metrics that accounts and contracts give."""
 

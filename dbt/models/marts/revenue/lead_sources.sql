@@ -77,21 +77,27 @@ final as (
         }.items() %}
         cast({{ unless_never_delivered(name, '0', table) }} as bigint) as {{ name.split('.')[1] }},
         {%- endfor %}
-        case
-            when {{ is_delivered('deal_stage_history') }}
-                then {{ known_sum('deals.open_value', 'deals.open_count') }}
-        end as open_value,
-        case
-            when {{ is_delivered('deal_stage_history') }}
-                then {{ known_sum('deals.won_value', 'deals.won_count') }}
-        end as won_value,
+        cast(
+            case
+                when {{ is_delivered('deal_stage_history') }}
+                    then {{ known_sum('deals.open_value', 'deals.open_count') }}
+            end as numeric(18, 6)
+        ) as open_value,
+        cast(
+            case
+                when {{ is_delivered('deal_stage_history') }}
+                    then {{ known_sum('deals.won_value', 'deals.won_count') }}
+            end as numeric(18, 6)
+        ) as won_value,
         {{ pct('deals.won_count', 'deals.won_count + deals.lost_count') }} as win_rate_pct,
-        case
-            when {{ is_delivered('deal_stage_history') }}
-                then {{ ratio(
-                    known_sum('deals.won_value', 'deals.won_count'), 'contacts.contact_count'
-                ) }}
-        end
+        cast(
+            case
+                when {{ is_delivered('deal_stage_history') }}
+                    then {{ ratio(
+                        known_sum('deals.won_value', 'deals.won_count'), 'contacts.contact_count'
+                    ) }}
+            end as numeric(18, 6)
+        )
             as won_value_per_lead,
         cast(deals.median_cycle_days as numeric(18, 6)) as median_cycle_days
     from sources
