@@ -18,8 +18,8 @@ comment on table ops.reconciliation is
     'One row per build or publish, check and unit: what each layer holds up to the as-of day.';
 comment on column ops.reconciliation.build_id is 'Run in ops.builds.';
 comment on column ops.reconciliation.target is 'dbt target: prod, dev, ci or personal.';
-comment on column ops.reconciliation.check_name is 'revenue, requests or tickets.';
-comment on column ops.reconciliation.unit is 'What is added up: the currency, requests or tickets.';
+comment on column ops.reconciliation.check_name is 'revenue, requests, events or tickets.';
+comment on column ops.reconciliation.unit is 'What is added up: the currency, requests, feature uses, other events or tickets.';
 comment on column ops.reconciliation.bronze is
     'Newest version of every business key, counted without the models.';
 comment on column ops.reconciliation.silver is 'The same in silver.';

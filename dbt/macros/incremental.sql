@@ -254,7 +254,8 @@
 {#-
   Note the changes of one bronze table. The ledger names the days of loads, updates and erasures.
   Rows that another tool inserted are counted by day and hour of arrival, over the last hours again
-  and again, because their transactions may commit late.
+  and again, because their transactions may commit late. Those that it stamped ahead of the clock are
+  noted by another name: the hour from which is counted never passes the start of a run.
 -#}
 {% macro note_changes_of(source) -%}
     {%- set table = source.relation_name -%}
@@ -263,9 +264,11 @@
         if source.columns[column].data_type == 'date'
         else "cast(timezone('UTC', " ~ column ~ ") as date)" -%}
     {%- set in_log = "model = 'bronze' and table_name = '" ~ source.name ~ "'" -%}
+    {%- set hour = "to_char(timezone('UTC', {}), 'YYYY-MM-DD HH24')" -%}
     {%- set state = run_query(
-        "select count(*), max(substring(change from '^arrivals of ([^,]*)')) from "
-        ~ change_log() ~ " where " ~ in_log
+        "select count(*), max(hour) filter (where hour <= " ~ hour.format('now()') ~ ") from ("
+        "select substring(change from '^arrivals of ([^,]*)') as hour from "
+        ~ change_log() ~ " where " ~ in_log ~ ") as noted"
     ).rows[0] -%}
     {%- set is_first_run = state[0] == 0 -%}
     {%- set watched_from -%}
@@ -285,13 +288,13 @@
             where table_name = '{{ source.name }}'
             union all
             select
-                'arrivals of ' || to_char(timezone('UTC', loaded_at), 'YYYY-MM-DD HH24')
-                    || ', ' || count(*)
+                case when loaded_at > now() then 'stamped for ' else 'arrivals of ' end
+                    || {{ hour.format('loaded_at') }} || ', ' || count(*)
                     || ' to ' || to_char(timezone('UTC', max(loaded_at)), 'MI:SS.US'),
                 {{ day_of }}
             from {{ table }}
             where batch_id is null and loaded_at >= {{ watched_from }}
-            group by to_char(timezone('UTC', loaded_at), 'YYYY-MM-DD HH24'), {{ day_of }}
+            group by loaded_at > now(), {{ hour.format('loaded_at') }}, {{ day_of }}
         ) as changes
         on conflict do nothing
         returning change, event_date
@@ -318,7 +321,7 @@
     {%- for change in changes -%}
         {%- if change[0].startswith('batch ') -%}
             {%- do batches.append(change[0][6:]) -%}
-        {%- elif change[0].startswith('arrivals of ') -%}
+        {%- elif change[0].startswith(('arrivals of ', 'stamped for ')) -%}
             {%- do hours.append(change[0][12:25]) -%}
         {%- endif -%}
     {%- endfor -%}

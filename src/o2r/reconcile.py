@@ -1,4 +1,4 @@
-"""Bronze = silver = gold for revenue, requests and tickets: compared, and kept in ops.
+"""Bronze = silver = gold for revenue, requests, product events and tickets, kept in ops.
 
 Bronze is counted by the SQL below and not by the models, so that a fault of the models shows. It
 may hold rows by now that the models have not read; what they concern is left out in all layers, see
@@ -24,8 +24,9 @@ from o2r.manifests import Manifest, relations
 from o2r.settings import Settings
 from o2r.warehouse import connect
 
-REQUEST_DAY = "cast(timezone('UTC', event_timestamp) as date)"
+EVENT_DAY = "cast(timezone('UTC', event_timestamp) as date)"
 FEEDS = ("inference_user_token_usage_open_source", "inference_user_token_usage_proprietary")
+FEATURE_USE = "(event_type = 'feature_used' and coalesce(feature_name, '') not in ('', 'Unknown'))"
 SKU, VARIANT, REGION = (
     f"coalesce(nullif(trim({name}), ''), 'Unknown')"
     for name in ("product_sku", "model_variant", "region")
@@ -75,7 +76,7 @@ OPEN_DAYS = """
     where {key} in (
         select {key}
         from raw_bronze.{table}
-        where batch_id not in (
+        where batch_id is not null and batch_id not in (
             select cast(substring(change from 7) as bigint)
             from {log}
             where model = '{model}' and table_name = '{table}' and change like 'batch %%'
@@ -119,6 +120,37 @@ silver as (
 gold as (
     select 'requests' as unit, usage_date as day, usage_date as item, request_count as value
     from {fct_usage_daily}
+)
+"""
+# Of product events gold counts the uses of a known feature; the last table that counts the others
+# is one of silver.
+EVENTS = """
+open as ({open_days}),
+bronze as (
+    select case when {is_use} then 'feature uses' else 'other events' end as unit,
+        day, day as item, 1 as value
+    from (
+        select lower(trim(event_type)) as event_type, trim(feature_name) as feature_name,
+            {day} as day, row_number() over (
+                partition by event_id order by loaded_at desc, event_timestamp desc
+            ) as rank
+        from raw_bronze.product_usage_events
+        where not {forbidden}
+    ) ranked
+    where rank = 1
+),
+silver as (
+    select case when {is_use} then 'feature uses' else 'other events' end as unit,
+        occurred_date as day, occurred_date as item, 1 as value
+    from {int_product_events}
+),
+gold as (
+    select 'feature uses' as unit, usage_date as day, usage_date as item, event_count as value
+    from {fct_feature_usage_daily}
+    union all
+    select 'other events', usage_date, usage_date, event_count
+    from {int_product_usage_daily}
+    where not {is_use}
 )
 """
 REVENUE = """
@@ -346,14 +378,22 @@ def _statements(names: dict[str, str], contracts: dict[str, Contract]) -> dict[s
     revenue = open_days(
         "int_revenue_daily", "revenue_account_daily", "revenue_date", "revenue_date"
     )
-    feeds = [open_days("int_requests", feed, REQUEST_DAY, "request_id") for feed in FEEDS]
+    feeds = [open_days("int_requests", feed, EVENT_DAY, "request_id") for feed in FEEDS]
+    events = open_days("int_product_events", "product_usage_events", EVENT_DAY, "event_id")
     amounts = ", ".join(f"coalesce({name}, 0) desc" for name in AMOUNTS)
     layers = {
         "requests": REQUESTS.format(
             open_days=" union ".join(feeds),
             feeds=FEEDS,
-            day=REQUEST_DAY,
+            day=EVENT_DAY,
             forbidden=[is_forbidden(contracts[feed]) for feed in FEEDS],
+            **names,
+        ),
+        "events": EVENTS.format(
+            open_days=events,
+            day=EVENT_DAY,
+            is_use=FEATURE_USE,
+            forbidden=is_forbidden(contracts["product_usage_events"]),
             **names,
         ),
         "revenue": REVENUE.format(

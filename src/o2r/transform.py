@@ -274,14 +274,16 @@ def fingerprint(settings: Settings, arguments: Sequence[str]) -> str:
 
 
 def _foreign_rows(settings: Settings) -> str:
-    """Query the newest arrival of another tool in each table, and the rows of the day before it.
+    """Query the newest arrival of another tool in each table, and the rows since the day before it.
 
-    Their transactions may commit late, so the newest arrival alone does not tell all.
+    Their transactions may commit late, so the newest arrival alone does not tell all. A stamp ahead
+    of the clock is no arrival: it would hide all that comes until then.
     """
     table = (
         "select '{0}', newest, (select count(*) from {1}.{0} where batch_id is null "
-        "and loaded_at >= newest - interval '1 day') "
-        "from (select max(loaded_at) as newest from {1}.{0} where batch_id is null) as arrivals"
+        "and loaded_at >= coalesce(newest, '-infinity') - interval '1 day') from ("
+        "select max(loaded_at) as newest from {1}.{0} "
+        "where batch_id is null and loaded_at <= now()) as arrivals"
     )
     return " union all ".join(
         table.format(name, SCHEMA) for name in load_contracts(settings.dbt_dir)

@@ -10,6 +10,7 @@ from tests.metrics.warehouse import clone, execute, frame
 
 from o2r.bronze.loader import load
 from o2r.errors import UserError
+from o2r.health import examine
 from o2r.manifests import FILE
 from o2r.manifests import load as load_json
 from o2r.publish import publish
@@ -156,6 +157,33 @@ def test_what_silver_has_not_read_is_no_difference(
         ("revenue", 0),
         ("tickets", 0),
     }
+
+
+def test_a_row_from_the_future_hides_no_later_one(warehouse: Settings) -> None:
+    """Another tool stamps one row 300 days ahead; what it inserts later is built all the same."""
+    insert = (
+        "insert into raw_bronze.product_usage_events (event_id, crm_account_id, event_type, "
+        "event_timestamp, loaded_at) select 'e' || n, 'A1', 'login', timestamptz '{day}Z', "
+        "now() + interval '{ahead}' from generate_series({first}, {last}) n"
+    )
+    execute(warehouse, insert.format(day="2024-01-05", ahead="300 d", first=0, last=0))
+    with dbt_in_process():
+        assert build(warehouse, quiet=True, only_if_changed=True)
+        execute(warehouse, insert.format(day="2024-01-06", ahead="0 d", first=1, last=400))
+        assert build(warehouse, quiet=True, only_if_changed=True), "the rows are seen"
+    built = "select count(*) from intermediate_silver.int_product_events"
+    assert frame(warehouse, built).iloc[0, 0] == 401
+    latest = (
+        "select unit, bronze::int, silver::int, gold::int, left_out_count from ops.reconciliation "
+        "where check_name = 'events' order by build_id desc limit 1"
+    )
+    assert frame(warehouse, latest).values.tolist() == [["other events", 400, 400, 400, 1]]
+    found = [f for f in examine(warehouse) if f.subject == "product_usage_events"]
+    assert [(f.state, f.found.split(",")[0]) for f in found][0] == (
+        "WRONG",
+        "1 rows are stamped ahead of the clock",
+    )
+    assert found[1].found.startswith("newest row")
 
 
 def test_a_publish_that_does_not_add_up_leaves_gold(warehouse: Settings) -> None:
