@@ -1,6 +1,7 @@
 """Deliveries of a replay: every row once and on time, but for the faults that were asked for."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 
 from o2r.bronze.contracts import load_contracts
 from o2r.errors import UserError
-from o2r.replay.faults import FAULTS, FUTURE_DAYS, LATE_DAYS, LONG_TRANSACTION, mix_in
-from o2r.replay.plan import NEVER, Plan, cut
+from o2r.replay.faults import FAULTS, FUTURE_DAYS, LATE_DAYS, LONG_TRANSACTION, _corrected, mix_in
+from o2r.replay.plan import NEVER, Evening, EventTable, Plan, cut
 from o2r.replay.run import FEWEST_DAYS, read_choices
 from o2r.settings import find_project
 from o2r.synthetic import SimulationConfig, generate
@@ -32,11 +33,23 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
     return {path.stem: pq.read_table(path) for path in sorted(folder.glob("*.parquet"))}
 
 
-def planned(company: dict[str, pa.Table], *faults: str, days: int = DAYS, seed: int = 5) -> Plan:
+def planned(
+    company: dict[str, pa.Table], *faults: str, days: int = DAYS, seed: int = 5, end: date = END
+) -> Plan:
     contracts = load_contracts(find_project() / "dbt")
-    plan = cut(company, contracts, END - timedelta(days=days - 1), days)
+    plan = cut(company, contracts, end - timedelta(days=days - 1), days)
     mix_in(plan, faults, seed)
     return plan
+
+
+def key_of(table: EventTable, rows: pa.Table) -> Iterator[tuple]:
+    columns = [name for name in table.contract.primary_key if name != "loaded_at"]
+    return zip(*(rows[name].to_pylist() for name in columns), strict=True)
+
+
+def struck(evening: Evening) -> set[str]:
+    parts = (*evening.files, *evening.inserts, *evening.statements)
+    return {part.fault for part in parts} - {None}
 
 
 def files(plan: Plan, fault: str | None) -> list:
@@ -98,14 +111,31 @@ def test_leaving_a_fault_out_changes_no_other(company):
 @pytest.mark.parametrize("days", [FEWEST_DAYS, DAYS])
 def test_every_fault_strikes_in_a_replay_of_any_length(company, days):
     plan = planned(company, *FAULTS, days=days)
-    struck = {
-        part.fault
-        for evening in plan.evenings
-        for part in (*evening.files, *evening.inserts, *evening.statements)
-    }
-    assert struck - {None} == set(FAULTS) - {"kill"}
+    found = {fault for evening in plan.evenings for fault in struck(evening)}
+    assert found == set(FAULTS) - {"kill"}
     assert any(evening.is_killed for evening in plan.evenings)
     assert any(evening.is_built_twice for evening in plan.evenings)
+
+
+def test_two_snapshots_of_a_day_taken_anew_are_one(company):
+    table = next(t for t in planned(company, "foreign").events if t.name == REVENUE)
+    corrected = _corrected(table, table.rows, 5, END)
+    keys = Counter(key_of(table, corrected))
+    assert max(keys.values()) == 1
+    assert len(keys) < len(table.rows), "some days have two snapshots"
+
+
+def test_every_fault_strikes_whatever_the_end_date(company):
+    """And no tool writes a key twice in one insert, which the server would refuse."""
+    for day in range(8):
+        plan = planned(company, *FAULTS, days=FEWEST_DAYS, seed=day, end=END - timedelta(days=day))
+        tables = {table.name: table for table in plan.events}
+        for evening in plan.evenings:
+            for insert in evening.inserts:
+                keys = Counter(key_of(tables[insert.table], insert.rows))
+                assert max(keys.values(), default=1) == 1, (evening.day, insert.fault)
+        found = {fault for evening in plan.evenings for fault in struck(evening)}
+        assert found == set(FAULTS) - {"kill"}
 
 
 def test_late_rows_come_so_many_days_later_and_only_then(company):

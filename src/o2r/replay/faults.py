@@ -88,7 +88,14 @@ def _corrected(table: EventTable, rows: pa.Table, factor: int, snapshot: date) -
         columns["error_code"] = pc.if_else(failed, pa.scalar(None, pa.string()), "E429")
     if "snapshot_date" in rows.column_names:
         columns["snapshot_date"] = pa.array([snapshot] * len(rows), pa.date32())
-    return _with(rows, **columns)
+    return _once(table, _with(rows, **columns))
+
+
+def _once(table: EventTable, rows: pa.Table) -> pa.Table:
+    """The first row of each key: two snapshots of a day that are taken anew would be one."""
+    keys = zip(*(rows[name].to_pylist() for name in table.contract.business_key), strict=True)
+    seen: set[tuple] = set()
+    return rows.filter(pa.array([not (key in seen or seen.add(key)) for key in keys], pa.bool_()))
 
 
 def _known_before(plan: Plan, table: EventTable, number: int) -> np.ndarray:
