@@ -76,3 +76,14 @@ def test_values_known_from_a_seed_name_one_that_is_there():
     for seed, column in filter(None, seeds):
         header = seed.read_text().splitlines()[0]
         assert column in header.split(",")
+
+
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=lambda contract: contract.table)
+def test_what_can_be_corrected_is_in_no_key(contract):
+    """A corrected state or amount must replace the wrong one, not stand beside it."""
+    types = {column.name: column.data_type for column in contract.columns}
+    for name in contract.business_key:
+        assert not types[name].startswith(("numeric", "bool")), name
+        assert not {"status", "stage", "severity", "priority", "action"} & set(name.split("_")), (
+            name
+        )

@@ -111,6 +111,10 @@ class Company:
             )
             setattr(self, "steps" if name == "onboarding" else attribute, rows)
         self.changes = Subscriptions(self.settings, self.as_of).versions
+        is_open = self.tickets["status"].str.lower() == "open"
+        self.tickets["resolved_at"] = self.tickets["resolved_at"].where(~is_open)
+        told_later = self.tickets["last_updated"] >= self.end
+        self.tickets["csat"] = self.tickets["csat"].where(~told_later)
         self.first_day = {
             name: rows["at"].min().normalize() for name, rows in self.feeds.items() if len(rows)
         }

@@ -30,7 +30,7 @@ tickets as (
             when deadlines.due_at < states.resolved_at or states.resolved_at is null
                 then cast(deadlines.due_at as date)
         end as breached_date,
-        ticket.csat
+        case when not coalesce(states.is_told_later, false) then ticket.csat end as csat
     from {{ ref('stg_tickets') }} as ticket
     inner join {{ ref('int_ticket_state') }} as states
         on ticket.ticket_id = states.ticket_id

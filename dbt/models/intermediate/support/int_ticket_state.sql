@@ -25,7 +25,8 @@ tickets as (
         end as first_response_at,
         case
             when stg_tickets.resolved_at < as_of.as_of_end_at then stg_tickets.resolved_at
-        end as resolved_at
+        end as resolved_at,
+        coalesce(stg_tickets.updated_at >= as_of.as_of_end_at, false) as is_told_later
     from {{ ref('stg_tickets') }} as stg_tickets
     inner join as_of
         on stg_tickets.created_at < as_of.as_of_end_at
@@ -76,6 +77,7 @@ waiting as (
         tickets.created_at,
         tickets.first_response_at,
         tickets.resolved_at,
+        tickets.is_told_later,
         targets.clock as sla_clock,
         targets.schedule,
         targets.time_zone,
@@ -192,6 +194,7 @@ final as (
         ticket_id,
         first_response_at,
         resolved_at,
+        is_told_later,
         sla_clock,
         schedule,
         cast(open_seconds_to_created as numeric(18, 6)) as open_seconds_to_created

@@ -1,13 +1,28 @@
 -- Grain: one row per support ticket created by the as-of day, in its state at the end of that day.
-with tickets as (
+with states as (
 
-    select * from {{ ref('stg_tickets') }}
+    select * from {{ ref('int_ticket_state') }}
 
 ),
 
-states as (
+-- What a version recorded after the as-of day says of the ticket's course is not known yet.
+tickets as (
 
-    select * from {{ ref('int_ticket_state') }}
+    select
+        stg_tickets.ticket_id,
+        stg_tickets.account_id,
+        stg_tickets.created_at,
+        stg_tickets.created_date,
+        stg_tickets.priority,
+        stg_tickets.category,
+        stg_tickets.is_platform_ticket,
+        stg_tickets.channel,
+        case when not coalesce(states.is_told_later, false) then stg_tickets.reopen_count end
+            as reopen_count,
+        case when not coalesce(states.is_told_later, false) then stg_tickets.csat end as csat
+    from {{ ref('stg_tickets') }} as stg_tickets
+    inner join states
+        on stg_tickets.ticket_id = states.ticket_id
 
 ),
 

@@ -62,7 +62,8 @@ final as (
         cast(created_at as date) as created_date,
         first_response_at,
         escalated_at,
-        resolved_at,
+        -- Reopened: systems leave the instant of the resolution that did not last.
+        case when status <> 'open' then resolved_at end as resolved_at,
         priority,
         category,
         is_platform_ticket,
