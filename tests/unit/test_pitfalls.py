@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def faults(page: str) -> list[tuple[int, str, list[str]]]:
     ]
 
 
+@cache
 def pytest_names() -> set[str]:
     return {
         f"{path.relative_to(ROOT).as_posix()}::{node.name}"
@@ -31,6 +33,7 @@ def pytest_names() -> set[str]:
     }
 
 
+@cache
 def dbt_names() -> list[str]:
     """Unit tests and singular tests of the dbt project."""
     files = [yaml.safe_load(path.read_text("utf-8")) for path in ROOT.glob("dbt/models/**/*.yml")]
