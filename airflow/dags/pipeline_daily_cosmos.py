@@ -39,7 +39,9 @@ with DAG(
                 env_vars={"O2R_BIN": str(Path(sys.executable).parent)},
             ),
             profile_config=ProfileConfig(
-                profile_name="o2r", target_name="dev", profiles_yml_filepath=DBT / "profiles" / "profiles.yml"
+                profile_name="o2r",
+                target_name="dev",
+                profiles_yml_filepath=DBT / "profiles" / "profiles.yml",
             ),
             execution_config=ExecutionConfig(
                 execution_mode=ExecutionMode.WATCHER,
