@@ -16,6 +16,12 @@ coverage as (
 
 ),
 
+reach as (
+
+    {{ reach_of(['revenue']) }}
+
+),
+
 fiscal_years as (
 
     select distinct
@@ -57,7 +63,8 @@ periods as (
                 then cast(fiscal_years.fiscal_year_end + interval '1 day' as timestamp)
             else as_of.as_of_end_at
         end as observed_end_at,
-        fiscal_years.fiscal_year_end <= as_of.as_of_date as is_complete,
+        fiscal_years.fiscal_year_end <= as_of.as_of_date
+        and fiscal_years.fiscal_year_end <= reach.last_date as is_complete,
         cast(fiscal_years.fiscal_year_start - interval '12 month' as date)
             as previous_period_start,
         -- A whole year has the whole year before beside it, with or without a 29 February.
@@ -68,6 +75,7 @@ periods as (
         end as previous_period_end
     from fiscal_years
     cross join as_of
+    cross join reach
 
 ),
 
@@ -79,12 +87,14 @@ observed as (
             when coverage.first_date > periods.period_start then coverage.first_date
             else periods.period_start
         end as observed_start,
-        -- Rates of change need whole weeks and months, and the whole span before.
-        (periods.is_complete or periods.grain = 'ytd')
+        -- Rates of change need whole weeks and months, all that is compared of a year to date, and
+        -- the whole span before.
+        (periods.is_complete or (periods.grain = 'ytd' and periods.observed_end <= reach.last_date))
         and coverage.first_date <= periods.previous_period_start as is_comparable
     from periods
     inner join coverage
         on periods.observed_end >= coverage.first_date
+    cross join reach
 
 ),
 

@@ -60,7 +60,7 @@ newest_complete_day as (
 
     select max(observed_date) as observed_date
     from observed_days
-    where observed_date < cast(loaded_at as date)
+    where {{ is_proven('observed_date', 'loaded_at') }}
 
 ),
 

@@ -1,5 +1,5 @@
 -- Grain: one row per grain (week, month, ytd) and period in which requests are observed; ytd is the
--- fiscal year of the as-of day.
+-- fiscal year of the as-of day, up to the last day that requests reach.
 with periods as (
 
     select * from {{ ref('int_feed_period') }}
@@ -33,11 +33,17 @@ unioned as (
 
     select
         'ytd' as grain,
-        fiscal_year_start as period_start,
-        fiscal_year_end as period_end,
-        as_of_date as observed_end,
-        fiscal_year_end <= as_of_date as is_complete
+        year_to_date.fiscal_year_start as period_start,
+        year_to_date.fiscal_year_end as period_end,
+        case
+            when year_to_date.as_of_date < reach.last_date then year_to_date.as_of_date
+            else reach.last_date
+        end as observed_end,
+        year_to_date.fiscal_year_end <= year_to_date.as_of_date
+        and year_to_date.fiscal_year_end <= reach.last_date as is_complete
     from year_to_date
+    inner join ({{ reach_of(['requests']) }}) as reach
+        on year_to_date.fiscal_year_start <= reach.last_date
 
 ),
 

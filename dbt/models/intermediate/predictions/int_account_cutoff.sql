@@ -8,7 +8,7 @@ with cutoffs as (
     select
         cast(period_end + interval '1 day' as date) as cutoff_date,
         observed_end_at as cutoff_at
-    from {{ ref('int_period') }}
+    from ({{ periods_of(['accounts', 'subscriptions']) }}) as periods
     where
         grain = 'month'
         and is_complete

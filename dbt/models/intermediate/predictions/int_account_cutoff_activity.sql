@@ -1,6 +1,6 @@
 -- Grain: one row per account and cut-off, with its activity over the days before the cut-off.
 {#
-  A count is null where its feed was not observed over all of these days: silence that nobody listened
+  A count is null where its feed was not observed over all of these days, or does not reach the last: silence that nobody listened
   to is not zero. Web visits are left out: who a visitor is may have become known after the cut-off.
 #}
 {%- set days = var('prediction_activity_days') %}
@@ -22,6 +22,18 @@ feeds as (
         max(first_date) filter (where feed = 'product_events') as product_events_date,
         max(first_date) filter (where feed = 'tickets') as tickets_date
     from {{ ref('int_first_observed') }}
+
+),
+
+reaches as (
+
+    select
+        requests.last_date as requests_date,
+        product_events.last_date as product_events_date,
+        tickets.last_date as tickets_date
+    from ({{ reach_of(['requests']) }}) as requests
+    cross join ({{ reach_of(['product_events']) }}) as product_events
+    cross join ({{ reach_of(['tickets']) }}) as tickets
 
 ),
 
@@ -152,9 +164,12 @@ final as (
     select
         spine.account_id,
         spine.cutoff_date,
-        {%- set has_requests = 'feeds.requests_date <= spine.since_date' %}
-        {%- set has_product_events = 'feeds.product_events_date <= spine.since_date' %}
-        {%- set has_tickets = 'feeds.tickets_date <= spine.since_date' %}
+        {%- set has_requests = 'feeds.requests_date <= spine.since_date '
+            ~ 'and spine.cutoff_date - interval \'1 day\' <= reaches.requests_date' %}
+        {%- set has_product_events = 'feeds.product_events_date <= spine.since_date '
+            ~ 'and spine.cutoff_date - interval \'1 day\' <= reaches.product_events_date' %}
+        {%- set has_tickets = 'feeds.tickets_date <= spine.since_date '
+            ~ 'and spine.cutoff_date - interval \'1 day\' <= reaches.tickets_date' %}
         {%- for count, is_observed in [
             ('requests.request_count', has_requests),
             ('requests.active_days', has_requests),
@@ -175,7 +190,9 @@ final as (
         ) as error_rate_pct,
         cast(
             case
-                when feeds.requests_date <= spine.since_date - interval '{{ days }} day'
+                when
+                    feeds.requests_date <= spine.since_date - interval '{{ days }} day'
+                    and spine.cutoff_date - interval '1 day' <= reaches.requests_date
                     then {{ pct(
                         'coalesce(requests.request_count, 0) - requests.request_count_before',
                         'requests.request_count_before'
@@ -188,6 +205,7 @@ final as (
         coalesce(contacts.lead_source, 'Unknown') as lead_source
     from spine
     cross join feeds
+    cross join reaches
     left join requests
         on
             spine.account_id = requests.account_id

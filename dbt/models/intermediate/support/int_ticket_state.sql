@@ -11,6 +11,13 @@ with as_of as (
 
 ),
 
+-- A missing answer of a feed that lags is no breach.
+reach as (
+
+    {{ reach_of(['tickets']) }}
+
+),
+
 tickets as (
 
     select
@@ -18,7 +25,11 @@ tickets as (
         stg_tickets.priority,
         stg_tickets.created_at,
         stg_tickets.created_date,
-        as_of.as_of_end_at,
+        case
+            when as_of.as_of_date <= reach.last_date then as_of.as_of_end_at
+            when stg_tickets.created_date > reach.last_date then stg_tickets.created_at
+            else cast(reach.last_date + interval '1 day' as timestamp)
+        end as known_to_at,
         case
             when stg_tickets.first_response_at < as_of.as_of_end_at
                 then stg_tickets.first_response_at
@@ -30,6 +41,7 @@ tickets as (
     from {{ ref('stg_tickets') }} as stg_tickets
     inner join as_of
         on stg_tickets.created_at < as_of.as_of_end_at
+    cross join reach
 
 ),
 
@@ -69,7 +81,8 @@ recorded as (
 
 ),
 
--- What has not happened by the end of the as-of day has lasted until then.
+-- What has not happened by the end of the as-of day, or of the last day that the feed of tickets
+-- reaches, has lasted until then: whether it happened later is not known.
 waiting as (
 
     select
@@ -83,12 +96,12 @@ waiting as (
         targets.time_zone,
         targets.resolution_hours as sla_target_hours,
         targets.first_response_hours as first_response_target_hours,
-        coalesce(tickets.resolved_at, tickets.as_of_end_at) as sla_end_at,
+        coalesce(tickets.resolved_at, tickets.known_to_at) as sla_end_at,
         case
             when
                 tickets.first_response_at is not null
                 or (tickets.resolved_at is null and recorded.has_first_responses)
-                then coalesce(tickets.first_response_at, tickets.as_of_end_at)
+                then coalesce(tickets.first_response_at, tickets.known_to_at)
         end as first_response_end_at
     from tickets
     cross join recorded

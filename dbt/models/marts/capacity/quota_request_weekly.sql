@@ -7,7 +7,7 @@ with as_of as (
 
 weeks as (
 
-    select * from {{ ref('int_period') }}
+    select * from ({{ periods_of(['quota_requests']) }}) as periods
     where grain = 'week'
 
 ),

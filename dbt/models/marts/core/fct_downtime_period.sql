@@ -2,7 +2,7 @@
 -- or requests are observed; none before the first incident was ever delivered.
 with periods as (
 
-    select * from {{ ref('int_period') }}
+    {{ periods_of(['incidents']) }}
 
 ),
 

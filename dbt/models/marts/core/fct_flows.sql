@@ -64,10 +64,13 @@ flows as (
             finishes.finished_at < starts.started_at + interval '{{ var("flow_window_days") }} day',
             false
         ) as is_finished,
+        -- Closed, and known to its end: a finish that was not delivered yet is no abandonment.
         starts.started_at + interval '{{ var("flow_window_days") }} day' <= as_of.as_of_end_at
+        and starts.started_at + interval '{{ var("flow_window_days") - 1 }} day' <= reach.last_date
             as is_window_closed
     from starts
     cross join as_of
+    cross join ({{ reach_of(['onboarding']) }}) as reach
     left join finishes
         on
             starts.account_id = finishes.account_id

@@ -27,13 +27,25 @@ coverage as (
 
 ),
 
+-- A rate is empty where a feed that it reads does not reach the end of the period.
+reach as (
+
+    select
+        paying.last_date as paying_last_date,
+        requests.last_date as requests_last_date
+    from ({{ reach_of(['revenue', 'accounts']) }}) as paying
+    cross join ({{ reach_of(['requests']) }}) as requests
+
+),
+
 comparisons as (
 
     select
         grain,
         period_start,
         'previous_period' as comparison,
-        previous_period_start as base_period_start
+        previous_period_start as base_period_start,
+        period_end
     from periods
 
     union all
@@ -42,7 +54,8 @@ comparisons as (
         grain,
         period_start,
         'fiscal_year_start' as comparison,
-        fiscal_first_period_start as base_period_start
+        fiscal_first_period_start as base_period_start,
+        period_end
     from periods
     where period_start > fiscal_first_period_start
 
@@ -58,23 +71,27 @@ base_accounts as (
         base.dimension,
         base.dimension_value,
         base.account_id,
-        base.is_active_paying and comparisons.base_period_start >= coverage.revenue_first_date
-            as is_base_account,
+        base.is_active_paying
+        and comparisons.base_period_start >= coverage.revenue_first_date
+        and comparisons.period_end <= reach.paying_last_date as is_base_account,
         coalesce(later.is_active_paying, false) as is_still_active,
         case
             when
                 base.signed_up_date < comparisons.base_period_start
                 and comparisons.base_period_start >= coverage.requests_first_date
+                and comparisons.period_end <= reach.requests_last_date
                 then base.total_tokens
         end as base_tokens,
         case
             when
                 base.signed_up_date < comparisons.base_period_start
                 and comparisons.base_period_start >= coverage.requests_first_date
+                and comparisons.period_end <= reach.requests_last_date
                 then coalesce(later.total_tokens, 0)
         end as later_tokens
     from comparisons
     cross join coverage
+    cross join reach
     inner join account_periods as base
         on
             comparisons.grain = base.grain
@@ -112,6 +129,8 @@ returning_accounts as (
             and comparisons.base_period_start > later.signed_up_date
     inner join coverage
         on comparisons.base_period_start >= coverage.requests_first_date
+    inner join reach
+        on comparisons.period_end <= reach.requests_last_date
     left join account_periods as base
         on
             comparisons.grain = base.grain

@@ -2,7 +2,7 @@
 -- first sign-up.
 with periods as (
 
-    select * from {{ ref('int_period') }}
+    {{ periods_of(['accounts']) }}
 
 ),
 

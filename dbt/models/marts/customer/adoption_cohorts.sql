@@ -14,8 +14,7 @@ with as_of as (
 -- Cohorts older than the observed usage cannot be judged.
 periods as (
 
-    select * from {{ ref('int_feed_period') }}
-    where feed = 'requests'
+    {{ periods_of(['accounts'], daily='requests') }}
 
 ),
 
@@ -58,6 +57,9 @@ members as (
         periods.is_complete
         and {{ is_window_over(
             'periods.period_end', var('adoption_window_days'), 'as_of.as_of_date'
+        ) }}
+        and {{ is_window_over(
+            'periods.period_end', var('adoption_window_days'), 'reach.last_date'
         ) }} as is_final,
         tokens.window_tokens >= {{ var('adoption_token_threshold') }} as is_adopted
     from accounts
@@ -72,6 +74,7 @@ members as (
             periods.grain = grain_dimensions.grain
             and grain_dimensions.dimension <> 'product'
     cross join as_of
+    cross join ({{ reach_of(['requests']) }}) as reach
 
 ),
 

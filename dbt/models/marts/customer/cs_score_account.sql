@@ -5,10 +5,8 @@
 #}
 with weeks as (
 
-    select * from {{ ref('int_feed_period') }}
-    where
-        feed = 'requests'
-        and grain = 'week'
+    select * from ({{ periods_of(['accounts', 'tickets', 'incidents'], daily='requests') }}) as periods
+    where grain = 'week'
 
 ),
 

@@ -10,8 +10,14 @@
 #}
 with periods as (
 
-    select * from {{ ref('int_feed_period') }}
-    where feed = 'requests'
+    {{ periods_of(['tickets', 'incidents'], daily='requests') }}
+
+),
+
+-- Surveys have a clock of their own.
+surveyed as (
+
+    {{ periods_of(['surveys']) }}
 
 ),
 
@@ -120,8 +126,13 @@ spine as (
         members.dimension_value,
         case when members.dimension = 'region' then members.dimension_value else 'all' end
             as uptime_region,
-        periods.is_complete
+        periods.is_complete,
+        surveyed.is_complete as is_survey_complete
     from periods
+    inner join surveyed
+        on
+            periods.grain = surveyed.grain
+            and periods.period_start = surveyed.period_start
     inner join members
         on periods.grain = members.grain
 
@@ -151,6 +162,7 @@ measured as (
             as open_ticket_count,
         {{ unless_never_delivered('uptime.open_downtime_count', '0', 'platform_incidents') }}
             as open_incident_count,
+        spine.is_survey_complete,
         {{ unless_never_delivered(
             pct('uptime.downtime_minutes', 'uptime.period_minutes'), '0', 'platform_incidents'
         ) }} as downtime_pct,
@@ -206,6 +218,7 @@ final as (
         and coalesce(open_ticket_count, 0) + coalesce(open_incident_count, 0) = 0 as is_final,
         open_ticket_count,
         open_incident_count,
+        is_survey_complete,
         cast(uptime_score as numeric(18, 6)) as uptime_score,
         cast(ticket_score as numeric(18, 6)) as ticket_score,
         cast(error_score as numeric(18, 6)) as error_score,

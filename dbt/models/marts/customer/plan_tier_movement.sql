@@ -9,7 +9,7 @@ with periods as (
     select
         *,
         cast(period_start as timestamp) as start_at
-    from {{ ref('int_period') }}
+    from ({{ periods_of(['accounts', 'subscriptions']) }}) as periods
 
 ),
 

@@ -6,10 +6,9 @@
 #}
 with weeks as (
 
-    select * from {{ ref('int_feed_period') }}
+    select * from ({{ periods_of(['tickets'], daily='requests') }}) as periods
     where
-        feed = 'requests'
-        and grain = 'week'
+        grain = 'week'
         and is_complete
 
 ),

@@ -4,6 +4,8 @@
   Adding one: a line below and a row in seeds/metric_definitions.csv.
   Each line: metric, layer, value, numerator, denominator (columns of the mart). Every mart named
   here has the columns grain, period_start, dimension, dimension_value and is_complete.
+  A value is complete where its mart says so and every feed that it rests on (int_metric_reach)
+  reaches the end of the period.
   A value is final once nothing that is still to come can change it by design: its period is whole,
   the window of the metric (final_after_days in the seed) is over, and nothing of it is open.
 #}
@@ -152,6 +154,8 @@
     'sla_adherence_pct': 'active_count',
     'first_response_adherence_pct': 'first_response_active_count',
 } %}
+{#- Metrics with another clock than the others of their mart. -#}
+{%- set complete = {'csat_response_score': 'is_survey_complete'} %}
 with as_of as (
 
     select * from {{ ref('int_as_of') }}
@@ -177,6 +181,12 @@ periods as (
 
 ),
 
+reaches as (
+
+    select * from {{ ref('int_metric_reach') }}
+
+),
+
 unpivoted as (
 
     {%- for mart, condition, metrics in marts %}
@@ -190,7 +200,7 @@ unpivoted as (
         period_start,
         dimension,
         dimension_value,
-        is_complete,
+        {{ complete.get(metric, 'is_complete') }} as is_complete,
         cast({{ value }} as numeric(24, 6)) as value,
         cast({{ numerator }} as numeric(24, 6)) as numerator,
         cast({{ denominator }} as numeric(24, 6)) as denominator,
@@ -210,10 +220,14 @@ dated as (
 
     select
         unpivoted.*,
+        periods.period_end,
         cast(
             periods.period_end + definitions.final_after_days * interval '1 day' as date
         ) as final_date,
-        as_of.as_of_date
+        as_of.as_of_date,
+        -- Feeds that were never delivered hold up nothing.
+        coalesce(reaches.last_date, as_of.as_of_date) as last_date,
+        reaches.days_behind
     from unpivoted
     left join periods
         on
@@ -221,6 +235,10 @@ dated as (
             and unpivoted.period_start = periods.period_start
     left join definitions
         on unpivoted.metric = definitions.metric
+    left join reaches
+        on
+            unpivoted.metric = reaches.metric
+            and unpivoted.dimension = reaches.dimension
     cross join as_of
 
 ),
@@ -238,8 +256,12 @@ final as (
         period_start,
         dimension,
         dimension_value,
-        is_complete,
-        is_complete and open_count = 0 and final_date <= as_of_date as is_final,
+        is_complete and period_end <= last_date as is_complete,
+        is_complete and open_count = 0 and final_date <= last_date as is_final,
+        cast(
+            case when period_end > last_date and period_end <= as_of_date then days_behind end
+            as integer
+        ) as days_behind,
         final_date,
         open_count,
         value,

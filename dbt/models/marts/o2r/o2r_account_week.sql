@@ -2,10 +2,11 @@
 -- was active, or ended its last contract.
 with weeks as (
 
-    select * from {{ ref('int_feed_period') }}
+    select * from ({{ periods_of(
+            ['accounts', 'incidents', 'revenue', 'subscriptions', 'tickets'], daily='requests'
+        ) }}) as periods
     where
-        feed = 'requests'
-        and grain = 'week'
+        grain = 'week'
         and is_complete
 
 ),

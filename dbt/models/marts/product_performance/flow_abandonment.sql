@@ -9,7 +9,7 @@ with as_of as (
 
 periods as (
 
-    select * from {{ ref('int_period') }}
+    {{ periods_of(['onboarding']) }}
 
 ),
 
@@ -28,6 +28,9 @@ final as (
         periods.is_complete
         and {{ is_window_over(
             'periods.period_end', var('flow_window_days'), 'as_of.as_of_date'
+        ) }}
+        and {{ is_window_over(
+            'periods.period_end', var('flow_window_days'), 'reach.last_date'
         ) }} as is_final,
         cast(count(*) as bigint) as started_flows,
         cast(count(*) filter (where flows.is_judged) as bigint) as judged_flows,
@@ -47,6 +50,7 @@ final as (
             periods.grain = grain_dimensions.grain
             and grain_dimensions.dimension <> 'product'
     cross join as_of
+    cross join ({{ reach_of(['onboarding']) }}) as reach
     group by 1, 2, 3, 4, 5, 6
 
 )

@@ -5,8 +5,7 @@
 #}
 with periods as (
 
-    select * from {{ ref('int_feed_period') }}
-    where feed = 'requests'
+    {{ periods_of(['accounts'], daily='requests') }}
 
 ),
 

@@ -76,7 +76,7 @@ recurring as (
 last_month as (
 
     select max(period_start) as period_start
-    from {{ ref('int_period') }}
+    from ({{ periods_of(['subscriptions']) }}) as periods
     where
         grain = 'month'
         and is_complete

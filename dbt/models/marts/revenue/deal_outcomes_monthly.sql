@@ -73,6 +73,19 @@ first_deal as (
 
 ),
 
+-- Up to which day both the calendar and the feed of deals are known.
+reach as (
+
+    select
+        case
+            when deals.last_date < as_of.as_of_date then deals.last_date
+            else as_of.as_of_date
+        end as last_date
+    from ({{ reach_of(['deals']) }}) as deals
+    cross join {{ ref('int_as_of') }} as as_of
+
+),
+
 months as (
 
     select
@@ -92,7 +105,7 @@ final as (
     select
         months.month_start,
         cast(months.month_start + interval '1 month' - interval '1 day' as date)
-        <= months.as_of_date as is_complete,
+        <= reach.last_date as is_complete,
         cast(coalesce(created.created_count, 0) as bigint) as created_count,
         cast(coalesce(created.created_unvalued_count, 0) as bigint) as created_unvalued_count,
         {{ known_sum('created.created_value', 'created.created_count') }} as created_value,
@@ -106,6 +119,7 @@ final as (
         cast(closed.median_cycle_days as numeric(18, 6)) as median_cycle_days,
         cast(closed.p90_cycle_days as numeric(18, 6)) as p90_cycle_days
     from months
+    cross join reach
     left join created
         on months.month_start = created.created_month
     left join closed

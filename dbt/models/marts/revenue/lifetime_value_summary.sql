@@ -58,6 +58,7 @@ monthly as (
     left join retention
         on
             churn_months.month_start = retention.period_start
+            and retention.is_complete
             and revenue.dimension = retention.dimension
             and revenue.dimension_value = retention.dimension_value
 

@@ -3,7 +3,7 @@
 {# opening + new + reactivation + expansion - contraction - churn = closing, in every row. #}
 with periods as (
 
-    select * from {{ ref('int_period') }}
+    {{ periods_of(['subscriptions']) }}
 
 ),
 

@@ -18,7 +18,7 @@ revenue as (
 
 periods as (
 
-    select * from {{ ref('int_period') }}
+    {{ periods_of(['revenue']) }}
 
 ),
 

@@ -7,7 +7,7 @@
 #}
 with periods as (
 
-    select * from {{ ref('int_period') }}
+    select * from ({{ periods_of(['subscriptions']) }}) as periods
     where
         grain = 'month'
         and is_complete

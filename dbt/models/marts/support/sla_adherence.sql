@@ -21,7 +21,7 @@
 } %}
 with periods as (
 
-    select * from {{ ref('int_period') }}
+    {{ periods_of(['tickets']) }}
 
 ),
 

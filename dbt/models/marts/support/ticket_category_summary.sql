@@ -1,7 +1,7 @@
 -- Grain: one row per grain (week, month), period and category with at least one ticket.
 with periods as (
 
-    select * from {{ ref('int_period') }}
+    {{ periods_of(['tickets']) }}
 
 ),
 

@@ -2,7 +2,7 @@
 -- tickets or requests are observed.
 with periods as (
 
-    select * from {{ ref('int_period') }}
+    {{ periods_of(['tickets']) }}
 
 ),
 
