@@ -10,9 +10,20 @@ observed as (
     select
         metric,
         max(period_start) as newest_period_start,
-        max(period_start) filter (where is_final) as newest_final_period_start
+        max(period_start) filter (where is_final) as newest_final_period_start,
+        max(period_start) filter (where is_complete and grain = 'week' and dimension = 'all')
+            as newest_complete_week_start,
+        max(period_start) filter (where is_complete and grain = 'month' and dimension = 'all')
+            as newest_complete_month_start
     from {{ ref('metric_values') }}
     group by metric
+
+),
+
+reaches as (
+
+    select * from {{ ref('int_metric_reach') }}
+    where dimension = 'all'
 
 ),
 
@@ -41,10 +52,26 @@ final as (
         definitions.final_after_days,
         case when observed.metric is not null then 'available' else 'no data' end as status,
         observed.newest_period_start,
-        observed.newest_final_period_start
+        observed.newest_final_period_start,
+        observed.newest_complete_week_start,
+        observed.newest_complete_month_start,
+        reaches.last_date as complete_to_date,
+        cast(reaches.days_behind as integer) as days_behind,
+        case
+            when reaches.days_behind > 0
+                then
+                    concat_ws(
+                        '',
+                        reaches.lagging_feeds, ' ', cast(reaches.days_behind as varchar(10)),
+                        case reaches.days_behind when 1 then ' day' else ' days' end,
+                        ' behind: complete up to ', cast(reaches.last_date as varchar(10))
+                    )
+        end as lag_reason
     from definitions
     left join observed
         on definitions.metric = observed.metric
+    left join reaches
+        on definitions.metric = reaches.metric
 
 )
 
