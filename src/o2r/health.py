@@ -23,6 +23,7 @@ OK, LATE, CHECK, WRONG = "ok", "late", "check", "WRONG"
 LONGEST_RUN = timedelta(hours=3)
 CLOCKS_DIFFER = timedelta(hours=1)
 """How far a stamp may be ahead of the clock: another machine's clock, no wrong date."""
+WEEK = 7
 LEAST_LEFT = 0.9
 """Part of the rows of a layer that must be left of the day before, or of a bronze table."""
 
@@ -48,6 +49,7 @@ def examine(settings: Settings, target: str = "prod", now: datetime | None = Non
     at_work = _at_work(settings, target)
     return [
         *_sources(settings, now),
+        *_feeds(settings, target),
         *_builds(settings, target, now, at_work),
         *_quarantine(settings, now),
         *_ledger(settings),
@@ -95,6 +97,28 @@ def _sources(settings: Settings, now: datetime) -> Iterator[Finding]:
             f"stale after {_age(one.stale_after)}",
             "" if state == OK else f"ask {one.source} for the delivery, then `o2r load`",
         )
+
+
+def _feeds(settings: Settings, target: str) -> Iterator[Finding]:
+    """Up to which day each feed is known; of production, once it has been built."""
+    [(is_built,)] = query(settings, "select to_regclass('mart_gold.feed_status') is not null")
+    if target != "prod" or not is_built:
+        return
+    rows = query(
+        settings,
+        "select bronze_table, feed, status, days_behind, usual_gap_days, reason "
+        "from mart_gold.feed_status order by bronze_table",
+    )
+    for table, feed, status, behind, usual, reason in rows:
+        state, what = OK, ""
+        if status == "behind":
+            # A week longer than its longest usual silence: no week of its metrics closes any more.
+            state = WRONG if usual and behind > usual + WEEK else LATE
+            what = (
+                f"load what is missing of {table}: until then no period of a metric that reads "
+                f"{feed} is complete; name it in the var retired_feeds if it has ended"
+            )
+        yield Finding("feed", table, state, reason, what)
 
 
 def _at_work(settings: Settings, target: str) -> bool:

@@ -54,6 +54,24 @@ def test_a_healthy_warehouse_has_no_finding(built: Settings) -> None:
     }
 
 
+def test_a_feed_that_stopped_says_up_to_which_day_it_is_known(copy: Settings) -> None:
+    execute(
+        copy,
+        "create table mart_gold.feed_status as select * from (values "
+        "('revenue_account_daily', 'revenue', 'behind', 4, 1, 'Revenue: 4 days behind'), "
+        "('support_tickets', 'tickets', 'behind', 9, 1, 'Support tickets: 9 days behind'), "
+        "('invoices', 'invoices', 'current', 0, 3, 'Invoices: known up to 2026-11-21'), "
+        "('web_events', 'web_events', 'never delivered', null, null, 'never delivered')"
+        ") as feeds (bronze_table, feed, status, days_behind, usual_gap_days, reason)",
+    )
+    found = {row.subject: row for row in examine(copy) if row.area == "feed" and row.state != OK}
+    assert {table: row.state for table, row in found.items()} == {
+        "revenue_account_daily": LATE,
+        "support_tickets": WRONG,
+    }
+    assert "retired_feeds" in found["support_tickets"].what_to_do
+
+
 def test_row_counts_are_those_of_the_tables(built: Settings) -> None:
     counts = frame(built, "select layer, table_name, row_count from ops.row_counts")
     assert set(counts["layer"]) == {"bronze", "silver", "gold"}

@@ -1,7 +1,8 @@
-"""is_complete once more, in pandas: the period is over, and its feed observed from its first day.
+"""is_complete once more, in pandas: the period is over, its feed observed from its first day, and
+all feeds of the metric known to its end (test_feed_clocks finds that day in bronze).
 
 Only a feed that speaks every day proves when it was first observed; figures of other feeds are
-complete once the period is over.
+complete once the period is over and known.
 """
 
 import pandas as pd
@@ -25,12 +26,29 @@ FEEDS = {
 MARTS = {row["metric"]: row["source_mart"] for row in DEFINITIONS}
 
 
+CLOCKS = {
+    "cs_score_account": ("requests", "tickets", "incidents", "accounts"),
+    "model_capacity_weekly": ("utilization",),
+}
+"""Feeds that marts without a metric need."""
+
+
+@pytest.fixture(scope="module")
+def reaches(small: Settings) -> pd.DataFrame:
+    """metric, dimension, last_date: day that all feeds of the metric reach."""
+    return frame(
+        small, "select metric, dimension, last_date from intermediate_silver.int_metric_reach"
+    )
+
+
 def assert_whole(rows: pd.DataFrame, feed: str | None, company: Company) -> None:
-    """rows: period_start, grain (week, month), is_complete; feed: daily, or None."""
+    """rows: period_start, grain (week, month), last_date, is_complete; feed: daily, or None."""
     start = pd.to_datetime(rows["period_start"])
     month_end = start + pd.offsets.MonthBegin(1)
     end = month_end.where(rows["grain"] == "month", start + pd.Timedelta(days=7))
     whole = end <= company.end
+    last_date = pd.to_datetime(rows["last_date"])
+    whole &= (end - pd.Timedelta(days=1) <= last_date) | last_date.isna()
     if feed:
         whole &= start >= company.first_day[feed]
     wrong = rows[rows["is_complete"] != whole]
@@ -38,24 +56,40 @@ def assert_whole(rows: pd.DataFrame, feed: str | None, company: Company) -> None
     assert wrong.empty, wrong.drop_duplicates().head(10)
 
 
+def daily_feed(metric: str) -> str | None:
+    return None if metric == "csat_response_score" else FEEDS.get(MARTS[metric])
+
+
 @pytest.mark.parametrize("metric", COMPUTED)
-def test_of_a_metric(metric: str, metric_values: pd.DataFrame, company: Company) -> None:
+def test_of_a_metric(
+    metric: str, metric_values: pd.DataFrame, reaches: pd.DataFrame, company: Company
+) -> None:
     rows = metric_values[metric_values["metric"] == metric]
-    columns = ["grain", "period_start", "dimension_value", "is_complete"]
-    assert_whole(rows[columns], FEEDS.get(MARTS[metric]), company)
+    rows = rows.merge(reaches, on=["metric", "dimension"], how="left")
+    columns = ["grain", "period_start", "dimension_value", "last_date", "is_complete"]
+    assert_whole(rows[columns], daily_feed(metric), company)
 
 
 @pytest.mark.parametrize("mart", ["cs_score_account", "model_capacity_weekly"])
 def test_of_a_mart_by_week(mart: str, small: Settings, company: Company) -> None:
     rows = frame(small, f"select week_start as period_start, is_complete from mart_gold.{mart}")
-    assert_whole(rows.assign(grain="week"), FEEDS[mart], company)
+    [last] = frame(
+        small,
+        "select min(last_date) as last_date from intermediate_silver.int_feed_clock "
+        "where feed in %s",
+        [CLOCKS[mart]],
+    )["last_date"]
+    assert_whole(rows.assign(grain="week", last_date=last), FEEDS[mart], company)
 
 
-def test_the_weekly_story_tells_whole_weeks(small: Settings, company: Company) -> None:
+def test_the_weekly_story_tells_whole_weeks(
+    small: Settings, reaches: pd.DataFrame, company: Company
+) -> None:
     rows = frame(small, "select metric, week_start as period_start from mart_gold.o2r_weekly_story")
+    rows = rows.merge(reaches[reaches["dimension"] == "all"], on="metric", how="left")
     for metric, weeks in rows.groupby("metric"):
         weeks = weeks.assign(grain="week", is_complete=True)
-        assert_whole(weeks, FEEDS.get(MARTS[metric]), company)
+        assert_whole(weeks, daily_feed(metric), company)
 
 
 @pytest.mark.parametrize("feed", sorted(set(FEEDS.values())))
