@@ -79,7 +79,7 @@ def pages(settings: Settings, gold: Gold, definitions: Definitions) -> Iterator[
 def common(gold: Gold) -> dict[str, Any]:
     """What every page says of its data."""
     return {"as_of": gold.as_of(), "built_at": gold.built_at(), "target": gold.target,
-            "database": gold.database}  # fmt: skip
+            "database": gold.database, "lagging": gold.lagging()}  # fmt: skip
 
 
 def reporting_currency(settings: Settings) -> str:

@@ -136,6 +136,14 @@ class Gold:
             raise UserError(f"gold of target {self.target} holds no data yet: load, then build")
         return day
 
+    def lagging(self) -> list[str]:
+        """What is said of each feed that is behind, the furthest first."""
+        sql = (
+            "select reason from {{ ref('feed_status') }} where status = 'behind' "
+            "order by days_behind desc, bronze_table"
+        )
+        return [reason or "" for (reason,) in self.query(sql, "feeds that are behind").rows]
+
     def built_at(self) -> str | None:
         """When the newest build or publish of the target succeeded (UTC), if that was noted."""
         sql = (

@@ -134,6 +134,9 @@ class MetricPages:
             ("Sums", metric["additivity"]),
             ("Region means", metric["region_basis"]),
             ("Computed in", metric["source_mart"]),
+            ("Last complete week", metric["newest_complete_week_start"] or "none"),
+            ("Last complete month", metric["newest_complete_month_start"] or "none"),
+            ("Behind", metric["lag_reason"] or "no feed of it"),
         ]
 
     def _factors(self, key: str) -> list[Page]:
