@@ -78,7 +78,8 @@ def cut(small: Settings, request: pytest.FixtureRequest) -> tuple[Settings, set[
             copy,
             f"delete from raw_bronze.{table} where {COLUMNS[table]} >= date '{as_of}' - 8",
         )
-    run_models(copy, "--select", "+metric_values", "+o2r_weekly_story", "--full-refresh")
+    models = ["--select", "+metric_values", "+o2r_weekly_story", "--exclude", "resource_type:seed"]
+    run_models(copy, *models, "--full-refresh")
     names = frame(small, "select bronze_table, feed from mart_gold.feed_status")
     return copy, set(names[names["bronze_table"].isin(request.param)]["feed"])
 
