@@ -103,11 +103,11 @@ bronze as (
         ) as rank
         from (
             select 1 as feed, request_id, loaded_at, event_timestamp, {day} as day
-            from raw_bronze.{feeds[0]}
+            from raw_bronze.{FEEDS[0]}
             where not {forbidden[0]}
             union all
             select 2, request_id, loaded_at, event_timestamp, {day}
-            from raw_bronze.{feeds[1]}
+            from raw_bronze.{FEEDS[1]}
             where not {forbidden[1]}
         ) versions
     ) ranked
@@ -384,7 +384,7 @@ def _statements(names: dict[str, str], contracts: dict[str, Contract]) -> dict[s
     layers = {
         "requests": REQUESTS.format(
             open_days=" union ".join(feeds),
-            feeds=FEEDS,
+            FEEDS=FEEDS,
             day=EVENT_DAY,
             forbidden=[is_forbidden(contracts[feed]) for feed in FEEDS],
             **names,
