@@ -1,5 +1,5 @@
--- Did product signals move in the weeks in which revenue growth turned? Complete weeks, newest
--- first.
+-- Did product signals move in the weeks in which revenue growth turned? Final values, newest
+-- week first.
 with weekly as (
 
     select
@@ -10,7 +10,7 @@ with weekly as (
     where
         grain = 'week'
         and dimension = 'all'
-        and is_complete
+        and is_final
 
 )
 

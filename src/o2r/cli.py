@@ -423,14 +423,16 @@ def demo() -> None:
 
 @app.command()
 def headline() -> None:
-    """Print the headline metrics of the newest complete week."""
+    """Print the headline metrics, each of its newest final week."""
     from o2r.demo import headline as read_headline
     from o2r.settings import load_settings
     from o2r.warehouse.query import Answer
 
     rows = read_headline(load_settings())
-    typer.echo(f"\nHeadline metrics, week of {rows[0][-1]}")
-    print_answer(Answer(["metric", "value", "unit", "week before"], [r[:4] for r in rows], ""))
+    typer.echo(f"\nHeadline metrics, week of {rows[0][-1]} unless another is named")
+    newest = rows[0][-1]
+    shown = [(*row[:4], None if row[-1] == newest else row[-1]) for row in rows]
+    print_answer(Answer(["metric", "value", "unit", "week before", "week of"], shown, ""))
     o2r = _own_command()
     typer.echo(
         "Where to look next:\n"

@@ -86,9 +86,10 @@ def run_demo(settings: Settings, say: Callable[[str], None]) -> Path:
 
 
 def headline(settings: Settings) -> list[tuple]:
-    """The newest complete week of the headline metrics.
+    """The newest final week of each headline metric.
 
-    Returns rows (metric, value, unit, week before, week), values as Decimal, None when missing.
+    Returns rows (metric, value, unit, week before, week), values as Decimal, None when missing. A
+    metric has a week of its own: adoption is final 91 days after it.
     Raises UserError when gold is not built, or holds no complete week.
     """
     connection = connect(settings)
@@ -96,23 +97,24 @@ def headline(settings: Settings) -> list[tuple]:
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                with newest as (
-                    select max(period_start) as week_start from mart_gold.metric_values
-                    where grain = 'week' and is_complete and metric = 'weekly_revenue'
+                with weekly as (
+                    select * from mart_gold.metric_values
+                    where grain = 'week' and is_final and dimension = 'all'
+                ),
+                newest as (
+                    select metric, max(period_start) as week_start from weekly group by metric
                 )
                 select
                     catalog.metric_name, round(this_week.value, 2), catalog.unit,
                     round(week_before.value, 2), newest.week_start
                 from unnest(%s::text[]) with ordinality as wanted (metric, position)
-                cross join newest
                 join mart_gold.metric_catalog as catalog using (metric)
-                left join mart_gold.metric_values as this_week
-                    on this_week.metric = wanted.metric and this_week.grain = 'week'
-                    and this_week.is_complete and this_week.dimension = 'all'
+                left join newest using (metric)
+                left join weekly as this_week
+                    on this_week.metric = wanted.metric
                     and this_week.period_start = newest.week_start
-                left join mart_gold.metric_values as week_before
-                    on week_before.metric = wanted.metric and week_before.grain = 'week'
-                    and week_before.is_complete and week_before.dimension = 'all'
+                left join weekly as week_before
+                    on week_before.metric = wanted.metric
                     and week_before.period_start = newest.week_start - 7
                 order by wanted.position
                 """,

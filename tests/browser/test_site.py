@@ -153,7 +153,7 @@ def test_numbers_follow_the_filters_and_are_those_of_the_metric_store(watched, g
         found = frame(
             gold,
             "select value from mart_gold.metric_values where metric = %s and grain = %s "
-            "and dimension = 'plan_tier' and dimension_value = %s and is_complete "
+            "and dimension = 'plan_tier' and dimension_value = %s and is_final "
             "and period_start <= %s order by period_start desc limit 2",
             [card.metric, grain, member, until],
         )["value"]
@@ -252,7 +252,7 @@ def test_a_chart_says_what_it_shows_to_those_who_cannot_see_it(watched, gold):
     newest = frame(
         gold,
         "select value, period_start from mart_gold.metric_values where metric = 'weekly_revenue' "
-        "and dimension = 'all' and grain = 'week' and is_complete order by 2 desc limit 1",
+        "and dimension = 'all' and grain = 'week' and is_final order by 2 desc limit 1",
     ).iloc[0]
     amount = newest["value"].quantize(Decimal(1), ROUND_HALF_UP)
     assert f"{amount:,}" in words

@@ -57,7 +57,7 @@ def test_demo_fills_the_warehouse_and_prints_headline_metrics_with_units(demo, q
     [(revenue,)] = query(
         settings,
         "select round(value, 2) from mart_gold.metric_values where metric = 'weekly_revenue' "
-        "and dimension = 'all' and is_complete order by period_start desc limit 1",
+        "and dimension = 'all' and is_final order by period_start desc limit 1",
     )
     line = next(line for line in run.stdout.splitlines() if "Weekly revenue" in line)
     assert str(revenue) in line

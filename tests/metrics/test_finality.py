@@ -1,5 +1,7 @@
 """is_final once more, in pandas: the period is whole, its window over, nothing of it still open."""
 
+from decimal import Decimal
+
 import pandas as pd
 import pytest
 from tests.metrics.recompute import Company
@@ -16,6 +18,15 @@ from tests.metrics.recompute.tables import (
     by_period,
 )
 from tests.metrics.test_recomputed import COMPUTED
+
+from o2r.dashboards.definitions import Card
+from o2r.dashboards.metrics import LATEST
+from o2r.dashboards.read import read_definitions
+from o2r.dashboards.site.build import reporting_currency
+from o2r.dashboards.site.gold import Gold
+from o2r.dashboards.site.metric_pages import MetricPages
+from o2r.demo import HEADLINE, headline
+from o2r.settings import Settings
 
 WINDOWS = {"adoption_rate_pct": ADOPTION_DAYS, "abandonment_rate_pct": FLOW_DAYS}
 """Days after the end of a period within which the value may change."""
@@ -67,3 +78,55 @@ def test_of_a_metric(metric: str, metric_values: pd.DataFrame, company: Company)
     assert final.any()
     if metric in WINDOWS:
         assert (rows["is_complete"] & ~rows["is_final"]).any(), "no value waits for its window"
+
+
+def test_every_reader_tells_the_same_final_number(
+    metric_values: pd.DataFrame, small: Settings
+) -> None:
+    """Front page, metric page, weekly review and `o2r headline`: the newest final week."""
+    definitions = read_definitions(small)
+    rows = metric_values[metric_values["is_final"] & (metric_values["dimension"] == "all")]
+    rows = rows[rows["grain"] == "week"].sort_values("period_start")
+    rows = rows.drop_duplicates("metric", keep="last").set_index("metric")
+    stored = {
+        metric: (str(row["period_start"].date()), f"{row['value']:.6f}")
+        for metric, row in rows.iterrows()
+    }
+    with Gold(small, "prod") as gold:
+        made = MetricPages(small, gold, definitions, reporting_currency(small))
+        by_key = {one["metric"]: one for one in made.metrics}
+        names = {one["metric"]: one["metric_name"] for one in made.metrics}
+        front = {card.metric: newest(gold, card) for card in made.front().cards if card.metric}
+        pages = {
+            metric: newest(gold, card)
+            for metric in stored
+            for card in made.board(by_key[metric]).cards
+            if card.name == "Newest week"
+        }
+        board = definitions.dashboards["weekly_business_review"]
+        review = next(card for card in board.cards if card.name.startswith("How did each metric"))
+        found = gold.card(review, board.name)
+    places = {name: place for place, name in enumerate(found.kinds)}
+    told = {
+        row[places["metric_name"]]: (row[places["final_week"]], row[places["this_week"]])
+        for row in found.rows
+        if row[places["week"]] == LATEST
+    }
+    assert pages == stored
+    assert front == {metric: stored[metric] for metric in front}
+    assert len(front) == 8
+    assert told == {names[metric]: value for metric, value in stored.items()}
+    said = {row[0]: (str(row[-1]), row[1]) for row in headline(small)}
+    assert said == {
+        names[metric]: (stored[metric][0], round(Decimal(stored[metric][1]), 2))
+        for metric in HEADLINE
+    }
+    assert len({week for week, _ in stored.values()}) > 1, "no metric waits for its window"
+
+
+def newest(gold: Gold, card: Card) -> tuple[str, str]:
+    """Period and value of the row that a number shows without a choice."""
+    found = gold.card(card, card.name)
+    places = {name: place for place, name in enumerate(found.kinds)}
+    rows = [row for row in found.rows if "slice" not in places or row[places["slice"]] == "All"]
+    return rows[-1][places["period_start"]], rows[-1][places["value"]]

@@ -25,6 +25,9 @@ models:
       - {name: dimension, data_type: text}
       - {name: dimension_value, data_type: text}
       - {name: is_complete, data_type: boolean}
+      - {name: is_final, data_type: boolean}
+      - {name: final_date, data_type: date}
+      - {name: open_count, data_type: bigint}
       - {name: value, data_type: "numeric(24,6)"}
   - name: dim_account
     columns:

@@ -62,6 +62,19 @@ def test_nothing_is_wrong_with_what_is_right(tmp_path):
             "write {{ ref('metric_values') }} for the table metric_values",
         ),
         (
+            "select m.metric as account_id, a.segment, a.signed_up_date from "
+            "{{ ref('dim_account') }} as a cross join (select metric, value from "
+            "{{ ref('metric_values') }} where is_complete) as m",
+            "wherever it reads metric_values say `is_final`, or show {{ state }}: "
+            "a provisional value is no result",
+        ),
+        (
+            "select a.account_id, a.segment, a.signed_up_date from {{ ref('dim_account') }} as a "
+            "inner join {{ ref('metric_values') }} as now on now.is_final "
+            "inner join {{ ref('metric_values') }} as before on before.is_complete",
+            "wherever it reads metric_values say `is_final`",
+        ),
+        (
             "select account_id, segment, signed_up from {{ ref('dim_account') }}",
             "Column 'signed_up' could not be resolved",
         ),

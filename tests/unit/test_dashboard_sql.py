@@ -25,7 +25,7 @@ def test_a_metric_alone_is_its_totals_of_periods_that_are_over(metrics):
     made = expand(METRIC, metrics, "EUR", {})
     assert made["sql"] == (
         "select period_start, value from {{ ref('metric_values') }} as metric_values "
-        "where metric = 'error_rate_pct' and grain = 'week' and is_complete and dimension = 'all'"
+        "where metric = 'error_rate_pct' and grain = 'week' and is_final and dimension = 'all'"
     )
     assert (made["name"], made["question"]) == ("Error rate", "Errors / requests")
     assert (made["target"], made["good"]) == (1.0, "down")
@@ -35,6 +35,13 @@ def test_a_metric_alone_is_its_totals_of_periods_that_are_over(metrics):
         "period_start": {"label": "Week from", "format": "date"},
         "value": {"label": "Error rate", "format": "percent", "decimals": 2},
     }
+
+
+def test_a_table_of_a_metric_has_provisional_values_and_says_so(metrics):
+    made = expand(METRIC | {"display": "table"}, metrics, "EUR", {})
+    assert "and is_complete and" in made["sql"]
+    assert "'provisional until ' || cast(final_date as varchar(10))" in made["sql"]
+    assert list(made["columns"]) == ["period_start", "value", "state"]
 
 
 def test_a_metric_by_month_within_days_and_slices(metrics):

@@ -24,6 +24,8 @@ Output = dict[str, exp.DataType]
 """Types of the columns that a SELECT returns."""
 
 DIALECT = "postgres"
+STORE = "metric_values"
+"""The mart that holds provisional values beside final ones, and says which."""
 ANSI = re.compile(r"\x1b\[\d*m")
 DATES = {exp.DataType.Type.DATE, *exp.DataType.TEMPORAL_TYPES}
 WANTED = {
@@ -40,8 +42,9 @@ class SqlError(ValueError):
 def check(definitions: Definitions, dbt_dir: Path) -> list[str]:
     """Return one line for each thing that does not fit: file, card, reason.
 
-    It covers tables and columns of the SQL, what cards name of its result, portability, and
-    whether dbt's exposures are those of the definitions.
+    It covers tables and columns of the SQL, what cards name of its result, portability, whether a
+    card on the metric store tells final values from provisional ones, and whether dbt's exposures
+    are those of the definitions.
     """
     gold = read_gold(dbt_dir)
     findings = [line for board in definitions.dashboards.values() for line in _board(board, gold)]
@@ -77,7 +80,7 @@ def _board(board: Dashboard, gold: MappingSchema) -> Iterator[str]:
                 yield f"{file}: filter {name}: its values are one column, not {len(output)}"
     for card in board.cards:
         try:
-            output = _output(card.sql, gold)
+            output = _output(card.sql, gold, of_a_card=True)
         except SqlError as error:
             yield f"{file}: {card.name}: {error}"
             continue
@@ -103,8 +106,11 @@ def _card(card: Card, board: Dashboard, output: Output) -> Iterator[str]:
             yield f"filters: {name} is a day, but {column} is {_type(output[column])}"
 
 
-def _output(sql: str, gold: MappingSchema) -> Output:
-    """Columns that a SELECT on gold returns. Raises SqlError for the first thing amiss in it."""
+def _output(sql: str, gold: MappingSchema, *, of_a_card: bool = False) -> Output:
+    """Columns that a SELECT on gold returns. Raises SqlError for the first thing amiss in it.
+
+    of_a_card: what is read shows values, so it must know which of them are final.
+    """
     if unknown := [name for name in tables(sql) if name not in gold.mapping]:
         raise SqlError(f"{unknown[0]} is not in gold (dbt/models/marts)")
     plain = resolved(sql, lambda name: name)
@@ -125,12 +131,28 @@ def _output(sql: str, gold: MappingSchema) -> Output:
             raise SqlError("give every column of the result a name")
         query = qualify(query, schema=gold, dialect=DIALECT)
         query = annotate_types(query, schema=gold, dialect=DIALECT)
+        if of_a_card and not _knows_what_is_final(query):
+            raise SqlError(
+                f"wherever it reads {STORE} say `is_final`, or show {{{{ state }}}}: "
+                "a provisional value is no result"
+            )
     except SqlglotError as error:
         raise SqlError(" ".join(ANSI.sub("", str(error)).split())) from None
     names = query.named_selects
     if twice := [name for name in names if names.count(name) > 1]:
         raise SqlError(f"two columns of the result are named {twice[0]}")
     return {name: one.type for name, one in zip(names, query.selects, strict=True)}
+
+
+def _knows_what_is_final(query: exp.Expression) -> bool:
+    """Whether every SELECT on the metric store uses is_final of it; columns are qualified."""
+    for table in query.find_all(exp.Table):
+        if table.name != STORE:
+            continue
+        columns = table.find_ancestor(exp.Select).find_all(exp.Column)
+        if ("is_final", table.alias_or_name) not in {(one.name, one.table) for one in columns}:
+            return False
+    return True
 
 
 _SORTED = ("order", "limit", "offset")

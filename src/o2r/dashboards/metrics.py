@@ -31,10 +31,10 @@ LATEST = "Latest"
 _WEEKS = (
     "(select period_start as week_start, cast(period_start as varchar(10)) as week "
     "from {{ ref('metric_values') }} where metric = 'weekly_revenue' and dimension = 'all' "
-    "and is_complete union all "
+    "and is_final union all "
     f"select max(period_start) as week_start, '{LATEST}' as week "
     "from {{ ref('metric_values') }} where metric = 'weekly_revenue' and dimension = 'all' "
-    "and is_complete)"
+    "and is_final)"
 )
 WEEK_FILTER = {
     "label": "Week",
@@ -42,11 +42,20 @@ WEEK_FILTER = {
     "values": f"select week from {_WEEKS} as weeks",
     "default": LATEST,
 }
-"""What `week: {}` stands for: each complete week; a card shows it and the twelve before."""
+"""What `week: {}` stands for: each whole week of revenue; a card shows it and the twelve before."""
 GENERATED = {SLICE: SLICE_FILTER, WEEK: WEEK_FILTER}
 
-WORDS = {"slice": _SLICE, "weeks": _WEEKS}
-"""What {{ slice }} and {{ weeks }} stand for in the SQL of a card."""
+_STATE = (
+    "case when is_final then 'final' "
+    "when open_count > 0 then 'provisional, ' || cast(open_count as varchar(20)) || ' open' "
+    "when is_complete then 'provisional until ' || cast(final_date as varchar(10)) "
+    "else 'not complete' end"
+)
+WORDS = {"slice": _SLICE, "weeks": _WEEKS, "state": _STATE}
+"""What {{ slice }}, {{ weeks }} and {{ state }} stand for in the SQL of a card.
+
+state: words for whether a row of metric_values is final, and when it will be.
+"""
 _WORD = re.compile(r"\{\{\s*(" + "|".join(WORDS) + r")\s*\}\}")
 
 COUNTED = {"accounts", "incidents", "requests", "tickets"}
@@ -75,7 +84,8 @@ def expand(
     An amount without a unit is in the reporting currency, `currency`.
 
     filters: those of the dashboard. Days restrict the period; without SLICE only totals are read.
-    What the item says itself stays. Only periods that are complete are read.
+    What the item says itself stays. Only final values are read; a table of one metric has the
+    provisional ones of complete periods too, and says so in its column `state`.
     Raises ValueError for a metric that the catalogue does not have.
     """
     item = dict(item)
@@ -101,19 +111,23 @@ def expand(
     keys = ["value"] if "metric" in item else names
     generated = [name for name in GENERATED if name in filters]
     days = {key: "period_start" for key, one in filters.items() if one.get("kind") != "choice"}
+    is_table = "metric" in item and item.get("display") == "table"
     made = {
-        "sql": _sql(names, grain, single="metric" in item, generated=generated),
+        "sql": _sql(
+            names, grain, single="metric" in item, generated=generated, with_state=is_table
+        ),
         "columns": {
             "period_start": {"label": f"{grain.capitalize()} from", "format": "date"},
             **{
                 key: _column(metrics[name], currency) for key, name in zip(keys, names, strict=True)
             },
+            **({"state": {"label": "State"}} if is_table else {}),
         },
         "x": "period_start",
         "y": keys,
         "order": ["period_start", *generated],
         "filters": days | {name: name for name in generated},
-        "empty": f"No value: not measured over a whole {grain}, or not by what is chosen.",
+        "empty": f"No final value: not measured over a whole {grain}, or not by what is chosen.",
     }
     if "metric" in item:
         metric = metrics[item["metric"]]
@@ -137,8 +151,13 @@ def _column(metric: dict[str, str], currency: str) -> dict[str, Any]:
     return {"label": label, "format": "decimal", "decimals": 0 if unit == "ms" else 2, "unit": unit}
 
 
-def _sql(names: list[str], grain: str, *, single: bool, generated: list[str]) -> str:
-    """One row per period (and slice, and week); a column `value`, or one of each metric's name."""
+def _sql(
+    names: list[str], grain: str, *, single: bool, generated: list[str], with_state: bool
+) -> str:
+    """One row per period (and slice, and week); a column `value`, or one of each metric's name.
+
+    with_state: provisional values too, and a column `state`.
+    """
     dimensions = ", dimension, dimension_value" if SLICE in generated else ""
     keys = f"period_start{', week' if WEEK in generated else ''}"
     columns = [keys, *([_SLICE] if SLICE in generated else [])]
@@ -148,12 +167,13 @@ def _sql(names: list[str], grain: str, *, single: bool, generated: list[str]) ->
             f" inner join {_WEEKS} as weeks on period_start <= week_start "
             "and period_start > cast(week_start - interval '91 day' as date)"
         )
-    where = f"grain = '{grain}' and is_complete"
+    where = f"grain = '{grain}' and {'is_complete' if with_state else 'is_final'}"
     if SLICE not in generated:
         where += " and dimension = 'all'"
     if single:
+        columns += ["value", *([f"{_STATE} as state"] if with_state else [])]
         return (
-            f"select {', '.join([*columns, 'value'])} from {source}{joined} "
+            f"select {', '.join(columns)} from {source}{joined} "
             f"where metric = '{names[0]}' and {where}"
         )
     columns += [f"max(value) filter (where metric = '{name}') as {name}" for name in names]

@@ -89,7 +89,8 @@ tickets as (
     select
         account_id,
         cast(date_trunc('week', created_date) as date) as week_start,
-        count(*) as ticket_count
+        count(*) as ticket_count,
+        count(*) filter (where is_open) as open_ticket_count
     from {{ ref('fct_tickets') }}
     group by account_id, cast(date_trunc('week', created_date) as date)
 
@@ -122,7 +123,11 @@ final as (
             {{ unless_never_delivered('tickets.ticket_count', '0', 'support_tickets') }} as bigint
         ) as ticket_count,
         cast(surveys.csat_response_score as numeric(18, 6)) as csat_response_score,
-        scores.cs_score,
+        -- The hours of an open ticket are still to come, and with them the score.
+        cast(
+            case when coalesce(tickets.open_ticket_count, 0) = 0 then scores.cs_score end
+            as numeric(18, 6)
+        ) as cs_score,
         cast(coalesce(usage.total_tokens, 0) as bigint) as total_tokens,
         cast(
             {{ unless_never_delivered('revenue.net_revenue', '0', 'revenue_account_daily') }}

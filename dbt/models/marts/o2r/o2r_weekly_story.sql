@@ -1,7 +1,8 @@
--- Grain: one row per complete ISO week and metric of the three layers that has a value in it.
+-- Grain: one row per ISO week and metric of the three layers that has a final value in it.
 {#
   How far each metric moved, against its own past: history is the 13 calendar weeks before. A move is
-  unusual beyond two standard deviations of that history, which needs at least four weeks.
+  unusual beyond two standard deviations of that history, which needs at least four weeks. A value that
+  can still change is neither judged nor history.
 #}
 with weekly as (
 
@@ -14,7 +15,7 @@ with weekly as (
     where
         grain = 'week'
         and dimension = 'all'
-        and is_complete
+        and is_final
 
 ),
 

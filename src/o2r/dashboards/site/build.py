@@ -163,7 +163,7 @@ def _collections(definitions: Definitions) -> list[dict[str, Any]]:
 def _newest_week(gold: Gold) -> str | None:
     [(week,)] = gold.query(
         "select max(period_start) from {{ ref('metric_values') }} "
-        "where grain = 'week' and is_complete",
+        "where metric = 'weekly_revenue' and grain = 'week' and is_final",
         "newest week",
     ).rows
     return week

@@ -63,7 +63,7 @@ class MetricPages:
     def page(self, metric: dict[str, Any]) -> Page:
         """Everything that metric.html shows; `page` is None where there is no value."""
         key = metric["metric"]
-        board = self._board(metric) if metric["status"] == "available" else None
+        board = self.board(metric) if metric["status"] == "available" else None
         return {
             "metric": metric | {"layer": LAYERS[metric["layer"]].split(":")[0]},
             "facts": self._facts(metric),
@@ -79,8 +79,8 @@ class MetricPages:
             ],
         }  # fmt: skip
 
-    def _board(self, metric: dict[str, Any]) -> Dashboard:
-        """The newest value, the chart and the table of each grain in which there are values."""
+    def board(self, metric: dict[str, Any]) -> Dashboard | None:
+        """The newest final value, the chart and the table of each grain that has values."""
         key = metric["metric"]
         filters = {
             SLICE: SLICE_FILTER | {"values": SLICE_FILTER["values"] + f" where metric = '{key}'"},
@@ -101,14 +101,15 @@ class MetricPages:
             one = shared | {"grain": grain}
             items += [
                 one | {"display": "number", "width": 6, "name": f"Newest {grain}",
-                       "question": f"The last {grain} that is complete."},
+                       "question": f"The last {grain} that is final."},
                 one | {"display": "bar" if metric["additivity"] == "additive" else "line",
                        "width": 18, "name": f"By {grain}",
-                       "question": f"{metric['metric_name']}, every complete {grain}."},
+                       "question": f"{metric['metric_name']}, every {grain} that is final."},
             ]  # fmt: skip
         items += [
             shared | {"grain": grain, "display": "table", "width": 12,
-                      "name": f"Values by {grain}", "question": "The newest first.",
+                      "name": f"Values by {grain}",
+                      "question": "The newest first; provisional ones can still change.",
                       "order": ["-period_start", f"-{SLICE}"]}
             for grain in grains
         ]  # fmt: skip
@@ -131,6 +132,7 @@ class MetricPages:
             ("Good direction", metric["direction"]),
             ("Target", f"{target} {metric['unit']}" if target else "none set"),
             ("Owner", TEAMS.get(metric["owner"], metric["owner"])),
+            ("Final", _final_words(metric)),
             ("Sums", metric["additivity"]),
             ("Region means", metric["region_basis"]),
             ("Computed in", metric["source_mart"]),
@@ -156,7 +158,7 @@ class MetricPages:
         return list(factors.values())
 
     def front(self) -> Dashboard:
-        """The front page: headline numbers of the newest week, and what moved in it."""
+        """The front page: the newest final numbers, and what moved in the newest week."""
         available = {one["metric"]: one for one in self.metrics if one["status"] == "available"}
         numbers = [
             expand({"metric": key, "display": "number"}, self._seed, self._currency, {})
@@ -170,6 +172,15 @@ class MetricPages:
             owner=OWNER,
             items=[*numbers, STORY],
         )
+
+
+def _final_words(metric: dict[str, Any]) -> str:
+    if metric["final_after_days"] is None:
+        return "not computed"
+    days = int(metric["final_after_days"])
+    after = f"{days} days after the end of the period" if days else "at the end of the period"
+    newest = metric["newest_final_period_start"]
+    return f"{after}; newest {newest}" if newest else f"{after}; no value is final yet"
 
 
 STORY = Card(
