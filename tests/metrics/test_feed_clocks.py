@@ -25,10 +25,12 @@ COLUMNS = {
 FEEDS = {row["metric"]: set(row["feeds"].split()) for row in DEFINITIONS}
 KEY = ["metric", "grain", "period_start", "dimension", "dimension_value"]
 CUTS = [
-    ["revenue_account_daily", "platform_incidents", "csat_responses"],
+    ["revenue_account_daily", "support_tickets", "csat_responses"],
     ["inference_user_token_usage_proprietary", "subscriptions", "onboarding_step_events"],
 ]
-"""Feeds that no metric reads two of are cut at once, for each build takes its time."""
+"""Feeds that no metric reads two of are cut at once, for each build takes its time. Incidents of so
+small a company are usually further apart than nine days, so that nobody can tell them from absence.
+"""
 
 
 def last_date(days: pd.Series, loaded: pd.Series, as_of: pd.Timestamp) -> pd.Timestamp:
@@ -91,7 +93,7 @@ def test_a_cut_week_is_not_complete_and_nothing_else_changes(
     clocks = assert_clocks(settings)
     statement = "select * from mart_gold.metric_values where dimension = 'all'"
     before, after = (
-        frame(one, statement).set_index(KEY).drop(columns="metric_value_key")
+        frame(one, statement).set_index(KEY).astype({"days_behind": float})
         for one in (small, settings)
     )
     week = pd.Timestamp("2026-11-09").date()
@@ -106,8 +108,7 @@ def test_a_cut_week_is_not_complete_and_nothing_else_changes(
     pd.testing.assert_frame_equal(of(after, untouched), of(before, untouched), check_dtype=False)
     lost = of(after, touched)
     lost = lost[lost.index.get_level_values("period_start") >= week]
-    assert not lost["is_complete"].any()
-    assert not lost["is_final"].any()
+    assert lost[lost["is_complete"] | lost["is_final"]].index.tolist() == []
     behind = lost.xs("week", level="grain").xs(week, level="period_start")["days_behind"]
     assert len(behind)
     assert (behind >= 9).all()
