@@ -436,7 +436,7 @@ def test_one_row_of_bronze(empty: Settings) -> None:
     assert gold.metric("latency_p99_ms", W2) == 120
     assert gold.metric("uptime_pct", W2) is None, "nobody has ever told of incidents"
     assert gold.metric("incident_count", W2) is None
-    assert gold.metric("cs_score", W2) == 100, "a part without data counts 100"
+    assert gold.metric("cs_score", W2) is None, "of neither tickets nor incidents"
     assert gold.metric("weekly_revenue", W2) is None, "revenue was never observed"
     weeks = "select min(period_start)::text, max(period_start)::text from mart_gold.metric_values"
     assert gold.row(f"{weeks} where grain = 'week'") == (W2, W2), "nothing is said of earlier weeks"
