@@ -1,5 +1,5 @@
--- A window has one length, in the vars and in the catalogue, and a mart that says what is final
--- says the same as metric_values.
+-- A window has one length, in the vars and in the catalogue, and what is final in metric_values is
+-- final in its mart. In total both say the same; members also wait for accounts, in metric_values.
 {%- set windows = {
     'adoption_rate_pct': ('adoption_cohorts', var('adoption_window_days')),
     'abandonment_rate_pct': ('flow_abandonment', var('flow_window_days')),
@@ -39,6 +39,7 @@ inner join {{ ref(mart) }} as mart
 where
     metric_values.metric = '{{ metric }}'
     and metric_values.is_final <> mart.is_final
+    and (metric_values.is_final or metric_values.dimension = 'all')
 {%- if not loop.last %}
 
 union all
