@@ -479,7 +479,7 @@ def gold_hashes(settings: Settings, schema: str = "mart_gold") -> dict[str, str]
 
 @functools.cache
 def dev_gold(new_database: NewDatabase) -> Settings:
-    """A copy of the small company, delivered a month earlier, built for target dev beside prod.
+    """A copy of the small company, delivered some days earlier, built for target dev beside prod.
 
     Not later: what is stamped ahead of the clock proves nothing.
     """
@@ -489,7 +489,7 @@ def dev_gold(new_database: NewDatabase) -> Settings:
         cursor.execute("select distinct table_name from ops.load_batches")
         for (table,) in cursor.fetchall():
             cursor.execute(
-                f"update raw_bronze.{table} set loaded_at = loaded_at - interval '30 days'"
+                f"update raw_bronze.{table} set loaded_at = loaded_at - interval '5 days'"
             )
     connection.close()
     run_models(settings, "--vars", f"as_of_date: {END}", target="dev")
