@@ -48,7 +48,7 @@ def key_of(table: EventTable, rows: pa.Table) -> Iterator[tuple]:
 
 
 def struck(evening: Evening) -> set[str]:
-    parts = (*evening.files, *evening.inserts, *evening.statements)
+    parts = (*evening.files, *evening.inserts, *evening.statements, *evening.taken_back)
     return {part.fault for part in parts} - {None}
 
 

@@ -13,14 +13,15 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from o2r.bronze.contracts import SCHEMA
-from o2r.bronze.loader import BatchResult, load
-from o2r.replay.plan import Evening, File, Insert
+from o2r.bronze.loader import BatchResult, Replace, load
+from o2r.bronze.unload import find, unload
+from o2r.replay.plan import Evening, File, Insert, Plan
 from o2r.settings import Settings
 from o2r.warehouse import connect
 
 
-def deliver(settings: Settings, evening: Evening, folder: Path) -> Counter[str]:
-    """Load an evening's files, insert and run what another tool does; rows by fault.
+def deliver(settings: Settings, plan: Plan, evening: Evening, folder: Path) -> Counter[str]:
+    """Load an evening's files, do what another tool does, take files back; rows by fault.
 
     Rows that come to nothing do not count: repeated rows count when they are not loaded again,
     all others when they are in bronze.
@@ -47,9 +48,28 @@ def deliver(settings: Settings, evening: Evening, folder: Path) -> Counter[str]:
             with connection, connection.cursor() as cursor:
                 cursor.execute(statement.sql, statement.parameters)
                 touched[statement.fault] += cursor.rowcount
+        with connection, connection.cursor() as cursor:
+            batches = [
+                batch
+                for one in evening.taken_back
+                for batch in _batches(cursor, one.file, plan.evenings[one.evening])
+            ]
     finally:
         connection.close()
+    if batches:
+        gone = unload(settings, find(settings, batches, None), force=True)
+        touched["unload"] += sum(batch.rows for batch in gone)
     return touched
+
+
+def _batches(cursor: Cursor, file: File, evening: Evening) -> list[int]:
+    """The batch of a file, which may have come under the same name on other evenings."""
+    cursor.execute(
+        "select batch_id from ops.load_batches where source_file = %s and unloaded_at is null "
+        "and loaded_at between %s and %s + interval '1 hour'",
+        (file.name, evening.at, evening.at),
+    )
+    return [batch_id for (batch_id,) in cursor.fetchall()]
 
 
 def _load(settings: Settings, files: list[File], folder: Path) -> list[BatchResult]:
@@ -58,7 +78,8 @@ def _load(settings: Settings, files: list[File], folder: Path) -> list[BatchResu
     for file in files:
         folder.mkdir(parents=True)
         pq.write_table(file.rows, folder / file.name, compression="zstd", version="2.6")
-        results += load(folder / file.name, None, "replay", settings=settings)
+        replace = Replace(force=True) if file.replaces else None
+        results += load(folder / file.name, None, "replay", replace=replace, settings=settings)
         shutil.rmtree(folder)
     return results
 

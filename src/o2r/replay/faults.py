@@ -10,7 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from o2r.bronze.contracts import SCHEMA
-from o2r.replay.plan import NEVER, EventTable, File, Insert, Plan, Statement, deliver
+from o2r.replay.plan import (
+    NEVER,
+    EventTable,
+    File,
+    Insert,
+    Plan,
+    Statement,
+    TakenBack,
+    deliver,
+)
 from o2r.synthetic.columns import MICROS_PER_DAY
 from o2r.synthetic.knowledge import instants
 
@@ -18,6 +27,9 @@ LATE_DAYS = (3, 20, 40)
 HISTORY_DAYS = 45
 """Days of telemetry before the first evening, so that the latest rows have a day to belong to."""
 FUTURE_DAYS = (1, 2, 10, 400, 5 * 365)
+LAG_EVENINGS = 2
+STAMPED_AHEAD = timedelta(days=50 * 366)
+"""So far ahead that no clock of today gets there."""
 LONG_TRANSACTION = timedelta(hours=30)
 """A transaction that began before yesterday's build and committed after it."""
 
@@ -272,15 +284,136 @@ def kill(plan: Plan, rng: Rng) -> None:
         plan.evenings[number].is_killed = True
 
 
+def lag(plan: Plan, rng: Rng) -> None:
+    """One feed after the other delivers nothing for two evenings, and then all of it at once."""
+    feeds = [
+        *((table.name, table.rows, table.arrival) for table in plan.events),
+        *((name, *plan.others[name]) for name in ("support_tickets", "subscriptions")),
+    ]
+    for turn, first in enumerate(plan.every(LAG_EVENINGS, first=1)):
+        later = plan.at_least(first + LAG_EVENINGS)
+        if later is not None:
+            name, rows, arrival = feeds[turn % len(feeds)]
+            due = (arrival >= first) & (arrival < later) & (arrival != NEVER)
+            file = File(name, f"lagging_{first}", rows.filter(pa.array(due)), "lag")
+            plan.evenings[later].files.append(file)
+            arrival[due] = NEVER
+
+
+def unload(plan: Plan, rng: Rng) -> None:
+    """A wrong file is taken back after the build, or replaced; a right one goes and comes again."""
+    for turn, number in enumerate(plan.every(4, first=1)):
+        evening, later = plan.evenings[number], plan.at_least(number + 1)
+        if later is None:
+            continue
+        for position, table in enumerate(plan.events):
+            known = _chosen(_known_before(plan, table, number), 0.05, rng)
+            rows = _corrected(table, table.rows.filter(pa.array(known)), 7, evening.day)
+            if not table.has_day_in_key:
+                rows = _moved(table, rows, rng.integers(-4, 1, len(rows)))
+            rows = pa.concat_tables([rows, _renamed(table, rows, f"wrong-{number}")])
+            wrong = File(table.name, f"wrong_{number}", _once(table, rows), "unload")
+            evening.files.append(wrong)
+            if (turn + position) % 2:
+                plan.evenings[later].taken_back.append(TakenBack(wrong, number, "unload"))
+            else:
+                right = File(table.name, wrong.label, rows.slice(0, len(rows) // 4), "unload", True)
+                plan.evenings[later].files.append(right)
+        _go_and_come(plan, number, later)
+
+
+def _go_and_come(plan: Plan, number: int, later: int) -> None:
+    """Yesterday's regular files of the event tables are taken back, and loaded again."""
+    again = plan.at_least(later + 1)
+    names = {table.name for table in plan.events}
+    for file in plan.evenings[number].files if again is not None else ():
+        if file.table in names and file.fault is None:
+            plan.evenings[later].taken_back.append(TakenBack(file, number, "unload"))
+            rows = file.rows
+            plan.evenings[again].files.append(File(file.table, f"back_{number}", rows, "unload"))
+
+
+def ahead(plan: Plan, rng: Rng) -> None:
+    """Another tool stamps the arrival of some rows decades ahead."""
+    for number in plan.every(4, first=1):
+        evening = plan.evenings[number]
+        for table in plan.events:
+            known = _chosen(_known_before(plan, table, number), 0.005, rng)
+            rows = _corrected(table, table.rows.filter(pa.array(known)), 2, evening.day)
+            evening.inserts.append(Insert(table.name, rows, "ahead", -STAMPED_AHEAD))
+
+
+def case(plan: Plan, rng: Rng) -> None:
+    """Older rows come again with other numbers, their keys in other case or between blanks."""
+    for number in plan.every(3, first=2):
+        evening = plan.evenings[number]
+        for table in plan.events:
+            forms = {
+                column.name: column.normal_form
+                for column in table.contract.columns
+                if column.name in table.contract.business_key and column.normal_form != "raw"
+            }
+            known = _chosen(_known_before(plan, table, number), 0.02, rng)
+            rows = _corrected(table, table.rows.filter(pa.array(known)), 11, evening.day)
+            rows = _with(rows, **{name: _unlike(rows[name], form) for name, form in forms.items()})
+            if forms:
+                evening.files.append(File(table.name, "case", rows, "case"))
+
+
+def _unlike(values: pa.ChunkedArray, form: str) -> pa.ChunkedArray:
+    """Values that are the same in a normal form and not as written."""
+    change = {"lower": pc.utf8_upper, "upper": pc.utf8_lower}.get(form, lambda found: found)
+    return pc.binary_join_element_wise("", change(values), "", " ")
+
+
+def backdate(plan: Plan, rng: Rng) -> None:
+    """A contract is said to have started, or to have ended, weeks before it is recorded."""
+    for number in plan.every(3, first=2):
+        evening = plan.evenings[number]
+        rows = _contracts(plan, number, rng)
+        stated = pa.array([evening.at - timedelta(days=40)] * len(rows))
+        recorded = pa.array([evening.at - timedelta(hours=1)] * len(rows))
+        parts = {
+            "started": {"start_date": stated, "status": pa.array(["active"] * len(rows))},
+            "ended": {"cancellation_date": stated, "status": pa.array(["cancelled"] * len(rows))},
+        }
+        for hours, (label, changes) in enumerate(parts.items()):
+            at = pc.subtract(recorded, pa.scalar(timedelta(minutes=hours)))
+            part = _with(rows, event_timestamp=at, created_at=recorded, **changes)
+            half = part.slice(hours * (len(part) // 2), max(len(part) // 2, 1))
+            evening.files.append(File("subscriptions", f"backdate_{label}", half, "backdate"))
+
+
+def status(plan: Plan, rng: Rng) -> None:
+    """The state of a contract is corrected at the instant at which it was stated."""
+    for number in plan.every(3, first=2):
+        rows = _contracts(plan, number, rng)
+        is_active = pc.equal(rows["status"], "active")
+        rows = _with(rows, status=pc.if_else(is_active, "cancelled", "active"))
+        plan.evenings[number].files.append(File("subscriptions", "status", rows, "status"))
+
+
+def _contracts(plan: Plan, number: int, rng: Rng) -> pa.Table:
+    """Some rows of contracts that have been delivered by an evening, one per contract."""
+    rows, arrival = plan.others["subscriptions"]
+    known = np.flatnonzero((arrival >= 0) & (arrival < number))
+    rows = rows.take(np.sort(rng.choice(known, min(6, len(known)), replace=False)))
+    ids = rows["subscription_id"].to_pylist()
+    return rows.filter(pa.array([name not in ids[:i] for i, name in enumerate(ids)]))
+
+
 def _date(day_number: int) -> date:
     return date(1970, 1, 1) + timedelta(days=int(day_number))
 
 
 Fault = Callable[[Plan, Rng], None]
-BEFORE_CUTTING: dict[str, Fault] = {"late": late, "foreign": foreign}
+BEFORE_CUTTING: dict[str, Fault] = {"late": late, "foreign": foreign, "lag": lag}
 AFTERWARDS: dict[str, Fault] = {
     function.__name__: function
-    for function in (duplicate, correction, move, future, empty, reseg, erase, kill)
+    for function in (
+        *(duplicate, correction, move, future, empty, reseg, erase, kill),
+        *(unload, ahead, case, backdate, status),
+    )
 }
 FAULTS = (*BEFORE_CUTTING, *AFTERWARDS)
 
@@ -304,4 +437,4 @@ def mix_in(plan: Plan, faults: Collection[str], seed: int) -> None:
 
 
 def _rng(seed: int, name: str) -> Rng:
-    return np.random.default_rng([seed, FAULTS.index(name)])
+    return np.random.default_rng([seed, *name.encode()])

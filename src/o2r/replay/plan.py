@@ -23,12 +23,17 @@ NEVER = -1
 
 @dataclass(frozen=True)
 class File:
-    """A file to load. `fault`: what is wrong with it, None for the regular delivery."""
+    """A file to load.
+
+    fault: what is wrong with it, None for the regular delivery.
+    replaces: whether it takes the place of what came under its name before.
+    """
 
     table: str
     label: str
     rows: pa.Table
     fault: str | None = None
+    replaces: bool = False
 
     @property
     def name(self) -> str:
@@ -55,6 +60,15 @@ class Statement:
     fault: str
 
 
+@dataclass(frozen=True)
+class TakenBack:
+    """A file of an earlier evening whose rows leave bronze."""
+
+    file: File
+    evening: int
+    fault: str
+
+
 @dataclass
 class Evening:
     """One evening: what arrives, in this order, and how the build after it goes."""
@@ -63,6 +77,7 @@ class Evening:
     files: list[File] = field(default_factory=list)
     inserts: list[Insert] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
+    taken_back: list[TakenBack] = field(default_factory=list)
     is_built_twice: bool = False
     is_killed: bool = False
 

@@ -132,7 +132,7 @@ def replay(settings: Settings, choices: Choices, say: Say) -> Report:
         DbtWorker(scratch) as dbt,
     ):
         plan = _plan(scratch, choices, Path(folder) / "company")
-        run = _Replay(scratch, choices, dbt, Path(folder) / "evening", say)
+        run = _Replay(scratch, choices, plan, dbt, Path(folder) / "evening", say)
         for number, evening in enumerate(plan.evenings):
             run.evening(number, evening, is_last=evening is plan.evenings[-1])
         run.report.problems += [
@@ -147,11 +147,18 @@ class _Replay:
     """The replay of one plan; `report` grows with it."""
 
     def __init__(
-        self, settings: Settings, choices: Choices, dbt: DbtWorker, folder: Path, say: Say
+        self,
+        settings: Settings,
+        choices: Choices,
+        plan: Plan,
+        dbt: DbtWorker,
+        folder: Path,
+        say: Say,
     ) -> None:
         self.report = Report()
         self._settings = settings
         self._choices = choices
+        self._plan = plan
         self._dbt = dbt
         self._folder = folder
         self._say = say
@@ -164,7 +171,7 @@ class _Replay:
     def evening(self, number: int, evening: Evening, *, is_last: bool) -> None:
         """Deliver, build and, where it is due, check."""
         when = f"evening {number + 1}, {evening.day}"
-        touched = bronze.deliver(self._settings, evening, self._folder)
+        touched = bronze.deliver(self._settings, self._plan, evening, self._folder)
         if not evening.files and "empty" in self._choices.faults:
             touched["empty"] += 1
         if evening.is_killed:
