@@ -76,10 +76,10 @@ def test_full_refresh_over_rows_in_another_order(copy: Settings, reference: dict
     assert gold_hashes(copy) == reference
 
 
-def test_target_dev_delivered_at_another_time(
+def test_target_dev_a_year_later(
     new_database: Callable[[], Settings], reference: dict[str, str]
 ) -> None:
-    """Another target, rows that arrived on another day, the as-of day told by the variable."""
+    """Another target, rows that arrived in another year, the as-of day told by the variable."""
     dev = dev_gold(new_database)
     assert gold_hashes(dev, "dbt_dev_mart_gold") == reference
     assert gold_hashes(dev) == reference, "the build for dev has changed prod"

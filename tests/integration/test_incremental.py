@@ -30,7 +30,10 @@ FIRST = {
         "P5,A1,m1,2024-05-10T10:00:30Z,16",
         "P6,A2,m1,2031-01-01T00:00:00Z,1024",
     ],
-    "inference_user_token_usage_open_source": ["O1,A1,m1,2024-05-02T10:00:00Z,32"],
+    "inference_user_token_usage_open_source": [
+        "O1,A1,m1,2024-05-02T10:00:00Z,32",
+        "O3,A3,m3,2024-05-10T12:00:00Z,1",  # this feed speaks of the newest day too
+    ],
     "revenue_account_daily": [
         "A1,S,m1,global,eu,pay-as-you-go,USD,2024-05-09,2024-05-10,100",
         "A1,S,m1,global,eu,pay-as-you-go,EUR,2024-05-09,2024-05-10,10",

@@ -2,10 +2,12 @@
 
 import functools
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
+from unittest.mock import patch
 
 import pandas as pd
+from dbt import tracking as dbt_tracking
 from tests.in_process import dbt_in_process
 
 from o2r.bronze.datasets import load_dataset
@@ -479,9 +481,9 @@ def gold_hashes(settings: Settings, schema: str = "mart_gold") -> dict[str, str]
 
 @functools.cache
 def dev_gold(new_database: NewDatabase) -> Settings:
-    """A copy of the small company, delivered some days earlier, built for target dev beside prod.
+    """A copy of the small company, delivered and built for target dev a year later, beside prod.
 
-    Not later: what is stamped ahead of the clock proves nothing.
+    The clock goes with it: what is stamped ahead of it proves nothing.
     """
     settings = clone(small_gold(new_database), "small_in_dev")
     connection = connect(settings)
@@ -489,8 +491,18 @@ def dev_gold(new_database: NewDatabase) -> Settings:
         cursor.execute("select distinct table_name from ops.load_batches")
         for (table,) in cursor.fetchall():
             cursor.execute(
-                f"update raw_bronze.{table} set loaded_at = loaded_at - interval '5 days'"
+                f"update raw_bronze.{table} set loaded_at = loaded_at + interval '1 year'"
             )
     connection.close()
-    run_models(settings, "--vars", f"as_of_date: {END}", target="dev")
+    with patch.object(dbt_tracking, "datetime", _NextYear):
+        run_models(settings, "--vars", f"as_of_date: {END}", target="dev")
     return settings
+
+
+class _NextYear(datetime):
+    """What dbt asks when a run has started."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        """A year and a day from now."""
+        return super().now(tz) + timedelta(days=366)
