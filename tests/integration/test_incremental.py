@@ -32,7 +32,7 @@ FIRST = {
     ],
     "inference_user_token_usage_open_source": [
         "O1,A1,m1,2024-05-02T10:00:00Z,32",
-        "O3,A3,m3,2024-05-10T12:00:00Z,1",  # this feed speaks of the newest day too
+        "O3,A3,m3,2024-05-10T12:00:00Z,0",  # this feed speaks of the newest day too
     ],
     "revenue_account_daily": [
         "A1,S,m1,global,eu,pay-as-you-go,USD,2024-05-09,2024-05-10,100",
