@@ -1,4 +1,4 @@
-"""Writes the five exports of this folder: an invented company, as its CRM would export it.
+"""Writes the files of this folder: five exports of an invented company's CRM, and what it states.
 
     python generate.py FOLDER             the exports of 1 October 2025, as they lie here
     python generate.py FOLDER 2025-11-01  the same company a month later
@@ -24,6 +24,10 @@ ACTIONS = ["Signed in", "Viewed dashboard", "Exported report", "Edited contact",
            "Ran search", "Called API"]  # fmt: skip
 TOPICS = ["Bug", "Slow", "Invoice", "Setup", "How-to", "Wish"]
 HOURS = {"Urgent": 3, "High": 9, "Normal": 40, "Low": 90, "": 30}
+FILLED = ["customer_details", "subscriptions", "invoices", "revenue_account_daily",
+          "product_usage_events", "support_tickets"]  # fmt: skip
+"""Bronze tables that the exports fill."""
+PROMISED_HOURS = {"p1": 4, "p2": 12, "p3": 48, "p4": 120}
 NEVER = date.max
 
 
@@ -221,6 +225,15 @@ def exports(day: date = EXPORTED) -> dict[str, bytes]:
                 "Closed" if is_closed else "Escalated" if one["is_escalated"] else "Working",
                 one["stars"] if is_closed else "", "web|vip" if dice.random() < 0.2 else "",
             ])  # fmt: skip
+    # What no export tells and the company states, as files named after bronze tables.
+    complete = [["bronze_table", "complete_to"]]
+    complete += [[table, (day - timedelta(1)).isoformat()] for table in FILLED]
+    promises = [["priority", "valid_from", "clock", "schedule", "first_response_hours",
+                 "resolution_hours"]]  # fmt: skip
+    promises += [[name, FIRST.isoformat(), "calendar", "standard", "", hours]
+                 for name, hours in PROMISED_HOURS.items()]  # fmt: skip
+    levels = [["valid_from", "full_events_per_user_day", "full_active_days_pct"],
+              [FIRST.isoformat(), "0.2", "30"]]  # fmt: skip
     for table, count in ((invoices, 4), (activity, 6), (tickets, 3)):
         table += table[20 : 20 + count]  # delivered twice
     return {
@@ -229,6 +242,9 @@ def exports(day: date = EXPORTED) -> dict[str, bytes]:
         "Invoices.csv": text(invoices, ";", "\r\n").encode("windows-1252"),
         "Product activity.csv": text(activity, ",", "\n").encode(),
         "Tickets.csv": text(tickets, ",", "\n").encode(),
+        "feed_statements.csv": text(complete, ",", "\n").encode(),
+        "health_levels.csv": text(levels, ",", "\n").encode(),
+        "sla_targets.csv": text(promises, ",", "\n").encode(),
     }
 
 

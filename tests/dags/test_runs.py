@@ -225,7 +225,10 @@ def test_a_finding_fails_the_run_after_gold_is_out(airflow, query, dag_warehouse
 
 
 def test_a_killed_task_is_tried_again(airflow, dag_warehouse, builds):
-    """Worker and command are killed while dbt is at work; the next try waits for that dbt."""
+    """Worker and command are killed while dbt is at work; the next try waits for that dbt.
+
+    What the killed command's dbt went on to complete is noted as that.
+    """
     holder = connect(dag_warehouse)
     try:
         holder.cursor().execute("lock table intermediate_silver.int_requests")
@@ -239,7 +242,7 @@ def test_a_killed_task_is_tried_again(airflow, dag_warehouse, builds):
     finally:
         holder.close()
     assert airflow.end("silver_layer_staging", run) == "success"
-    assert builds()[-2:] == [("build", "killed"), ("build", "succeeded")]
+    assert builds()[-2:] == [("build", "succeeded"), ("build", "succeeded")]
 
 
 def test_a_task_that_is_marked_as_failed_ends_its_command(airflow, dag_warehouse):

@@ -107,7 +107,8 @@ def test_loads_of_one_file_at_once_insert_once(used_warehouse, query, environ, u
         for _ in range(3)
     ]
     deadline = time.monotonic() + 60
-    while query(used_warehouse, "select count(*) from pg_locks where not granted") != [(3,)]:
+    here = "select count(*) from pg_stat_activity where application_name like 'o2r load%'"
+    while query(used_warehouse, here) != [(3,)]:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     holder.close()

@@ -149,7 +149,7 @@ def test_requests_by_week(small, company, asked) -> None:
 
 def test_backlog_is_what_waits(small, company, asked) -> None:
     waiting = asked[asked["closed"].isna()]
-    assert {"approved", " Pending"} <= set(waiting["status"])
+    assert {"approved", "Pending"} <= set(waiting["status"])
     backlog = frame(small, "select account_id, age_hours from mart_gold.quota_request_backlog")
     ages = (company.end - waiting["create_datetime"]) / HOUR
     assert sorted(backlog["age_hours"].astype(float).round(3)) == sorted(ages.round(3))

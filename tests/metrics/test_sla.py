@@ -10,7 +10,7 @@ import pytest
 from tests.metrics.recompute import Company
 from tests.metrics.recompute.support import CLOCKS, adherence, judged_tickets
 from tests.metrics.recompute.tables import MEMBER, PERIOD
-from tests.metrics.warehouse import clone, frame, run_models, small_gold
+from tests.metrics.warehouse import clone, execute, frame, run_models, small_gold
 
 from o2r.settings import Settings
 
@@ -32,15 +32,18 @@ COLUMNS = {
 }
 """Column of the mart: column of the recomputation."""
 LAST_DIGIT = 1.1e-6  # hours of a ticket and their mean are each rounded to six decimals
+# p2 changes its clock, p3 has no target, p4 is promised no first answer
+PROMISES = """
+truncate raw_bronze.sla_targets;
+insert into raw_bronze.sla_targets
+    (priority, valid_from, clock, schedule, first_response_hours, resolution_hours)
+values
+    ('p1', '2000-01-01', 'business', 'night', 0.5, 6),
+    ('p2', '2000-01-01', 'calendar', 'standard', 2, 20),
+    ('p2', '2026-10-15', 'business', 'standard', 1.5, 8),
+    ('p4', '2026-08-01', 'business', 'standard', null, 20)
+"""
 SEEDS = {
-    # p2 changes its clock, p3 has no target, p4 is promised no first answer
-    "sla_targets": """
-priority,valid_from,clock,schedule,first_response_hours,resolution_hours
-p1,2000-01-01,business,night,0.5,6
-p2,2000-01-01,calendar,standard,2,20
-p2,2026-10-15,business,standard,1.5,8
-p4,2026-08-01,business,standard,,20
-""",
     # the clocks of both change within the demo, in opposite directions
     "support_schedules": """
 schedule,time_zone
@@ -132,13 +135,14 @@ def test_a_ticket_keeps_the_owner_of_its_creation(small: Settings) -> None:
 def other_policy(
     new_database: Callable[[], Settings], tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
-    """The small company under the targets and schedules of SEEDS."""
+    """The small company under PROMISES and the schedules of SEEDS."""
     small = small_gold(new_database)
     project = tmp_path_factory.mktemp("policy")
     shutil.copytree(small.dbt_dir, project / "dbt", ignore=shutil.ignore_patterns("target", "logs"))
     for name, rows in SEEDS.items():
         Path(project / "dbt" / "seeds" / f"{name}.csv").write_text(rows.lstrip())
     settings = clone(small, "small_policy").model_copy(update={"project": project})
+    execute(settings, PROMISES)
     models = ["int_support_day", "int_ticket_state", "fct_tickets", "sla_adherence"]
     models.append("int_ticket_deadline")
     run_models(settings, "--select", *SEEDS, *models)

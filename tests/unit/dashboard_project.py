@@ -8,12 +8,12 @@ import yaml
 from o2r.settings import Settings, load_settings
 
 METRICS = """\
-metric,metric_name,formula,unit,direction,target
-weekly_revenue,Weekly revenue,Sum of the week,currency,up,
-error_rate_pct,Error rate,Errors / requests,%,down,1
-latency_p90_ms,"Latency, 90th percentile",p90,ms,down,1500
-ticket_volume,Tickets,Tickets created,tickets,down,
-cs_score,Score,Three parts,points of 100,up,90
+metric,metric_name,formula,unit,direction
+weekly_revenue,Weekly revenue,Sum of the week,currency,up
+error_rate_pct,Error rate,Errors / requests,%,down
+latency_p90_ms,"Latency, 90th percentile",p90,ms,down
+ticket_volume,Tickets,Tickets created,tickets,down
+cs_score,Score,Three parts,points of 100,up
 """
 MARTS = """\
 models:

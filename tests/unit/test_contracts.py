@@ -23,7 +23,7 @@ TYPES = {
 
 
 def test_every_table_of_the_project_has_a_contract():
-    assert len(CONTRACTS) == 27
+    assert len(CONTRACTS) == 31
 
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=lambda contract: contract.table)
@@ -86,6 +86,8 @@ def test_what_can_be_corrected_is_in_no_key(contract):
     types = {column.name: column.data_type for column in contract.columns}
     for name in contract.business_key:
         assert not types[name].startswith(("numeric", "bool")), name
+        if (contract.table, name) == ("sla_targets", "priority"):
+            continue  # what is promised for, not a state of something
         assert not {"status", "stage", "severity", "priority", "action"} & set(name.split("_")), (
             name
         )

@@ -128,3 +128,24 @@ def test_every_file_gets_its_line(tmp_path):
 
 def test_no_dashboards_is_an_error(tmp_path):
     assert error(project(tmp_path)) == f"no dashboards in {tmp_path}/metabase/dashboards"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({"target": 5}, "the catalogue has no metric 5"),
+        ({"target": "nonsense"}, "the catalogue has no metric nonsense"),
+        ({"goal": 5}, "targets are stated in raw_bronze.metric_targets"),
+    ],
+)
+def test_a_target_is_a_metric_and_never_a_number(tmp_path, words, reason):
+    with pytest.raises(UserError, match=reason):
+        read_definitions(project(tmp_path, accounts=board(card(**words))))
+
+
+def test_goals_are_what_the_company_states(tmp_path):
+    stated = project(tmp_path, accounts=board(card(target="cs_score")))
+    found = read_definitions(stated)
+    [one] = found.judged_by({"cs_score": 90.0, "error_rate_pct": 1.0}).dashboards["accounts"].cards
+    assert one.goal == 90.0
+    assert found.judged_by({}).dashboards["accounts"].cards[0].goal is None

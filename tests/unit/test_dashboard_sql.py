@@ -28,7 +28,7 @@ def test_a_metric_alone_is_its_totals_of_periods_that_are_over(metrics):
         "where metric = 'error_rate_pct' and grain = 'week' and is_final and dimension = 'all'"
     )
     assert (made["name"], made["question"]) == ("Error rate", "Errors / requests")
-    assert (made["target"], made["good"]) == (1.0, "down")
+    assert (made["target"], made["good"]) == ("error_rate_pct", "down")
     assert (made["x"], made["y"], made["order"]) == ("period_start", ["value"], ["period_start"])
     assert made["filters"] == {}
     assert made["columns"] == {
@@ -91,9 +91,12 @@ def test_the_unit_says_how_a_value_is_shown(metrics, metric, shown):
 
 
 def test_what_the_card_says_itself_stays(metrics):
-    made = expand(METRIC | {"name": "Ours", "target": 5, "order": ["-x"]}, metrics, "EUR", {})
-    assert (made["name"], made["target"], made["order"]) == ("Ours", 5, ["-x"])
-    assert expand({"metric": "ticket_volume"}, metrics, "EUR", {})["target"] is None
+    made = expand(
+        METRIC | {"name": "Ours", "target": "cs_score", "order": ["-x"]}, metrics, "EUR", {}
+    )
+    assert (made["name"], made["target"], made["order"]) == ("Ours", "cs_score", ["-x"])
+    with pytest.raises(ValueError, match="target: the catalogue has no metric nonsense"):
+        expand({"sql": "select 1", "target": "nonsense"}, metrics, "EUR", {})
 
 
 def test_amounts_are_in_the_reporting_currency(tmp_path):

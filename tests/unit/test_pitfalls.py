@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "pitfalls.md").read_text("utf-8")
-COUNT = 60
+COUNT = 61
 
 FAULT = re.compile(r"^(\d+)\. \*\*(.+?)\*\*(.*?)(?=^\d+\. |^#|\Z)", re.MULTILINE | re.DOTALL)
 

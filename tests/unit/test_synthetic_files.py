@@ -57,7 +57,10 @@ def test_another_seed_gives_other_bytes(clean, tmp_path):
     fixed = {
         "config_model_dimensions.parquet",
         "config_model_region_availability.parquet",
+        "health_levels.parquet",
+        "metric_targets.parquet",
         "product_feature_releases.parquet",
+        "sla_targets.parquet",
         "quota_default_rate_limits.parquet",
         "synthetic_truth.json",
     }

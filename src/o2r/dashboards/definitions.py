@@ -5,6 +5,7 @@ docs/dashboards.md explains each key with an example.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -106,10 +107,12 @@ class Card(Placed):
     order:   columns that rows are sorted by, `-` in front: descending. Must leave no ties.
     limit:   rows shown, after filters and order.
     filters: filter of the dashboard -> column of the result that it is compared with.
-    target:  value of y to compare with. good: the direction of y that is good.
+    target:  metric whose target, if the company states one, y is compared with; see `goal`.
+    good:    the direction of y that is good.
     empty:   what it means that there are no rows.
     metric:  key in the catalogue; what the card shows, see o2r.dashboards.metrics.
     metrics: keys in the catalogue, where a card shows several; each is a column of that name.
+    goal:    value of the target, see Dashboard.judged_by; never written in a file.
     """
 
     name: str
@@ -124,12 +127,19 @@ class Card(Placed):
     order: tuple[str, ...] = Field(min_length=1)
     limit: int | None = Field(None, ge=1, le=2000)
     filters: dict[str, str] = {}
-    target: float | None = None
+    target: str | None = None
     good: Literal["up", "down"] | None = None
     drill: Drill | None = None
     empty: str = "No rows: nothing of this is observed, or not in this period."
     metric: str | None = None
     metrics: tuple[str, ...] = ()
+    goal: float | None = None
+
+    @model_validator(mode="after")
+    def _is_judged_by_the_company(self) -> Card:
+        if self.goal is not None:
+            raise ValueError("targets are stated in raw_bronze.metric_targets: name the metric")
+        return self
 
     @model_validator(mode="after")
     def _shows_what_it_names(self) -> Card:
@@ -186,6 +196,16 @@ class Dashboard(Part):
         """The cards among the items."""
         return tuple(item for item in self.items if isinstance(item, Card))
 
+    def judged_by(self, targets: Mapping[str, float]) -> Dashboard:
+        """The same with the goal of each card whose target is among the metrics of `targets`."""
+        items = tuple(
+            item.model_copy(update={"goal": targets[item.target]})
+            if isinstance(item, Card) and item.target in targets
+            else item
+            for item in self.items
+        )
+        return self.model_copy(update={"items": items})
+
 
 class Definitions(Part):
     """All of `metabase/`: collections by key, dashboards in the order of their files' names."""
@@ -211,3 +231,8 @@ class Definitions(Part):
                         f"{board.key}, {card.name}: {other.key} has no filter {sorted(unknown)[0]}"
                     )
         return self
+
+    def judged_by(self, targets: Mapping[str, float]) -> Definitions:
+        """The same with the goals of all cards, from the targets stated by metric."""
+        judged = {key: board.judged_by(targets) for key, board in self.dashboards.items()}
+        return self.model_copy(update={"dashboards": judged})

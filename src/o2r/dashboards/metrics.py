@@ -58,6 +58,9 @@ state: words for whether a row of metric_values is final, and when it will be.
 """
 _WORD = re.compile(r"\{\{\s*(" + "|".join(WORDS) + r")\s*\}\}")
 
+TARGETS = "select metric, target from {{ ref('metric_catalog') }} where target is not null"
+"""SQL of the targets that the company states."""
+
 COUNTED = {"accounts", "incidents", "requests", "tickets"}
 """Units of whole numbers."""
 
@@ -98,6 +101,8 @@ def expand(
             else one
             for key, one in item["columns"].items()
         }
+    if item.get("target") is not None and item["target"] not in metrics:
+        raise ValueError(f"target: the catalogue has no metric {item['target']}")
     names = [item["metric"]] if "metric" in item else list(item.get("metrics", ()))
     if not names:
         return item
@@ -134,7 +139,7 @@ def expand(
         made |= {
             "name": metric["metric_name"],
             "question": metric["formula"],
-            "target": float(metric["target"]) if metric["target"] else None,
+            "target": item["metric"],
             "good": metric["direction"],
         }
     return made | item

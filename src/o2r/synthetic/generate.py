@@ -14,6 +14,7 @@ from o2r.synthetic.schemas import SCHEMAS
 from o2r.synthetic.sources import (
     billing,
     capacity,
+    company,
     contacts,
     crm,
     deals,
@@ -40,7 +41,7 @@ from o2r.synthetic.write import (
 # Faults draw from one stream in this order: a new source comes last.
 SOURCES = (
     *(crm, billing, revenue, inference, platform, support, capacity, quota, product),
-    *(contacts, deals, web, success),
+    *(contacts, deals, web, success, company),
 )
 
 

@@ -135,6 +135,14 @@ SCHEMAS: dict[str, pa.Schema] = {
     "customer_success_activities": _schema(
         key="activity_id account_id activity_type due_at:at done_at:at owner outcome",
     ),
+    "metric_targets": _schema(key="metric valid_from:day target:num"),
+    "health_levels": _schema(
+        key="valid_from:day full_events_per_user_day:num",
+        shares="full_active_days_pct:num full_feature_breadth_pct:num",
+    ),
+    "sla_targets": _schema(
+        key="priority valid_from:day clock schedule first_response_hours:num resolution_hours:num",
+    ),
 }
 
 EVENT_TIME = {

@@ -69,6 +69,8 @@ class Company:
         self.steps = self.steps.rename(columns={"event_timestamp": "at"})
         self.models = bronze.all("config_model_dimensions")
         self.releases = bronze.all("product_feature_releases")
+        self.promises = bronze.latest("sla_targets", ["priority", "valid_from"], ["loaded_at"])
+        self.promises = self.promises.sort_values("valid_from")
         self.feeds = {
             "requests": self.requests,
             "revenue": self.revenue,

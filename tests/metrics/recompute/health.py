@@ -101,7 +101,7 @@ class Health:
         rows["escalated"] = rows["ticket_id"].map(
             versions.groupby("ticket_id")["last_updated"].min()
         )
-        targets = self.company.seed("sla_targets")
+        targets = self.company.promises
         assert set(targets["clock"]) == {"calendar"}, "deadlines by business hours: test_sla"
         assert targets["priority"].is_unique
         hours = targets.set_index("priority")["resolution_hours"].astype(float)

@@ -72,7 +72,7 @@ def judged_tickets(company: Company) -> pd.DataFrame:
     rows = _as_of_creation(company, rows)
     rows["priority"] = known(rows["priority"].str.lower())
     rows["category"] = known(rows["category"].str.lower())
-    targets = company.seed("sla_targets").sort_values("valid_from")
+    targets = company.promises
     desks = {name: Desk(company, name) for name in targets["schedule"].unique()}
     records = [_judge(row, targets, desks, company.end) for row in rows.itertuples()]
     if rows["first_response_at"].isna().all():
@@ -103,7 +103,7 @@ def _judge(row, targets: pd.DataFrame, desks: dict[str, Desk], end: pd.Timestamp
     if answered is not None or resolved is None:
         waits.append(("first_response", answered, answered or end, target["first_response_hours"]))
     for wait, done, until, hours in waits:
-        if hours == "" or until < row.at:
+        if pd.isna(hours) or until < row.at:
             continue
         seconds = {
             "calendar": (until - row.at).total_seconds(),

@@ -84,6 +84,8 @@ def gold(monkeypatch: pytest.MonkeyPatch) -> dict[str, Model]:
     monkeypatch.setattr(provision, "read_gold", lambda _: found)
     monkeypatch.setattr(provision, "built", lambda _, gold: gold)
     monkeypatch.setattr(provision, "reader_is_there", lambda _: True)
+    stated = {"weekly_revenue": 1000.0, "error_rate_pct": 1.5}
+    monkeypatch.setattr(provision, "stated_targets", lambda _settings, _gold: stated)
     return found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 from tests.unit.metabase.server import HIDDEN, PASSWORD, READER_PASSWORD, SETUP_TOKEN, USER
 
+from o2r.dashboards.metabase import provision
 from o2r.dashboards.metabase.content import origin
 
 REQUESTS = Path(__file__).with_name("requests.yml")
@@ -154,6 +155,14 @@ def test_a_changed_card_is_updated_in_place(metabase, run, definitions):
     assert "where value > 0" in card["dataset_query"]["stages"][0]["native"]
     assert "graph.show_goal" not in card["visualization_settings"]
     assert cards_of(metabase.named("dashboard")["State of the Business"]) == dashcards
+
+
+def test_a_card_whose_target_nobody_states_has_no_line(metabase, run, monkeypatch):
+    run()
+    assert "graph.goal_value" in metabase.named("card")["Error rate"]["visualization_settings"]
+    monkeypatch.setattr(provision, "stated_targets", lambda _settings, _gold: {})
+    assert "update card Error rate" in run()
+    assert "graph.goal_value" not in metabase.named("card")["Error rate"]["visualization_settings"]
 
 
 def test_a_renamed_card_stays_the_same_card(metabase, run, definitions):

@@ -4,6 +4,7 @@
   of the feed proves the days before it. Silence since then is believed while it is shorter than the
   feed's usual gap: the gap between two of its days that 9 of 10 gaps of the last 180 days do not
   exceed, out of at least 3. Longer silence is absence: what lies after is unknown, not nothing.
+  Whoever exports a table can state up to which day it is complete (feed_statements): that is heard too.
 #}
 with as_of as (
 
@@ -82,18 +83,16 @@ joined as (
     select
         newest.*,
         rhythms.usual_gap_days,
-        coalesce(
-            newest.newest_proven_date >= newest.as_of_date
-            or {{ days_between('newest.last_event_date', 'newest.as_of_date') }}
-            < rhythms.usual_gap_days,
-            false
-        ) as is_current,
+        {{ greater_known('newest.last_event_date', 'statements.complete_to_date') }}
+            as last_heard_date,
         newest.bronze_table in (
             {%- for bronze_table in var('retired_feeds') %}'{{ bronze_table }}', {% endfor %}''
         ) as is_retired
     from newest
     left join rhythms
         on newest.bronze_table = rhythms.bronze_table
+    left join {{ ref('stg_feed_statements') }} as statements
+        on newest.bronze_table = statements.bronze_table
     where newest.first_date <= newest.as_of_date
 
 ),
@@ -108,9 +107,14 @@ final as (
         cast(usual_gap_days as integer) as usual_gap_days,
         is_retired,
         case
-            when is_current or is_retired then as_of_date
+            when
+                is_retired
+                or newest_proven_date >= as_of_date
+                or last_heard_date >= as_of_date
+                or {{ days_between('last_heard_date', 'as_of_date') }} < usual_gap_days
+                then as_of_date
             -- Of a feed of which no day is proven nothing is known, not even its first day.
-            else coalesce(last_event_date, cast(first_date - interval '1 day' as date))
+            else coalesce(last_heard_date, cast(first_date - interval '1 day' as date))
         end as last_date
     from joined
 

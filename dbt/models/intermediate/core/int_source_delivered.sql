@@ -42,6 +42,9 @@ with as_of as (
     ),
     'config_model_dimensions': ('stg_model_configurations', 'snapshot_date'),
     'config_model_region_availability': ('stg_model_regions', 'snapshot_date'),
+    'metric_targets': ('stg_metric_targets', 'valid_from'),
+    'health_levels': ('stg_health_levels', 'valid_from'),
+    'sla_targets': ('stg_sla_targets', 'valid_from'),
 } %}
 
 first_days as (

@@ -216,11 +216,16 @@ final as (
             as is_measured,
         is_rating_asked,
         is_nps_asked,
-        {%- for name in [
-            'open_tickets', 'escalated_tickets', 'escalations_30d', 'sla_breaches_30d'
-        ] %}
+        {%- for name in ['open_tickets', 'escalated_tickets', 'escalations_30d'] %}
         cast(case when is_delivered then coalesce({{ name }}, 0) end as bigint) as {{ name }},
         {%- endfor %}
+        -- Where nothing is promised, no promise was broken and none was kept.
+        cast(
+            case
+                when is_delivered and {{ is_delivered('sla_targets') }}
+                    then coalesce(sla_breaches_30d, 0)
+            end as bigint
+        ) as sla_breaches_30d,
         cast(case when is_rating_asked then coalesce(ratings_90d, 0) end as bigint) as ratings_90d,
         {{ ratio('rating_sum_90d', 'ratings_90d') }} as mean_rating_90d,
         {{ ratio('nps_sum_90d', 'nps_answers_90d') }} as mean_nps_90d

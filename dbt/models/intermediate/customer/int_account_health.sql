@@ -6,21 +6,21 @@
 #}
 {%- set support = var('health_support_points') %}
 {%- set revenue = var('health_revenue_points') %}
-{#- Component and cost of each part; a part of what is not measured has cost nothing. -#}
+{#- What must hold, and cost of each part; a part of what is not measured has cost nothing. -#}
 {%- set losses = {
-    'usage': ('usage', '0.30 * (100 - usage_points)'),
-    'active_days': ('usage', '0.25 * (100 - active_days_points) / engagement_parts'),
-    'feature': ('usage', '0.25 * (100 - feature_points) / engagement_parts'),
-    'nps': ('usage', '0.25 * (100 - nps_points) / engagement_parts'),
-    'open_ticket': ('support', '0.20 * ' ~ lesser('open_ticket_points', '100')),
-    'escalation': ('support', '0.20 * ' ~ lesser('escalation_points', '100')),
-    'sla_breach': ('support', '0.20 * ' ~ lesser('sla_breach_points', '100')),
-    'rating': ('support', '0.20 * ' ~ lesser('rating_points', '100')),
+    'usage': ('is_usage_measured', '0.30 * (100 - usage_points)'),
+    'active_days': ('is_used', '0.25 * (100 - active_days_points) / engagement_parts'),
+    'feature': ('is_used', '0.25 * (100 - feature_points) / engagement_parts'),
+    'nps': ('is_used', '0.25 * (100 - nps_points) / engagement_parts'),
+    'open_ticket': ('is_support_measured', '0.20 * ' ~ lesser('open_ticket_points', '100')),
+    'escalation': ('is_support_measured', '0.20 * ' ~ lesser('escalation_points', '100')),
+    'sla_breach': ('is_support_measured', '0.20 * ' ~ lesser('sla_breach_points', '100')),
+    'rating': ('is_support_measured', '0.20 * ' ~ lesser('rating_points', '100')),
     'contraction': (
-        'revenue',
+        'is_revenue_measured',
         '0.25 * ' ~ lesser(greater('0 - movement_points', '0'), revenue.unchanged | string)
     ),
-    'overdue': ('revenue', '0.25 * overdue_points'),
+    'overdue': ('is_revenue_measured', '0.25 * overdue_points'),
 } %}
 with account_days as (
 
@@ -28,6 +28,21 @@ with account_days as (
     where
         is_scored
         and status is not null
+
+),
+
+-- Of the company, in force on the as-of day; what is not stated is null, and its part unmeasured.
+levels as (
+
+    select
+        stated.full_events_per_user_day,
+        stated.full_active_days_pct,
+        stated.full_feature_breadth_pct
+    from {{ ref('int_as_of') }} as as_of
+    left join {{ ref('stg_health_levels') }} as stated
+        on
+            as_of.as_of_date >= stated.valid_from
+            and as_of.as_of_date < stated.valid_to
 
 ),
 
@@ -40,7 +55,7 @@ measured as (
         account_days.is_history,
         account_days.status,
         account_days.mrr,
-        usage.is_measured as is_usage_measured,
+        usage.is_measured as is_used,
         tickets.is_measured as is_support_measured,
         revenue.is_measured as is_revenue_measured,
         usage.events_30d,
@@ -75,8 +90,12 @@ measured as (
         tickets.is_nps_asked,
         revenue.mrr_change_pct,
         revenue.contraction_months,
-        revenue.overdue_invoices
+        revenue.overdue_invoices,
+        levels.full_events_per_user_day,
+        levels.full_active_days_pct,
+        levels.full_feature_breadth_pct
     from account_days
+    cross join levels
     inner join {{ ref('int_account_day_usage') }} as usage
         on
             account_days.account_id = usage.account_id
@@ -92,14 +111,13 @@ measured as (
 
 ),
 
--- What each part takes from the 100 points of its component.
+-- What each part takes from the 100 points of its component, and the points of those of engagement.
 parts as (
 
     select
         *,
-        {{ lesser(
-            '100', '100 * events_per_user_day / ' ~ var('health_full_events_per_user_day')
-        ) }} as usage_points,
+        {{ lesser('100', '100 * events_per_user_day / full_events_per_user_day') }}
+            as usage_points,
         {{ support.open_ticket }} * open_tickets as open_ticket_points,
         {{ support.escalation }} * escalated_tickets as escalation_points,
         {{ support.sla_breach }} * sla_breaches_30d as sla_breach_points,
@@ -109,12 +127,23 @@ parts as (
             else {{ revenue.contraction_pct }} * mrr_change_pct
         end as movement_points,
         case when overdue_invoices > 0 then {{ revenue.overdue }} else 0 end as overdue_points,
-        {{ lesser('100', '100 * active_days_pct / ' ~ var('health_full_active_days_pct')) }}
-            as active_days_points,
-        {{ lesser('100', '100 * feature_breadth_pct / ' ~ var('health_full_feature_breadth_pct')) }}
+        {{ lesser('100', '100 * active_days_pct / full_active_days_pct') }} as active_days_points,
+        {{ lesser('100', '100 * feature_breadth_pct / full_feature_breadth_pct') }}
             as feature_points,
-        10 * mean_nps_90d as nps_points
+        case when is_used then 10 * mean_nps_90d end as nps_points
     from measured
+
+),
+
+counted as (
+
+    select
+        *,
+        usage_points is not null as is_usage_measured,
+        case when active_days_points is null then 0 else 1 end
+        + case when feature_points is null then 0 else 1 end
+        + case when nps_points is null then 0 else 1 end as engagement_parts
+    from parts
 
 ),
 
@@ -123,7 +152,7 @@ components as (
 
     select
         *,
-        cast(case when is_usage_measured then usage_points end as numeric(18, 6)) as usage_score,
+        cast(usage_points as numeric(18, 6)) as usage_score,
         cast(
             case
                 when is_support_measured
@@ -143,29 +172,24 @@ components as (
                     ) }}
             end as numeric(18, 6)
         ) as revenue_score,
-        1 + case when feature_points is null then 0 else 1 end
-        + case when nps_points is null then 0 else 1 end as engagement_parts,
         cast(
-            case
-                when is_usage_measured
-                    then
-                        (active_days_points + coalesce(feature_points, 0) + coalesce(nps_points, 0))
-                        / (
-                            1 + case when feature_points is null then 0 else 1 end
-                            + case when nps_points is null then 0 else 1 end
-                        )
-            end as numeric(18, 6)
+            (
+                coalesce(active_days_points, 0) + coalesce(feature_points, 0)
+                + coalesce(nps_points, 0)
+            ) / nullif(engagement_parts, 0) as numeric(18, 6)
         ) as engagement_score,
         30 * cast(is_usage_measured as integer) + 20 * cast(is_support_measured as integer)
-        + 25 * cast(is_revenue_measured as integer) + 25 * cast(is_usage_measured as integer)
+        + 25 * cast(is_revenue_measured as integer) + 25 * cast(engagement_parts > 0 as integer)
             as measured_weight,
         -- The weight of a component is that of its parts together, each the same.
         cast(
-            case
-                when is_usage_measured
+            30 * cast(is_usage_measured as integer)
+            + case
+                when is_used
                     then
-                        30 + 25 * (
-                            1 + cast(feature_points is not null as integer)
+                        25 * (
+                            cast(active_days_points is not null as integer)
+                            + cast(feature_points is not null as integer)
                             + cast(is_nps_asked as integer)
                         ) / cast(3 as numeric(18, 6))
                 else 0
@@ -187,7 +211,7 @@ components as (
                 else 0
             end as numeric(18, 6)
         ) as coverage_pct
-    from parts
+    from counted
 
 ),
 
@@ -242,9 +266,9 @@ final as (
         mean_nps_90d,
         mrr_change_pct,
         contraction_months,
-        {%- for name, (component, points) in losses.items() %}
+        {%- for name, (condition, points) in losses.items() %}
         case
-            when is_{{ component }}_measured then coalesce(loss_factor * {{ points }}, 0) else 0
+            when {{ condition }} then coalesce(loss_factor * {{ points }}, 0) else 0
         end as {{ name }}_loss,
         {%- endfor %}
         overdue_invoices

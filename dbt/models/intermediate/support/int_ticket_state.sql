@@ -55,13 +55,8 @@ targets as (
         targets.resolution_hours,
         schedules.time_zone,
         targets.valid_from,
-        coalesce(
-            lead(targets.valid_from) over (
-                partition by targets.priority order by targets.valid_from nulls last
-            ),
-            cast('9999-12-31' as date)
-        ) as valid_to
-    from {{ ref('sla_targets') }} as targets
+        targets.valid_to
+    from {{ ref('stg_sla_targets') }} as targets
     inner join {{ ref('support_schedules') }} as schedules
         on targets.schedule = schedules.schedule
 

@@ -83,7 +83,7 @@ joined as (
         oldest_overdue.due_date as overdue_since_date,
         case
             when
-                health.is_usage_measured
+                health.events_per_user_day is not null
                 and health.events_previous_30d >= {{ var('risk_usage_min_events') }}
                 then {{ pct(
                     'health.events_30d - health.events_previous_30d', 'health.events_previous_30d'

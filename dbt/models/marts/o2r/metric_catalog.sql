@@ -20,6 +20,20 @@ observed as (
 
 ),
 
+-- What the company states; a metric without a target is not judged.
+targets as (
+
+    select
+        stated.metric,
+        stated.target
+    from {{ ref('stg_metric_targets') }} as stated
+    inner join {{ ref('int_as_of') }} as as_of
+        on
+            stated.valid_from <= as_of.as_of_date
+            and stated.valid_to > as_of.as_of_date
+
+),
+
 reaches as (
 
     select * from {{ ref('int_metric_reach') }}
@@ -44,11 +58,7 @@ final as (
         definitions.additivity,
         definitions.region_basis,
         definitions.source_mart,
-        case
-            when definitions.metric = 'ytd_revenue'
-                then cast({{ var('annual_revenue_target') }} as numeric(18, 6))
-            else cast(definitions.target as numeric(18, 6))
-        end as target,
+        targets.target,
         definitions.final_after_days,
         case when observed.metric is not null then 'available' else 'no data' end as status,
         observed.newest_period_start,
@@ -70,6 +80,8 @@ final as (
     from definitions
     left join observed
         on definitions.metric = observed.metric
+    left join targets
+        on definitions.metric = targets.metric
     left join reaches
         on definitions.metric = reaches.metric
 

@@ -11,7 +11,8 @@ with recursive weeks as (
         revenue.fiscal_year_start,
         revenue.net_revenue as weekly_revenue,
         revenue.ytd_revenue,
-        cast({{ var('annual_revenue_target') }} as numeric(18, 6)) as annual_target,
+        -- Of year-to-date revenue, in force on the first day of the week.
+        targets.target as annual_target,
         -- Weeks still to come: the Mondays after this week that lie in the fiscal year.
         cast(
             {{ days_between('revenue.period_start', 'periods.fiscal_year_end') }} as integer
@@ -21,6 +22,11 @@ with recursive weeks as (
         on
             revenue.grain = periods.grain
             and revenue.period_start = periods.period_start
+    left join {{ ref('stg_metric_targets') }} as targets
+        on
+            targets.metric = 'ytd_revenue'
+            and revenue.period_start >= targets.valid_from
+            and revenue.period_start < targets.valid_to
     where
         revenue.grain = 'week'
         and revenue.dimension = 'all'
@@ -109,7 +115,7 @@ final as (
         cast(weeks.remaining_weeks as integer) as remaining_weeks,
         cast(
             case
-                when weeks.remaining_weeks > 0 and weeks.ytd_revenue > 0
+                when weeks.remaining_weeks > 0 and weeks.ytd_revenue > 0 and weeks.annual_target > 0
                     then
                         100 * (
                             power(

@@ -106,9 +106,9 @@ def _number(card: Card) -> Json:
     if not is_trend(card):
         return {"scalar.field": card.y[0]}
     comparisons: list[Json] = [{"id": "previous", "type": "previousValue"}]
-    if card.target is not None:
+    if card.goal is not None:
         comparisons.append(
-            {"id": "target", "type": "staticNumber", "value": card.target, "label": "target"}
+            {"id": "target", "type": "staticNumber", "value": card.goal, "label": "target"}
         )
     return {
         "scalar.field": card.y[0],
@@ -132,10 +132,10 @@ def _chart(card: Card) -> Json:
     if card.display == "scatter" and len(card.y) > 1:
         found["graph.metrics"] = [card.y[0]]
         found["scatter.bubble"] = card.y[1]
-    if card.target is not None and card.display != "scatter":
+    if card.goal is not None and card.display != "scatter":
         found |= {
             "graph.show_goal": True,
-            "graph.goal_value": card.target,
+            "graph.goal_value": card.goal,
             "graph.goal_label": "Target",
         }
     return found

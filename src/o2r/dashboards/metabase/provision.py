@@ -13,7 +13,8 @@ from o2r.dashboards.metabase.client import Json, Metabase
 from o2r.dashboards.metabase.gold import Model, read_gold
 from o2r.dashboards.metabase.reader import LOGIN, make_reader, reader_is_there
 from o2r.dashboards.metabase.warehouse import connection, describe, ensure_database, wait_for_tables
-from o2r.dashboards.queries import tables
+from o2r.dashboards.metrics import TARGETS
+from o2r.dashboards.queries import resolved, tables
 from o2r.dashboards.read import read_definitions
 from o2r.errors import UserError
 from o2r.settings import Settings
@@ -47,6 +48,7 @@ def provision(
     if if_built and not gold:
         return None
     require_tables(definitions, gold)
+    definitions = definitions.judged_by(stated_targets(settings, gold))
     connection(settings, schema_of(gold))
     with session(settings, wait, dry_run=dry_run, say=say) as metabase:
         if not reader_is_there(settings):
@@ -115,6 +117,12 @@ def built(settings: Settings, gold: dict[str, Model]) -> dict[str, Model]:
         for name, model in gold.items()
         if model.table in there
     }
+
+
+def stated_targets(settings: Settings, gold: dict[str, Model]) -> dict[str, float]:
+    """Targets that the company states, by metric; `gold` has the catalogue."""
+    rows = query(settings, resolved(TARGETS, lambda name: gold[name].relation))
+    return {metric: float(target) for metric, target in rows}
 
 
 def schema_of(gold: dict[str, Model]) -> str:

@@ -41,7 +41,7 @@ def build_site(settings: Settings, target: str = "prod", out: Path | None = None
     definitions = read_definitions(settings)
     folder = (out or site_folder(settings, target)).resolve()
     with Gold(settings, target) as gold, in_place_of(folder) as aside:
-        for path, text in pages(settings, gold, definitions):
+        for path, text in pages(settings, gold, definitions.judged_by(gold.targets)):
             _write(aside / path, text)
         for name, text in assets(settings).items():
             _write(aside / "assets" / name, text)

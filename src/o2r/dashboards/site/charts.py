@@ -141,7 +141,7 @@ def _days(card: Card, rows: list[dict[str, Any]]) -> list[int]:
 def target_label(card: Card) -> str:
     """Words beside the line of the target."""
     column = card.columns[card.y[0]]
-    number = f"{card.target:,.6f}".rstrip("0").rstrip(".")
+    number = f"{card.goal:,.6f}".rstrip("0").rstrip(".")
     unit = "%" if column.format == "percent" else column.unit or ""
     return f"Target {number} {unit}".strip()
 
@@ -300,11 +300,11 @@ def _with_target(card: Card, colour: Colour, layer: Spec, *, axis: str = "y") ->
                 "data": {"values": [{"key": k, "label": v} for k, v in labels.items()]},
                 "key": "key", "fields": ["label"]}},
         ]  # fmt: skip
-    if card.target is None:
+    if card.goal is None:
         return {"layer": [layer]}
     once: Spec = {"data": {"values": [{}]}}
     line = {**once, "mark": {"type": "rule", "strokeDash": [5, 4], "color": colour("target")},
-            "encoding": {axis: {"datum": card.target}}}  # fmt: skip
+            "encoding": {axis: {"datum": card.goal}}}  # fmt: skip
     middle = card.display == "combo"  # the title of a second axis may stand on the right
     words = {**once, "mark": {"type": "text", "text": f"- - {target_label(card)}", "fontSize": 11,
                       "color": colour("target"), "baseline": "bottom",

@@ -16,6 +16,7 @@ from psycopg2.errors import InvalidSchemaName, UndefinedTable
 from o2r.bronze.contracts import SCHEMA, load_contracts
 from o2r.dashboards.definitions import Card, Filter
 from o2r.dashboards.lineage import Lineage
+from o2r.dashboards.metrics import TARGETS
 from o2r.dashboards.queries import all_rows, resolved
 from o2r.errors import UserError
 from o2r.manifests import FILE, load
@@ -127,6 +128,12 @@ class Gold:
             f"select '{name}' where not exists (select 1 from {SCHEMA}.{name})" for name in names
         )
         return frozenset(name for (name,) in self.query(sql, "sources never delivered").rows)
+
+    @cached_property
+    def targets(self) -> dict[str, float]:
+        """Targets that the company states, by metric."""
+        found = self.query(TARGETS, "targets of metrics")
+        return {metric: float(target) for metric, target in found.rows}
 
     def as_of(self) -> str:
         """The last day that is counted, YYYY-MM-DD. Raises UserError when nothing was observed."""

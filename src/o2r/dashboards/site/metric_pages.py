@@ -95,7 +95,7 @@ class MetricPages:
         grains = [grain for (grain,) in found.rows]
         if not grains:
             return None
-        shared = {"metric": key, "target": metric["target"] and float(metric["target"])}
+        shared = {"metric": key}
         items = []
         for grain in grains:
             one = shared | {"grain": grain}
@@ -121,7 +121,7 @@ class MetricPages:
             owner=OWNER,
             filters=filters,
             items=[expand(one, self._seed, self._currency, filters) for one in items],
-        )
+        ).judged_by(self._gold.targets)
 
     def _facts(self, metric: dict[str, Any]) -> list[tuple[str, str]]:
         target = metric["target"]
@@ -130,7 +130,7 @@ class MetricPages:
             ("Number in the book", metric["book_id"]),
             ("Unit", metric["unit"]),
             ("Good direction", metric["direction"]),
-            ("Target", f"{target} {metric['unit']}" if target else "none set"),
+            ("Target", f"{target} {metric['unit']}" if target else "none stated"),
             ("Owner", TEAMS.get(metric["owner"], metric["owner"])),
             ("Final", _final_words(metric)),
             ("Sums", metric["additivity"]),

@@ -124,7 +124,7 @@ def _card(
         "x": card.x,
         "y": card.y,
         "limit": card.limit,
-        "target": exact_text(card.target),
+        "target": exact_text(card.goal),
         "good": card.good,
         "drill": drill,
         "empty": card.empty,

@@ -44,6 +44,7 @@ def write_review(
     folder = out or settings.home / "wbr" / f"{settings.database}_{target}" / week
     with Gold(settings, target) as gold:
         _require_week(gold, monday)
+        board = board.judged_by(gold.targets)
         rows = {card.name: gold.card(card, board.name) for card in board.cards}
         page = board_page(board, gold, definitions, (), root="", chosen=chosen)
         html = _one_file(settings, common(gold), board, page, monday)

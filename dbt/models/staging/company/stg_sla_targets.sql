@@ -1,0 +1,47 @@
+-- Grain: one row per priority and first day of its target.
+with
+
+source as (
+    {{ delivered('company', 'sla_targets') }}
+),
+
+cleaned as (
+    select
+        lower(trim(priority)) as priority,
+        cast(valid_from as date) as valid_from,
+        lower(trim(clock)) as clock,
+        trim(schedule) as schedule,
+        cast(first_response_hours as numeric(18, 6)) as first_response_hours,
+        cast(resolution_hours as numeric(18, 6)) as resolution_hours,
+        {{ to_utc('loaded_at') }} as loaded_at
+    from source
+),
+
+ranked as (
+    select
+        *,
+        {{ version_rank(
+            key=['priority', 'valid_from'],
+            newest=['loaded_at'],
+            tie_breakers=['clock', 'schedule', 'first_response_hours', 'resolution_hours']
+        ) }} as version_rank
+    from cleaned
+),
+
+final as (
+    select
+        priority,
+        valid_from,
+        lead(valid_from, 1, cast('9999-12-31' as date)) over (
+            partition by priority order by valid_from asc nulls last
+        ) as valid_to,
+        clock,
+        schedule,
+        first_response_hours,
+        resolution_hours,
+        loaded_at
+    from ranked
+    where version_rank = 1
+)
+
+select * from final
