@@ -400,12 +400,15 @@ def dbt(
 def mf(
     context: typer.Context,
     target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
+    provisional: Annotated[
+        bool, typer.Option("--provisional", help="Also periods whose values can still change.")
+    ] = False,
 ) -> None:
     """Ask the semantic layer: any MetricFlow command, such as `o2r mf list metrics`."""
+    from o2r.semantic import mf as run_mf
     from o2r.settings import load_settings
-    from o2r.transform import mf as run_mf
 
-    raise typer.Exit(run_mf(load_settings(), context.args, target))
+    raise typer.Exit(run_mf(load_settings(), context.args, target, provisional=provisional))
 
 
 @app.command()

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -42,11 +40,6 @@ SHADOW = "_shadow"
 """What follows the name of the gold schema while `o2r publish` builds and tests it."""
 DBT = "from dbt.cli.main import cli; cli(prog_name='dbt')"
 PROGRESS = "from o2r.progress import main; main()"
-MF = """
-from dbt_metricflow.cli import main
-main.UpdateChecker.check = lambda *_: None  # asks the internet for a newer version, every time
-main.cli(prog_name="mf")
-"""
 
 
 def dbt(
@@ -78,25 +71,6 @@ def dbt(
 def work_dir(settings: Settings, name: str) -> Path:
     """Folder of compiled files and logs; name: the target, or the prefix of a CI run."""
     return settings.home / "dbt" / f"{settings.database}_{name}"
-
-
-def mf(settings: Settings, arguments: Sequence[str], target: str = "prod") -> int:
-    """Run one MetricFlow command, such as `query`, on the gold of a target; return its exit code.
-
-    MetricFlow reads `target/semantic_manifest.json` below the folder of `dbt_project.yml` and
-    nowhere else: it is given the work folder of the target, with a copy of that file.
-    Raises UserError as `dbt` does, and when MetricFlow is not installed.
-    """
-    if find_spec("dbt_metricflow") is None:
-        raise UserError("MetricFlow is not installed: run `make install`")
-    if code := dbt(settings, ["--quiet", "parse"], target):
-        return code
-    work = work_dir(settings, target)
-    shutil.copy(settings.dbt_dir / "dbt_project.yml", work)
-    variables = os.environ | prepare(settings, (), target) | {"DBT_PROJECT_DIR": str(work)}
-    return subprocess.run(
-        [sys.executable, "-c", MF, *arguments], env=variables, check=False
-    ).returncode
 
 
 def build(

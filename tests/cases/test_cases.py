@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.in_process import dbt_in_process
-from tests.metrics.warehouse import frame, run_models
+from tests.metrics.warehouse import execute, frame, run_models
 
 from o2r.bronze.loader import load
 from o2r.settings import Settings
@@ -85,4 +85,31 @@ def test_words_of_another_vocabulary_can_be_repaired(warehouse: Settings, tmp_pa
     assert rows.iloc[0, 0] == 0
 
 
-OWN = {"08-wrong-status-cannot-be-repaired": test_words_of_another_vocabulary_can_be_repaired}
+def test_a_view_on_a_mart_survives_the_next_build(warehouse: Settings, tmp_path: Path) -> None:
+    """It counts the flows of the first build, and then those of the second."""
+    build = ("--vars", "as_of_date: 2025-05-14", "--select", "+fct_flows")
+    name = "11-analysts-view-vanishes"
+    load(HERE / name / "input", None, "cases", settings=warehouse)
+    run_models(warehouse, *build)
+    execute(
+        warehouse,
+        "create schema analyst; "
+        "create view analyst.my_flows as select count(*) as n from mart_gold.fct_flows",
+    )
+    before = frame(warehouse, "select n from analyst.my_flows").iloc[0, 0]
+    lines = (HERE / name / "input" / "onboarding_step_events.csv").read_text().splitlines()
+    header, row = lines[:2]
+    more = tmp_path / "onboarding_step_events__more.csv"
+    more.write_text(f"{header}\n{row.replace('o1a', 'o9a').replace('credit1', 'credit9')}\n")
+    load(more, None, "cases", settings=warehouse)
+    run_models(warehouse, *build)
+    after = frame(warehouse, "select n from analyst.my_flows").iloc[0, 0]
+    with (HERE / name / "expected.csv").open() as file:
+        [expected] = csv.DictReader(file)
+    assert {"before": str(before), "after": str(after), "view": "exists"} == expected
+
+
+OWN = {
+    "11-analysts-view-vanishes": test_a_view_on_a_mart_survives_the_next_build,
+    "08-wrong-status-cannot-be-repaired": test_words_of_another_vocabulary_can_be_repaired,
+}

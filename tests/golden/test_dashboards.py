@@ -107,23 +107,6 @@ REASONS = {
         "operational": ["Which signals of the product are out of their usual range?"],
         "weekly_business_review": ["What left its usual range this week?"],
     },
-    "three incidents are too few to tell silence from absence, so that only two weeks are whole": {
-        "o2r_chain": [
-            "Which signal comes first, and by how many weeks?",
-            "What comes before tickets?",
-            "What comes before a lower satisfaction score?",
-            "What comes before less use?",
-            "What comes before less revenue?",
-            "How sure is each relation?",
-        ],
-        "operational": ["Mean time to recovery"],
-        "product_performance": ["How fast do we recover?"],
-        "state_of_the_business": [
-            "Which signal came first?",
-            "Which targets does the newest month miss, and whose are they?",
-        ],
-        "weekly_business_review": ["What has followed such signals so far?"],
-    },
     "the book knows no features": {
         "product_performance": [
             "How much of the product do customers use?",

@@ -21,6 +21,7 @@ from tests.metrics.semantic_layer import (
 )
 from tests.metrics.warehouse import chapter12_gold, frame
 
+from o2r.semantic import mf
 from o2r.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -174,7 +175,7 @@ def test_a_cell_too_many_or_too_few_is_red() -> None:
 def test_the_command_line_gives_the_same(
     small: Settings, values: pd.DataFrame, environ: Callable, tmp_path: Path
 ) -> None:
-    def mf(*arguments: str) -> str:
+    def ask(*arguments: str) -> str:
         run = subprocess.run(
             [O2R, "mf", *arguments],
             env=environ(small),
@@ -186,9 +187,10 @@ def test_the_command_line_gives_the_same(
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 
-    mf(
+    ask(
         *("query", "--metrics", "weekly_revenue,ytd_revenue"),
         *("--group-by", "metric_time__week,account__segment", "--csv", "answer.csv"),
+        "--provisional",
     )
     answer = pd.read_csv(tmp_path / "answer.csv", parse_dates=["metric_time__week"])
     for metric in ("weekly_revenue", "ytd_revenue"):
@@ -200,6 +202,28 @@ def test_the_command_line_gives_the_same(
         ):  # fmt: skip
             value = 0 if pd.isna(value) else value
             assert value == pytest.approx(float(expected[period, segment]), abs=1e-4)
-    assert "Successfully validated metrics against data warehouse (ERRORS: 0" in mf(
+    assert "Successfully validated metrics against data warehouse (ERRORS: 0" in ask(
         "validate-configs", "--show-all"
+    )
+
+
+def test_the_command_line_answers_for_final_periods(
+    small: Settings, values: pd.DataFrame, capfd: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    """The weeks that are final for both metrics in metric_values, and no other."""
+    metrics = ["abandonment_rate_pct", "weekly_revenue"]
+    file = tmp_path / "final.csv"
+    arguments = ["query", "--metrics", ",".join(metrics), "--group-by", "metric_time__week"]
+    assert mf(small, [*arguments, "--csv", str(file)]) == 0
+    assert "final periods only" in capfd.readouterr().err
+    weeks = values[(values["grain"] == "week") & (values["dimension"] == "all")]
+    weeks = weeks[weeks["metric"].isin(metrics)].astype({"value": float})
+    weeks["period_start"] = pd.to_datetime(weeks["period_start"])
+    final = weeks[weeks["is_final"]].groupby("metric")["period_start"]
+    first, last = final.min().max(), final.max().min()
+    assert last < weeks["period_start"].max()
+    expected = weeks.pivot(index="period_start", columns="metric", values="value").loc[first:last]
+    found = pd.read_csv(file, parse_dates=["metric_time__week"]).set_index("metric_time__week")
+    pd.testing.assert_frame_equal(
+        found.sort_index()[metrics], expected[metrics], check_names=False, check_index_type=False
     )
