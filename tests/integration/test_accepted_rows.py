@@ -145,7 +145,7 @@ def inserted(contract, rows):
     )
 
 
-@pytest.mark.parametrize("table", sorted(MODELS))
+@pytest.mark.parametrize("table", sorted(MODELS.keys() - {"health_levels"}))  # keyed by a day
 def test_staging_compares_keys_in_their_normal_form(built, query, table):
     warehouse, _ = built
     contract = CONTRACTS[table]

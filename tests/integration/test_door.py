@@ -104,6 +104,14 @@ def test_amounts_out_of_bounds_cost_their_rows(deliver, bronze):
     ]
 
 
+def test_revenue_without_any_amount_is_not_revenue_of_0(warehouse, bronze, tmp_path):
+    path = tmp_path / f"{REVENUE}.csv"
+    path.write_text(REVENUE_HEADER + revenue(sku="known", amount=0) + revenue(sku="not", amount=""))
+    assert counts(load(path, settings=warehouse)[0]) == (2, 1, 0, 1)
+    [reason] = reasons(bronze)
+    assert "is not null" in reason
+
+
 def test_a_landed_file_full_of_strays_keeps_out_no_other(warehouse, tmp_path, query):
     (tmp_path / f"{USAGE}__1.csv").write_text(REQUESTS + "r1,a,9999-12-31T23:59:59-05:00,1\n")
     (tmp_path / f"{USAGE}__2.csv").write_text(REQUESTS + "r2,a,2026-01-05,1\n")
