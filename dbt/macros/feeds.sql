@@ -19,6 +19,25 @@
 {%- endmacro %}
 
 {#-
+  Select one row as of int_as_of, but of the last day that all of these feeds reach too: there ends
+  what counts their rows back from a day, or the time since one of them.
+-#}
+{% macro known_as_of(feeds) -%}
+    select
+        as_of_date,
+        cast(as_of_date + interval '1 day' as timestamp) as as_of_end_at
+    from (
+        select
+            case
+                when reach.last_date < as_of.as_of_date then reach.last_date
+                else as_of.as_of_date
+            end as as_of_date
+        from {{ ref('int_as_of') }} as as_of
+        cross join ({{ reach_of(feeds) }}) as reach
+    ) as known
+{%- endmacro %}
+
+{#-
   Select the weeks and months of int_period, complete only where these feeds reach their end too.
   daily: a daily feed; its periods since it is observed (int_feed_period) instead of all periods.
 -#}

@@ -1,9 +1,10 @@
 -- Grain: one row per account and day of int_account_day.
 {#
-  The months that are over at the end of the day decide: the last one against the one three months
-  earlier, or against the first of them in which the account paid. So a first invoice is no growth,
-  and a return is measured from the return on. Before the first month with a contract, or the first
-  invoice, that was ever delivered nothing is counted.
+  The months that are over at the end of the day, and that the feed of contracts reaches to their
+  end, decide: the last one against the one three months earlier, or against the first of them in
+  which the account paid. So a first invoice is no growth, and a return is measured from the return
+  on. Before the first month with a contract, or the first invoice, that was ever delivered nothing
+  is counted, nor where the last month known is older than the one before the last that is over.
 #}
 with account_days as (
 
@@ -105,11 +106,34 @@ invoice_changes as (
 
 ),
 
+dated as (
+
+    select
+        account_days.account_id,
+        account_days.day_date,
+        cast(date_trunc('month', account_days.day_end_at) - interval '1 month' as date)
+            as over_month,
+        cast(
+            date_trunc(
+                'month',
+                case
+                    when reach.last_date < account_days.day_date
+                        then cast(reach.last_date + interval '1 day' as timestamp)
+                    else account_days.day_end_at
+                end
+            ) - interval '1 month' as date
+        ) as known_month
+    from account_days
+    cross join ({{ reach_of(['subscriptions']) }}) as reach
+
+),
+
 joined as (
 
     select
         account_days.account_id,
         account_days.day_date,
+        account_days.known_month >= account_days.over_month - interval '1 month' as is_known,
         months.mrr as closed_mrr,
         months.base_mrr,
         months.contraction_months,
@@ -119,15 +143,14 @@ joined as (
             partition by account_days.account_id order by account_days.day_date nulls last
             rows between unbounded preceding and current row
         ) as overdue_invoices
-    from account_days
+    from dated as account_days
     cross join first_invoices
     cross join first_months
     left join months
         on
             account_days.account_id = months.account_id
-            and cast(
-                date_trunc('month', account_days.day_end_at) - interval '1 month' as date
-            ) = months.month_start
+            and account_days.known_month = months.month_start
+            and account_days.known_month >= account_days.over_month - interval '1 month'
     left join invoice_changes
         on
             account_days.account_id = invoice_changes.account_id
@@ -147,7 +170,10 @@ final as (
             when closed_mrr > 0 then {{ pct('closed_mrr - base_mrr', 'base_mrr') }}
         end as mrr_change_pct,
         cast(
-            case when first_contract_date <= day_date then coalesce(contraction_months, 0) end
+            case
+                when is_known and first_contract_date <= day_date
+                    then coalesce(contraction_months, 0)
+            end
             as bigint
         ) as contraction_months,
         cast(case when is_billed then coalesce(overdue_invoices, 0) end as bigint)

@@ -2,7 +2,8 @@
 {#
   Every count stands on instants: when a ticket came, was escalated, ran past its target, was
   resolved. What happened later does not exist at the end of the day. Before the first ticket that
-  was ever delivered nothing is counted.
+  was ever delivered nothing is counted. A day that the feed of tickets does not reach shows the last
+  day that it does, for 6 days; answers of 90 days are a mean, which a late feed does not lower.
 #}
 with account_days as (
 
@@ -143,6 +144,18 @@ first_answers as (
 
 ),
 
+reaches as (
+
+    select
+        {%- set never = "cast('9999-12-31' as date)" %}
+        coalesce(min(last_date) filter (where feed = 'tickets'), {{ never }}) as tickets_date,
+        coalesce(min(last_date) filter (where feed = 'surveys'), {{ never }}) as surveys_date,
+        coalesce(max(last_date), {{ never }}) as ratings_date
+    from {{ ref('int_feed_clock') }}
+    where feed in ('tickets', 'surveys')
+
+),
+
 -- What came before the first day is a stock on it; windows never reach back that far.
 daily as (
 
@@ -173,9 +186,16 @@ windowed as (
             'account_days.day_date'
         ) }} + 1 as observed_days,
         first_tickets.first_created_date <= account_days.day_date as is_delivered,
-        coalesce(first_answers.first_rating_date <= account_days.day_date, false)
-            as is_rating_asked,
-        coalesce(first_answers.first_nps_date <= account_days.day_date, false) as is_nps_asked,
+        coalesce(
+            first_answers.first_rating_date <= account_days.day_date
+            and {{ days_between('reaches.ratings_date', 'account_days.day_date') }} < 90,
+            false
+        ) as is_rating_asked,
+        coalesce(
+            first_answers.first_nps_date <= account_days.day_date
+            and {{ days_between('reaches.surveys_date', 'account_days.day_date') }} < 90,
+            false
+        ) as is_nps_asked,
         sum(daily.open_change) over so_far as open_tickets,
         sum(daily.escalated_change) over so_far as escalated_tickets,
         sum(daily.escalations) over last_30_days as escalations_30d,
@@ -187,6 +207,7 @@ windowed as (
     from account_days
     cross join first_tickets
     cross join first_answers
+    cross join reaches
     left join daily
         on
             account_days.account_id = daily.account_id
@@ -204,6 +225,33 @@ windowed as (
             partition by account_days.account_id order by account_days.day_date nulls last
             rows between 89 preceding and current row
         )
+
+),
+
+known as (
+
+    select
+        windowed.account_id,
+        windowed.day_date,
+        windowed.is_rating_asked,
+        windowed.is_nps_asked,
+        windowed.rating_sum_90d,
+        windowed.ratings_90d,
+        windowed.nps_sum_90d,
+        windowed.nps_answers_90d,
+        reached.observed_days,
+        reached.open_tickets,
+        reached.escalated_tickets,
+        reached.escalations_30d,
+        reached.sla_breaches_30d,
+        reached.is_delivered
+        and {{ days_between('reaches.tickets_date', 'windowed.day_date') }} <= 6 as is_delivered
+    from windowed
+    cross join reaches
+    left join windowed as reached
+        on
+            windowed.account_id = reached.account_id
+            and {{ lesser('windowed.day_date', 'reaches.tickets_date') }} = reached.day_date
 
 ),
 
@@ -229,7 +277,7 @@ final as (
         cast(case when is_rating_asked then coalesce(ratings_90d, 0) end as bigint) as ratings_90d,
         {{ ratio('rating_sum_90d', 'ratings_90d') }} as mean_rating_90d,
         {{ ratio('nps_sum_90d', 'nps_answers_90d') }} as mean_nps_90d
-    from windowed
+    from known
 
 )
 

@@ -4,7 +4,8 @@
   or the window is over. So the number of distinct ones in the window that ends on a day is a running
   sum of those who enter it less those who leave it, without a join of days to events. Sums over
   windows are of integers, which cost a fraction of what decimals do. Before the first event, or the
-  first release, that was ever delivered nothing is counted.
+  first release, that was ever delivered nothing is counted. A day that the feed of events does not
+  reach shows the last day that it does, so that what has not arrived is no fall; for 6 days.
 #}
 {%- set windows = {'user': 90, 'feature': 30} %}
 with account_days as (
@@ -245,6 +246,31 @@ windowed as (
 
 ),
 
+known as (
+
+    select
+        account_days.account_id,
+        account_days.day_date,
+        windowed.available_features,
+        windowed.observed_days,
+        windowed.events_30d,
+        windowed.events_previous_30d,
+        windowed.active_days_30d,
+        windowed.users_90d,
+        windowed.features_30d,
+        coalesce(windowed.is_measured, false)
+        and {{ days_between('reach.last_date', 'account_days.day_date') }} <= 6 as is_measured,
+        windowed.is_delivered
+        and {{ days_between('reach.last_date', 'account_days.day_date') }} <= 6 as is_delivered
+    from account_days
+    cross join ({{ reach_of(['product_events']) }}) as reach
+    left join windowed
+        on
+            account_days.account_id = windowed.account_id
+            and {{ lesser('account_days.day_date', 'reach.last_date') }} = windowed.day_date
+
+),
+
 final as (
 
     select
@@ -263,7 +289,7 @@ final as (
         cast(case when is_delivered then {{ count }} end as bigint) as {{ name }},
         {%- endfor %}
         cast(available_features as bigint) as available_features
-    from windowed
+    from known
 
 )
 

@@ -5,7 +5,7 @@ with as_of as (
         *,
         cast(as_of_date - interval '{{ var("capacity_window_days") - 1 }} day' as date)
             as window_start
-    from {{ ref('int_as_of') }}
+    from ({{ known_as_of(['allocation', 'utilization']) }}) as known
 
 ),
 
@@ -67,7 +67,9 @@ utilization as (
         max(samples.utilization_pct) as peak
     from {{ ref('fct_utilization') }} as samples
     inner join as_of
-        on samples.observed_date >= as_of.window_start
+        on
+            samples.observed_date >= as_of.window_start
+            and samples.observed_date <= as_of.as_of_date
     where samples.role <> 'classifier'
     group by samples.model_variant, samples.region, samples.instance_type
 
@@ -136,8 +138,10 @@ final as (
             when has_large_warmpool
                 then 'Warm pool at or above {{ var("warmpool_review_pct") }} % of the allocation'
             else 'Within the thresholds'
-        end as reason
+        end as reason,
+        as_of.as_of_date as known_to_date
     from judged
+    cross join as_of
 
 )
 

@@ -1,7 +1,7 @@
 -- Grain: one row per model variant, region and utilisation threshold.
 {#
-  Ordinary least squares of the daily p90 utilisation on the day, over the window. Days are counted
-  from the as-of day, which is 0. The interval comes from the standard error of the slope alone, with
+  Ordinary least squares of the daily p90 utilisation on the day, over the window, which ends with the
+  last day that the feed of samples reaches. Days are counted from the as-of day, which is 0. The interval comes from the standard error of the slope alone, with
   the line turning about the middle of the window; Student's t is expanded from the normal quantile
   (Cornish-Fisher, good to 0.001 from 8 degrees of freedom on).
 #}
@@ -11,6 +11,12 @@
 with as_of as (
 
     select * from {{ ref('int_as_of') }}
+
+),
+
+known as (
+
+    {{ known_as_of(['utilization']) }}
 
 ),
 
@@ -53,10 +59,12 @@ daily as (
         ) as y
     from samples
     cross join as_of
+    cross join known
     where
         samples.utilization_pct is not null
+        and samples.observed_date <= known.as_of_date
         and samples.observed_date
-        > cast(as_of.as_of_date - interval '{{ var("capacity_window_days") }} day' as date)
+        > cast(known.as_of_date - interval '{{ var("capacity_window_days") }} day' as date)
     group by samples.model_variant, samples.region, samples.observed_date, as_of.as_of_date
 
 ),
@@ -219,9 +227,11 @@ final as (
             when 'already above' then 'The trend is at or above the threshold today'
             when 'not growing' then 'Growth is not above 0 with 95 % confidence'
             when 'beyond horizon' then 'More than {{ horizon }} days away'
-        end as reason
+        end as reason,
+        known.as_of_date as known_to_date
     from judged
     cross join as_of
+    cross join known
 
 )
 

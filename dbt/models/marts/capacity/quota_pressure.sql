@@ -14,7 +14,7 @@ with as_of as (
         *,
         cast(as_of_date - interval '{{ var("capacity_window_days") - 1 }} day' as date)
             as window_start
-    from {{ ref('int_as_of') }}
+    from ({{ known_as_of(['requests']) }}) as known
 
 ),
 
@@ -390,8 +390,10 @@ final as (
                 end
             ),
             ''
-        ) as reason
+        ) as reason,
+        as_of.as_of_date as known_to_date
     from present
+    cross join as_of
     left join {{ ref('dim_account') }} as accounts
         on present.account_id = accounts.account_id
 

@@ -1,7 +1,7 @@
 -- Grain: one row per request for another limit that is open at the end of the as-of day.
 with as_of as (
 
-    select * from {{ ref('int_as_of') }}
+    {{ known_as_of(['quota_requests']) }}
 
 ),
 
@@ -10,6 +10,7 @@ requests as (
 
     select
         requests.*,
+        as_of.as_of_date,
         as_of.as_of_end_at
     from {{ ref('stg_rate_limit_requests') }} as requests
     inner join as_of
@@ -48,7 +49,8 @@ final as (
         ) as age_hours,
         requests.requests_per_minute,
         requests.tokens_per_minute,
-        requests.tokens_per_day
+        requests.tokens_per_day,
+        requests.as_of_date as known_to_date
     from requests
     left join accounts
         on requests.account_id = accounts.account_id

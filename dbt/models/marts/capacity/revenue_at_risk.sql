@@ -13,7 +13,7 @@ with as_of as (
         *,
         cast(as_of_date - interval '{{ var("capacity_window_days") - 1 }} day' as date)
             as window_start
-    from {{ ref('int_as_of') }}
+    from ({{ known_as_of(['requests', 'revenue', 'utilization']) }}) as known
 
 ),
 
@@ -44,7 +44,9 @@ usage as (
         fct_usage_daily.throttled_count
     from {{ ref('fct_usage_daily') }} as fct_usage_daily
     inner join as_of
-        on fct_usage_daily.usage_date >= as_of.window_start
+        on
+            fct_usage_daily.usage_date >= as_of.window_start
+            and fct_usage_daily.usage_date <= as_of.as_of_date
     left join routes
         on
             fct_usage_daily.model_variant = routes.model_variant
@@ -74,7 +76,9 @@ revenue as (
         fct_revenue_daily.net_revenue
     from {{ ref('fct_revenue_daily') }} as fct_revenue_daily
     inner join as_of
-        on fct_revenue_daily.revenue_date >= as_of.window_start
+        on
+            fct_revenue_daily.revenue_date >= as_of.window_start
+            and fct_revenue_daily.revenue_date <= as_of.as_of_date
 
 ),
 
@@ -134,7 +138,9 @@ utilization as (
         percentile_cont(0.90) within group (order by samples.utilization_pct) as p90
     from {{ ref('fct_utilization') }} as samples
     inner join as_of
-        on samples.observed_date >= as_of.window_start
+        on
+            samples.observed_date >= as_of.window_start
+            and samples.observed_date <= as_of.as_of_date
     where samples.role <> 'classifier'
     group by samples.model_variant, samples.region
 
@@ -242,8 +248,10 @@ final as (
                 end
             ),
             ''
-        ) as reason
+        ) as reason,
+        as_of.as_of_date as known_to_date
     from judged
+    cross join as_of
 
 )
 

@@ -1,7 +1,7 @@
--- Grain: one row per activity of customer success due or done by the as-of day.
+-- Grain: one row per activity of customer success due or done by the last day that its feed reaches.
 with as_of as (
 
-    select * from {{ ref('int_as_of') }}
+    {{ known_as_of(['cs_activities']) }}
 
 ),
 

@@ -1,7 +1,7 @@
 -- Grain: one row per deal and visit to a stage; changes of the value alone stay in the visit.
-with as_of as (
+with known as (
 
-    select * from {{ ref('int_as_of') }}
+    {{ known_as_of(['deals']) }}
 
 ),
 
@@ -93,13 +93,14 @@ final as (
         neighbours.entered_at,
         neighbours.left_at,
         neighbours.left_at is null as is_current,
-        -- A deal that is closed waits for nothing.
+        -- A deal that is closed waits for nothing; how long one waits is known as far as its feed.
         cast(
             case
                 when neighbours.left_at is not null or neighbours.stage_outcome = 'open'
                     then {{ seconds_between(
                         'neighbours.entered_at',
-                        'coalesce(neighbours.left_at, as_of.as_of_end_at)'
+                        'coalesce(neighbours.left_at, '
+                        ~ greater('known.as_of_end_at', 'neighbours.entered_at') ~ ')'
                     ) }} / 86400
             end as numeric(18, 6)
         ) as days_in_stage,
@@ -108,7 +109,7 @@ final as (
         cast(neighbours.change_count as integer) as change_count,
         cast(neighbours.broken_change_count as integer) as broken_change_count
     from neighbours
-    cross join as_of
+    cross join known
 
 )
 

@@ -1,7 +1,7 @@
 -- Grain: one row per account and feature that it uses far more than accounts do on average.
 with as_of as (
 
-    select * from {{ ref('int_as_of') }}
+    {{ known_as_of(['product_events']) }}
 
 ),
 
@@ -16,6 +16,7 @@ counted as (
     where
         {{ days_between('usage.usage_date', 'as_of.as_of_date') }}
         < {{ var('interest_lookback_days') }}
+        and usage.usage_date <= as_of.as_of_date
         and usage.account_id <> 'Unknown'
     group by usage.account_id, usage.feature_name
 

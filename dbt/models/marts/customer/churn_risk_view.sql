@@ -10,6 +10,13 @@ with as_of as (
 
 ),
 
+-- Activities are known as far as their own feed reaches.
+activities_known as (
+
+    {{ known_as_of(['cs_activities']) }}
+
+),
+
 health as (
 
     select * from {{ ref('customer_health_scores') }}
@@ -64,6 +71,7 @@ joined as (
     select
         health.*,
         as_of.as_of_date,
+        activities_known.as_of_date as activities_known_to_date,
         accounts.account_name,
         accounts.owner_name,
         accounts.segment,
@@ -91,6 +99,7 @@ joined as (
         end as usage_change_pct
     from health
     cross join as_of
+    cross join activities_known
     inner join {{ ref('dim_account') }} as accounts
         on health.account_id = accounts.account_id
     left join renewals
@@ -109,10 +118,11 @@ flagged as (
     select
         *,
         health_score < {{ var('risk_low_health_below') }} as is_low_health,
-        {{ unless_never_delivered(
-            'usage_change_pct <= -1 * ' ~ var('risk_usage_decline_pct'),
-            'false', 'product_usage_events'
-        ) }} as is_usage_declining,
+        case
+            when events_30d is not null
+                then
+                    coalesce(usage_change_pct <= -1 * {{ var('risk_usage_decline_pct') }}, false)
+        end as is_usage_declining,
         escalated_tickets > 0 or escalations_30d > 0 as has_escalations,
         contraction_months > 0 as has_revenue_contraction
     from joined
@@ -196,7 +206,7 @@ final as (
         next_renewal_date,
         {{ days_between('as_of_date', 'next_renewal_date') }} as days_until_renewal,
         last_touch_date,
-        {{ days_between('last_touch_date', 'as_of_date') }} as days_since_touch,
+        {{ days_between('last_touch_date', 'activities_known_to_date') }} as days_since_touch,
         cast(overdue_activities as bigint) as overdue_activities,
         case
             when has_notice
@@ -220,9 +230,14 @@ final as (
             when not has_activities then null
             when last_touch_date is null then 'Get in touch for the first time'
             when
-                {{ days_between('last_touch_date', 'as_of_date') }}
+                {{ days_between('last_touch_date', 'activities_known_to_date') }}
                 > {{ var('risk_max_days_without_touch') }}
                 then 'Get in touch, last done on ' || cast(last_touch_date as varchar(10))
+            -- Who has not been told of for so long may have been called since.
+            when
+                {{ days_between('last_touch_date', 'as_of_date') }}
+                > {{ var('risk_max_days_without_touch') }}
+                then null
             else 'None due'
         end as next_step
     from levelled

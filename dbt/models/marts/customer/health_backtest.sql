@@ -15,11 +15,14 @@ with health as (
 
 account_days as (
 
-    select * from {{ ref('int_account_day') }}
+    select account_days.*
+    from {{ ref('int_account_day') }} as account_days
+    inner join ({{ reach_of(['subscriptions']) }}) as reach
+        on account_days.day_date <= reach.last_date
 
 ),
 
--- A day without its later day is one whose window is not over.
+-- A day without its later day is one whose window is not over, or not known to its end.
 followed as (
 
     select

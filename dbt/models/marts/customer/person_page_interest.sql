@@ -2,7 +2,7 @@
 {# A device or mailbox that several people share is nobody, and is neither counted nor compared. #}
 with as_of as (
 
-    select * from {{ ref('int_as_of') }}
+    {{ known_as_of(['web_events']) }}
 
 ),
 
@@ -19,6 +19,7 @@ counted as (
     where
         {{ days_between('events.event_date', 'as_of.as_of_date') }}
         < {{ var('interest_lookback_days') }}
+        and events.event_date <= as_of.as_of_date
         and not people.is_shared_identifier
         and events.page_url is not null
     group by events.person_id, page_path

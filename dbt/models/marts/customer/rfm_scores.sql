@@ -2,11 +2,18 @@
 {#
   Accounts are scored, not people: the MRR of an account is its people's together, and would count
   once for each of them. Active: a request, a login, a feature used, or a contract event (start,
-  renewal, change). Contracts that go on by themselves are no sign of life.
+  renewal, change). Contracts that go on by themselves are no sign of life. Recency and frequency end
+  with the last day that both feeds of use reach, for all accounts alike.
 #}
 with as_of as (
 
     select * from {{ ref('int_as_of') }}
+
+),
+
+known as (
+
+    {{ known_as_of(['requests', 'product_events']) }}
 
 ),
 
@@ -24,8 +31,8 @@ product_days as (
         product_usage.usage_date as active_date,
         product_usage.event_count
     from {{ ref('int_product_usage_daily') }} as product_usage
-    inner join as_of
-        on product_usage.usage_date <= as_of.as_of_date
+    inner join known
+        on product_usage.usage_date <= known.as_of_date
     where product_usage.event_type in ('login', 'feature_used')
 
 ),
@@ -41,8 +48,10 @@ active_days as (
 
     select
         account_id,
-        usage_date as active_date
-    from {{ ref('fct_usage_daily') }}
+        usage.usage_date as active_date
+    from {{ ref('fct_usage_daily') }} as usage
+    inner join known
+        on usage.usage_date <= known.as_of_date
 
     union all
 
@@ -50,8 +59,8 @@ active_days as (
         contracts.account_id,
         cast(contracts.in_force_from_at as date) as active_date
     from {{ ref('int_contract_history') }} as contracts
-    inner join as_of
-        on contracts.in_force_from_at < as_of.as_of_end_at
+    inner join known
+        on contracts.in_force_from_at < known.as_of_end_at
     where
         contracts.is_paying
         and contracts.status = 'active'
@@ -74,9 +83,9 @@ frequencies as (
         product_days.account_id,
         sum(product_days.event_count) as event_count
     from product_days
-    cross join as_of
+    cross join known
     where
-        {{ days_between('product_days.active_date', 'as_of.as_of_date') }}
+        {{ days_between('product_days.active_date', 'known.as_of_date') }}
         < {{ var('rfm_frequency_days') }}
     group by product_days.account_id
 
@@ -104,7 +113,7 @@ measured as (
     select
         accounts.account_id,
         last_active.last_active_date,
-        {{ days_between('last_active.last_active_date', 'as_of.as_of_date') }} as recency_days,
+        {{ days_between('last_active.last_active_date', 'known.as_of_date') }} as recency_days,
         cast(
             {{ unless_never_delivered('frequencies.event_count', '0', 'product_usage_events') }}
             as bigint
@@ -116,9 +125,11 @@ measured as (
         case
             when accounts.signed_up_date <= as_of.as_of_date
                 then {{ days_between('accounts.signed_up_date', 'as_of.as_of_date') }}
-        end as tenure_days
+        end as tenure_days,
+        known.as_of_date as known_to_date
     from accounts
     cross join as_of
+    cross join known
     left join last_active
         on accounts.account_id = last_active.account_id
     left join frequencies
@@ -173,7 +184,8 @@ final as (
             'frequency_score',
             'monetary_score',
             'tenure_days <= ' ~ var('onboarding_max_days')
-        ) }} as rfm_segment
+        ) }} as rfm_segment,
+        known_to_date
     from scored
 
 )

@@ -138,9 +138,13 @@ members as (
     from accounts
     inner join {{ ref('time_to_value') }} as first_values
         on accounts.account_id = first_values.account_id
+    -- A request that was not delivered yet may have succeeded.
+    cross join ({{ reach_of(['requests']) }}) as reach
     where
         accounts.lifecycle_stage in ('trial', 'onboarding')
         and accounts.tenure_days >= {{ var('onboarding_stalled_days') }}
+        and {{ days_between('accounts.signed_up_date', 'reach.last_date') }}
+        >= {{ var('onboarding_stalled_days') }}
         and first_values.first_value_at is null
         and not first_values.is_left_censored
 

@@ -1,7 +1,7 @@
 -- Grain: one row per account and cut-off (the end of a month) before which a source spoke of it.
 with as_of as (
 
-    select * from {{ ref('int_as_of') }}
+    {{ known_as_of(['subscriptions']) }}
 
 ),
 

@@ -2,7 +2,7 @@
 {%- set months = var('lifetime_value_horizon_months') %}
 with as_of as (
 
-    select * from {{ ref('int_as_of') }}
+    {{ known_as_of(['subscriptions']) }}
 
 ),
 

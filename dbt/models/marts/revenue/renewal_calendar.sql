@@ -2,7 +2,8 @@
 {#
   due: renews on due_date. A monthly contract renews by itself, so a stated date that has passed is
   moved on by months; without a stated date it is the next anniversary of the start.
-  overdue: the stated date of a contract that is not monthly has passed, and no event says more.
+  overdue: the stated date of a contract that is not monthly has passed, and no event says more; as
+  long as the feed of contracts does not reach that date it is still due.
   ending: an end is named; due_date is that day.
   unknown: neither a date nor the rhythm is known.
 #}
@@ -12,11 +13,18 @@ with as_of as (
 
 ),
 
+known as (
+
+    {{ known_as_of(['subscriptions']) }}
+
+),
+
 contracts as (
 
     select
         contracts.*,
         as_of.as_of_date,
+        known.as_of_date as known_to_date,
         cast(contracts.started_at as date) as started_date,
         cast(contracts.ended_at as date) as end_date,
         -- A renewal not after the start is no renewal.
@@ -30,6 +38,7 @@ contracts as (
         on
             contracts.in_force_from_at < as_of.as_of_end_at
             and contracts.in_force_to_at >= as_of.as_of_end_at
+    cross join known
     where contracts.is_paying
 
 ),
@@ -42,7 +51,8 @@ staged as (
         case
             when end_date is not null then 'ending'
             when stated_date > as_of_date then 'due'
-            when stated_date is not null and (term_months is null or term_months > 1) then 'overdue'
+            when stated_date is not null and (term_months is null or term_months > 1)
+                then case when stated_date > known_to_date then 'due' else 'overdue' end
             when term_months is null then 'unknown'
             else 'due'
         end as renewal_status
@@ -68,6 +78,8 @@ dated as (
         case
             when renewal_status = 'ending' then end_date
             when renewal_status = 'overdue' or stated_date > as_of_date then stated_date
+            when stated_date > known_to_date and (term_months is null or term_months > 1)
+                then stated_date
             when
                 cast(anchor_date + elapsed_months * interval '1 month' as date) > as_of_date
                 then cast(anchor_date + elapsed_months * interval '1 month' as date)
