@@ -84,8 +84,10 @@ joined as (
         cast(utilization.p90 as numeric(18, 6)) as utilization_p90_pct,
         cast(utilization.peak as numeric(18, 6)) as utilization_peak_pct,
         {{ pct('allocation.warmpool_instance_days', 'allocation.allocated_instance_days') }}
-            as warmpool_pct
+            as warmpool_pct,
+        as_of.as_of_date as known_to_date
     from allocation
+    cross join as_of
     left join utilization
         on
             allocation.model_variant = utilization.model_variant
@@ -139,9 +141,8 @@ final as (
                 then 'Warm pool at or above {{ var("warmpool_review_pct") }} % of the allocation'
             else 'Within the thresholds'
         end as reason,
-        as_of.as_of_date as known_to_date
+        known_to_date
     from judged
-    cross join as_of
 
 )
 

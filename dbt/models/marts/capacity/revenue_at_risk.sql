@@ -177,9 +177,11 @@ joined as (
         {{ unless_never_delivered('revenue_sums.net_revenue', '0', 'revenue_account_daily') }}
             as net_revenue,
         {{ pct('coalesce(revenue_sums.net_revenue, 0)', 'total_revenue.net_revenue') }}
-            as net_revenue_share_pct
+            as net_revenue_share_pct,
+        as_of.as_of_date as known_to_date
     from members
     cross join total_revenue
+    cross join as_of
     left join utilization
         on
             members.model_variant = utilization.model_variant
@@ -249,9 +251,8 @@ final as (
             ),
             ''
         ) as reason,
-        as_of.as_of_date as known_to_date
+        known_to_date
     from judged
-    cross join as_of
 
 )
 

@@ -1,4 +1,4 @@
--- Grain: one row per activity of customer success due or done by the last day that its feed reaches.
+-- Grain: one row per activity of customer success due or done by the last day its feed reaches.
 with as_of as (
 
     {{ known_as_of(['cs_activities']) }}

@@ -13,11 +13,17 @@ with health as (
 
 ),
 
+reach as (
+
+    {{ reach_of(['subscriptions']) }}
+
+),
+
 account_days as (
 
     select account_days.*
     from {{ ref('int_account_day') }} as account_days
-    inner join ({{ reach_of(['subscriptions']) }}) as reach
+    inner join reach
         on account_days.day_date <= reach.last_date
 
 ),

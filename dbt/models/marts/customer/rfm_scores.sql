@@ -47,7 +47,7 @@ active_days as (
     union all
 
     select
-        account_id,
+        usage.account_id,
         usage.usage_date as active_date
     from {{ ref('fct_usage_daily') }} as usage
     inner join known

@@ -45,6 +45,13 @@ pressures as (
 
 ),
 
+-- A request that was not delivered yet may have succeeded.
+reach as (
+
+    {{ reach_of(['requests']) }}
+
+),
+
 endings as (
 
     select
@@ -138,8 +145,7 @@ members as (
     from accounts
     inner join {{ ref('time_to_value') }} as first_values
         on accounts.account_id = first_values.account_id
-    -- A request that was not delivered yet may have succeeded.
-    cross join ({{ reach_of(['requests']) }}) as reach
+    cross join reach
     where
         accounts.lifecycle_stage in ('trial', 'onboarding')
         and accounts.tenure_days >= {{ var('onboarding_stalled_days') }}
