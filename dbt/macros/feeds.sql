@@ -57,3 +57,30 @@
     where periods.feed = '{{ daily }}'
     {%- endif %}
 {%- endmacro %}
+
+{#- Select one row: up to which days the members of the account dimensions are known. -#}
+{% macro members_reach() -%}
+    select
+        accounts.last_date as accounts_date,
+        plans.last_date as plans_date
+    from ({{ reach_of(['accounts']) }}) as accounts
+    cross join ({{ reach_of(['accounts', 'subscriptions']) }}) as plans
+{%- endmacro %}
+
+{#-
+  Whether the members of a dimension are known to the end of the period: beside a CTE known_members
+  of members_reach. by_home: whether region is that of the account, not the one that serves it.
+-#}
+{% macro knows_members(dimension, grain, period_start, by_home=true) -%}
+    (
+        {{ dimension }} in ('all', 'product'{{ "" if by_home else ", 'region'" }})
+        or case {{ grain }}
+            when 'week' then cast({{ period_start }} + interval '6 day' as date)
+            else cast({{ period_start }} + interval '1 month' - interval '1 day' as date)
+        end
+        <= case {{ dimension }}
+            when 'plan_tier' then known_members.plans_date
+            else known_members.accounts_date
+        end
+    )
+{%- endmacro %}

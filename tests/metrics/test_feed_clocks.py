@@ -184,6 +184,31 @@ def test_a_cut_week_is_not_complete_and_nothing_else_changes(
     pd.testing.assert_frame_equal(quiet[1], quiet[0], check_dtype=False)
 
 
+def test_marts_know_no_member_longer_than_its_feed(cut: tuple[Settings, list[str]]) -> None:
+    settings, _ = cut
+    clocks = clocks_of(settings, [])
+    last = {"segment": clocks["accounts"], "region": clocks["accounts"]}
+    last["plan_tier"] = min(clocks["accounts"], clocks["subscriptions"])
+    marts = frame(
+        settings,
+        "select table_name from information_schema.columns where table_schema = 'mart_gold' and "
+        "column_name in ('grain', 'period_start', 'dimension', 'is_complete') group by 1 "
+        "having count(*) = 4",
+    )["table_name"]
+    by_home = {row["source_mart"] for row in DEFINITIONS if row["region_basis"] == "account home"}
+    assert by_home >= {"revenue_summary", "ticket_summary"}
+    for mart in sorted({*marts} - {"metric_values"}):
+        rows = frame(
+            settings,
+            "select dimension, max(case grain when 'week' then period_start + 6 "
+            "else cast(period_start + interval '1 month' as date) - 1 end) as last "
+            f"from mart_gold.{mart} where is_complete group by 1",
+        ).set_index("dimension")["last"]
+        for dimension in rows.index.intersection(last):
+            if dimension != "region" or mart in by_home:
+                assert rows[dimension] <= last[dimension].date(), (mart, dimension)
+
+
 def test_what_has_not_arrived_is_no_fall(cut: tuple[Settings, list[str]], small: Settings) -> None:
     settings, tables = cut
     before, after = (

@@ -48,3 +48,29 @@ def test_versions_are_ranked_by_what_their_delivery_can_know() -> None:
         "believed_at",
         "loaded_at",
     }
+
+
+AS_OF_WINDOW = re.compile(
+    r"(?:between|is_window_over)\([^}]*?as_of_(?:date|end_at)|as_of_(?:date|end_at)\s*[-+](?!-)"
+)
+"""Days counted back from the as-of day, or time that has passed up to it."""
+NO_FEED_TO_WAIT_FOR = {
+    "int_as_of": "is the as-of day",
+    "int_feed_clock": "is the clock of a feed",
+    "int_metric_reach": "counts how far a feed is behind",
+    "feed_status": "counts how far a feed is behind",
+    "int_account_day": "gives days; what is counted on them ends in int_account_day_*",
+    "account_lifecycle": "days since a sign-up pass by themselves",
+}
+
+
+def test_what_counts_back_from_the_as_of_day_waits_for_its_feed() -> None:
+    """A window that a late feed leaves empty at its end looks like a fall."""
+    windows = {
+        path.stem: path.read_text()
+        for path in ROOT.glob("dbt/models/**/*.sql")
+        if AS_OF_WINDOW.search(path.read_text())
+    }
+    assert len(windows) > 15
+    waiting = {name for name, sql in windows.items() if re.search(r"(reach_of|known_as_of)\(", sql)}
+    assert windows.keys() - waiting == NO_FEED_TO_WAIT_FOR.keys()

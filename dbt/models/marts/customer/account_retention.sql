@@ -152,6 +152,12 @@ pairs as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 final as (
 
     select
@@ -161,7 +167,7 @@ final as (
         base_period_start,
         dimension,
         dimension_value,
-        true as is_complete,
+        {{ knows_members('dimension', 'grain', 'period_start') }} as is_complete,
         cast(count(*) filter (where is_base_account) as bigint) as base_accounts,
         cast(count(*) filter (where is_base_account and is_still_active) as bigint)
             as retained_accounts,
@@ -173,7 +179,10 @@ final as (
         cast(sum(later_tokens) as bigint) as later_tokens,
         {{ pct('sum(later_tokens)', 'sum(base_tokens)') }} as usage_retention_rate_pct
     from pairs
-    group by grain, period_start, comparison, base_period_start, dimension, dimension_value
+    cross join known_members
+    group by
+        grain, period_start, comparison, base_period_start, dimension, dimension_value,
+        known_members.accounts_date, known_members.plans_date
 
 )
 

@@ -43,6 +43,12 @@ members as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 final as (
 
     select
@@ -50,7 +56,8 @@ final as (
         periods.period_start,
         members.dimension,
         members.dimension_value,
-        periods.is_complete,
+        periods.is_complete and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
+            as is_complete,
         cast(count(expanded.account_id) as bigint) as signups
     from periods
     inner join members
@@ -64,9 +71,10 @@ final as (
             and members.dimension_value = expanded.dimension_value
             and periods.period_start <= expanded.signed_up_date
             and periods.observed_end >= expanded.signed_up_date
+    cross join known_members
     group by
         periods.grain, periods.period_start, members.dimension, members.dimension_value,
-        periods.is_complete
+        periods.is_complete, known_members.accounts_date, known_members.plans_date
 
 )
 

@@ -42,6 +42,12 @@ tokens as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 members as (
 
     select
@@ -53,8 +59,10 @@ members as (
             'segment': 'accounts.segment',
             'region': 'accounts.home_region',
         }) }} as dimension_value,
-        periods.is_complete,
+        periods.is_complete and {{ knows_members('grain_dimensions.dimension', 'periods.grain', 'periods.period_start') }}
+            as is_complete,
         periods.is_complete
+        and {{ knows_members('grain_dimensions.dimension', 'periods.grain', 'periods.period_start') }}
         and {{ is_window_over(
             'periods.period_end', var('adoption_window_days'), 'as_of.as_of_date'
         ) }}
@@ -74,6 +82,7 @@ members as (
             periods.grain = grain_dimensions.grain
             and grain_dimensions.dimension <> 'product'
     cross join as_of
+    cross join known_members
     cross join ({{ reach_of(['requests']) }}) as reach
 
 ),

@@ -117,6 +117,12 @@ members as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 spine as (
 
     select
@@ -126,8 +132,11 @@ spine as (
         members.dimension_value,
         case when members.dimension = 'region' then members.dimension_value else 'all' end
             as uptime_region,
-        periods.is_complete,
-        surveyed.is_complete as is_survey_complete
+        periods.is_complete and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
+            as is_complete,
+        surveyed.is_complete
+        and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
+            as is_survey_complete
     from periods
     inner join surveyed
         on
@@ -135,6 +144,7 @@ spine as (
             and periods.period_start = surveyed.period_start
     inner join members
         on periods.grain = members.grain
+    cross join known_members
 
 ),
 

@@ -83,6 +83,12 @@ counted as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 final as (
 
     select
@@ -90,7 +96,9 @@ final as (
         counted.period_start,
         counted.dimension,
         counted.dimension_value,
-        counted.is_complete,
+        counted.is_complete
+        and {{ knows_members('counted.dimension', 'counted.grain', 'counted.period_start') }}
+            as is_complete,
         cast(counted.active_accounts as bigint) as active_accounts,
         cast(counted.features_used_sum as bigint) as features_used_sum,
         cast(counted.used_features as bigint) as used_features,
@@ -104,6 +112,7 @@ final as (
         on
             counted.grain = available.grain
             and counted.period_start = available.period_start
+    cross join known_members
 
 )
 

@@ -13,6 +13,12 @@ periods as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 final as (
 
     select
@@ -24,8 +30,10 @@ final as (
             'segment': 'accounts.segment',
             'region': 'accounts.home_region',
         }) }} as dimension_value,
-        periods.is_complete,
+        periods.is_complete and {{ knows_members('grain_dimensions.dimension', 'periods.grain', 'periods.period_start') }}
+            as is_complete,
         periods.is_complete
+        and {{ knows_members('grain_dimensions.dimension', 'periods.grain', 'periods.period_start') }}
         and {{ is_window_over(
             'periods.period_end', var('flow_window_days'), 'as_of.as_of_date'
         ) }}
@@ -50,6 +58,7 @@ final as (
             periods.grain = grain_dimensions.grain
             and grain_dimensions.dimension <> 'product'
     cross join as_of
+    cross join known_members
     cross join ({{ reach_of(['onboarding']) }}) as reach
     group by 1, 2, 3, 4, 5, 6
 

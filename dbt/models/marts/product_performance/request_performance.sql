@@ -17,6 +17,12 @@ periods as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 final as (
 
     select
@@ -24,7 +30,10 @@ final as (
         performance.period_start,
         performance.dimension,
         performance.dimension_value,
-        periods.is_complete,
+        periods.is_complete
+        and {{ knows_members(
+            'performance.dimension', 'performance.grain', 'performance.period_start', by_home=false
+        ) }} as is_complete,
         performance.request_count,
         performance.error_count,
         performance.throttled_count,
@@ -42,6 +51,7 @@ final as (
         on
             performance.grain = periods.grain
             and performance.period_start = periods.period_start
+    cross join known_members
 
 )
 

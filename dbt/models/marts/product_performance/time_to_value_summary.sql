@@ -33,12 +33,19 @@ populations as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 expanded as (
 
     select
         periods.grain,
         periods.period_start,
-        periods.is_complete,
+        periods.is_complete and {{ knows_members('grain_dimensions.dimension', 'periods.grain', 'periods.period_start') }}
+            as is_complete,
         populations.population,
         grain_dimensions.dimension,
         {{ dimension_value({
@@ -54,6 +61,7 @@ expanded as (
         on
             periods.grain = grain_dimensions.grain
             and grain_dimensions.dimension <> 'product'
+    cross join known_members
 
 ),
 

@@ -67,6 +67,12 @@ movements as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 final as (
 
     select
@@ -74,7 +80,8 @@ final as (
         periods.period_start,
         members.dimension,
         members.dimension_value,
-        periods.is_complete,
+        periods.is_complete and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
+            as is_complete,
         {%- for amount in [
             'opening_mrr', 'new_mrr', 'reactivation_mrr', 'expansion_mrr', 'contraction_mrr',
             'churn_mrr', 'closing_mrr'
@@ -99,6 +106,7 @@ final as (
             and periods.period_start = movements.period_start
             and members.dimension = movements.dimension
             and members.dimension_value = movements.dimension_value
+    cross join known_members
 
 )
 

@@ -71,6 +71,12 @@ last_weeks as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 run_rate_based as (
 
     select
@@ -78,7 +84,9 @@ run_rate_based as (
         last_weeks.period_start,
         revenue.dimension,
         revenue.dimension_value,
-        last_weeks.is_complete,
+        last_weeks.is_complete
+        and {{ knows_members('revenue.dimension', 'last_weeks.grain', 'last_weeks.period_start') }}
+            as is_complete,
         'run_rate' as basis,
         revenue.net_revenue * {{ var('weeks_per_month') }} as mrr,
         revenue.active_accounts as paying_accounts
@@ -89,6 +97,7 @@ run_rate_based as (
             and last_weeks.week_start = revenue.period_start
     inner join contracts
         on contracts.contract_count = 0
+    cross join known_members
 
 ),
 

@@ -142,6 +142,12 @@ year_to_date as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 final as (
 
     select
@@ -149,7 +155,9 @@ final as (
         filled.period_start,
         filled.dimension,
         filled.dimension_value,
-        filled.is_complete,
+        filled.is_complete
+        and {{ knows_members('filled.dimension', 'filled.grain', 'filled.period_start') }}
+            as is_complete,
         filled.fiscal_year_start,
         cast(filled.net_revenue as numeric(18, 6)) as net_revenue,
         cast(
@@ -190,6 +198,7 @@ final as (
         cast(filled.active_accounts as bigint) as active_accounts,
         {{ ratio('filled.net_revenue', 'filled.active_accounts') }} as arpa
     from filled
+    cross join known_members
     left join year_to_date
         on
             filled.grain = year_to_date.grain

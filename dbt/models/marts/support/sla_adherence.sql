@@ -115,43 +115,63 @@ by_clock as (
 
 ),
 
-final as (
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
+known as (
 
     select
-        by_clock.grain,
-        by_clock.period_start,
-        by_clock.dimension,
-        by_clock.dimension_value,
-        by_clock.clock,
-        periods.is_complete,
+        by_clock.*,
         periods.is_complete
-        and by_clock.active_count + by_clock.first_response_active_count = 0
-        and by_clock.ticket_count = by_clock.resolved_ticket_count as is_final,
-        cast(by_clock.ticket_count as bigint) as ticket_count,
-        cast(by_clock.met_count as bigint) as met_count,
-        cast(by_clock.breached_count as bigint) as breached_count,
-        cast(by_clock.active_count as bigint) as active_count,
-        cast(by_clock.not_judged_count as bigint) as not_judged_count,
-        {{ pct('by_clock.met_count', '(by_clock.met_count + by_clock.breached_count)') }}
-            as sla_adherence_pct,
-        cast(by_clock.resolved_ticket_count as bigint) as resolved_ticket_count,
-        cast(by_clock.mean_resolution_hours as numeric(18, 6)) as mean_resolution_hours,
-        cast(by_clock.median_resolution_hours as numeric(18, 6)) as median_resolution_hours,
-        cast(by_clock.p90_resolution_hours as numeric(18, 6)) as p90_resolution_hours,
-        cast(by_clock.mean_csat as numeric(18, 6)) as mean_csat,
-        cast(by_clock.first_response_met_count as bigint) as first_response_met_count,
-        cast(by_clock.first_response_breached_count as bigint) as first_response_breached_count,
-        cast(by_clock.first_response_active_count as bigint) as first_response_active_count,
-        cast(by_clock.first_response_not_judged_count as bigint) as first_response_not_judged_count,
-        {{ pct(
-            'by_clock.first_response_met_count',
-            '(by_clock.first_response_met_count + by_clock.first_response_breached_count)'
-        ) }} as first_response_adherence_pct
+        and (
+            by_clock.dimension in ('priority', 'category')
+            or {{ knows_members('by_clock.dimension', 'by_clock.grain', 'by_clock.period_start') }}
+        ) as is_complete
     from by_clock
     inner join periods
         on
             by_clock.grain = periods.grain
             and by_clock.period_start = periods.period_start
+    cross join known_members
+
+),
+
+final as (
+
+    select
+        grain,
+        period_start,
+        dimension,
+        dimension_value,
+        clock,
+        is_complete,
+        is_complete
+        and active_count + first_response_active_count = 0
+        and ticket_count = resolved_ticket_count as is_final,
+        cast(ticket_count as bigint) as ticket_count,
+        cast(met_count as bigint) as met_count,
+        cast(breached_count as bigint) as breached_count,
+        cast(active_count as bigint) as active_count,
+        cast(not_judged_count as bigint) as not_judged_count,
+        {{ pct('met_count', '(met_count + breached_count)') }}
+            as sla_adherence_pct,
+        cast(resolved_ticket_count as bigint) as resolved_ticket_count,
+        cast(mean_resolution_hours as numeric(18, 6)) as mean_resolution_hours,
+        cast(median_resolution_hours as numeric(18, 6)) as median_resolution_hours,
+        cast(p90_resolution_hours as numeric(18, 6)) as p90_resolution_hours,
+        cast(mean_csat as numeric(18, 6)) as mean_csat,
+        cast(first_response_met_count as bigint) as first_response_met_count,
+        cast(first_response_breached_count as bigint) as first_response_breached_count,
+        cast(first_response_active_count as bigint) as first_response_active_count,
+        cast(first_response_not_judged_count as bigint) as first_response_not_judged_count,
+        {{ pct(
+            'first_response_met_count',
+            '(first_response_met_count + first_response_breached_count)'
+        ) }} as first_response_adherence_pct
+    from known
 
 )
 

@@ -47,6 +47,12 @@ members as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 final as (
 
     select
@@ -54,9 +60,11 @@ final as (
         periods.period_start,
         members.dimension,
         members.dimension_value,
-        periods.is_complete,
-        periods.is_complete and count(expanded.ticket_id) filter (where expanded.is_open) = 0
-            as is_final,
+        periods.is_complete and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
+            as is_complete,
+        periods.is_complete
+        and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
+        and count(expanded.ticket_id) filter (where expanded.is_open) = 0 as is_final,
         cast(count(expanded.ticket_id) as bigint) as ticket_count,
         cast(count(expanded.ticket_id) filter (where expanded.is_platform_ticket) as bigint)
             as platform_ticket_count,
@@ -86,9 +94,10 @@ final as (
             and members.dimension_value = expanded.dimension_value
             and periods.period_start <= expanded.created_date
             and periods.period_end >= expanded.created_date
+    cross join known_members
     group by
         periods.grain, periods.period_start, members.dimension, members.dimension_value,
-        periods.is_complete
+        periods.is_complete, known_members.accounts_date, known_members.plans_date
 
 )
 
