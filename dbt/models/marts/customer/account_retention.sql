@@ -27,14 +27,26 @@ coverage as (
 
 ),
 
+paying_reach as (
+
+    {{ reach_of(['revenue', 'accounts']) }}
+
+),
+
+requests_reach as (
+
+    {{ reach_of(['requests']) }}
+
+),
+
 -- A rate is empty where a feed that it reads does not reach the end of the period.
 reach as (
 
     select
-        paying.last_date as paying_last_date,
-        requests.last_date as requests_last_date
-    from ({{ reach_of(['revenue', 'accounts']) }}) as paying
-    cross join ({{ reach_of(['requests']) }}) as requests
+        paying_reach.last_date as paying_last_date,
+        requests_reach.last_date as requests_last_date
+    from paying_reach
+    cross join requests_reach
 
 ),
 
@@ -161,27 +173,28 @@ known_members as (
 final as (
 
     select
-        grain,
-        period_start,
-        comparison,
-        base_period_start,
-        dimension,
-        dimension_value,
-        {{ knows_members('dimension', 'grain', 'period_start') }} as is_complete,
-        cast(count(*) filter (where is_base_account) as bigint) as base_accounts,
-        cast(count(*) filter (where is_base_account and is_still_active) as bigint)
+        pairs.grain,
+        pairs.period_start,
+        pairs.comparison,
+        pairs.base_period_start,
+        pairs.dimension,
+        pairs.dimension_value,
+        {{ knows_members('pairs.dimension', 'pairs.grain', 'pairs.period_start') }} as is_complete,
+        cast(count(*) filter (where pairs.is_base_account) as bigint) as base_accounts,
+        cast(count(*) filter (where pairs.is_base_account and pairs.is_still_active) as bigint)
             as retained_accounts,
         {{ pct(
-            'count(*) filter (where is_base_account and is_still_active)',
-            'count(*) filter (where is_base_account)'
+            'count(*) filter (where pairs.is_base_account and pairs.is_still_active)',
+            'count(*) filter (where pairs.is_base_account)'
         ) }} as retention_rate_pct,
-        cast(sum(base_tokens) as bigint) as base_tokens,
-        cast(sum(later_tokens) as bigint) as later_tokens,
-        {{ pct('sum(later_tokens)', 'sum(base_tokens)') }} as usage_retention_rate_pct
+        cast(sum(pairs.base_tokens) as bigint) as base_tokens,
+        cast(sum(pairs.later_tokens) as bigint) as later_tokens,
+        {{ pct('sum(pairs.later_tokens)', 'sum(pairs.base_tokens)') }} as usage_retention_rate_pct
     from pairs
     cross join known_members
     group by
-        grain, period_start, comparison, base_period_start, dimension, dimension_value,
+        pairs.grain, pairs.period_start, pairs.comparison, pairs.base_period_start,
+        pairs.dimension, pairs.dimension_value,
         known_members.accounts_date, known_members.plans_date
 
 )

@@ -56,7 +56,8 @@ final as (
         periods.period_start,
         members.dimension,
         members.dimension_value,
-        periods.is_complete and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
+        periods.is_complete
+        and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
             as is_complete,
         cast(count(expanded.account_id) as bigint) as signups
     from periods

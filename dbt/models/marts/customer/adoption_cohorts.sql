@@ -42,6 +42,12 @@ tokens as (
 
 ),
 
+reach as (
+
+    {{ reach_of(['requests']) }}
+
+),
+
 known_members as (
 
     {{ members_reach() }}
@@ -59,10 +65,14 @@ members as (
             'segment': 'accounts.segment',
             'region': 'accounts.home_region',
         }) }} as dimension_value,
-        periods.is_complete and {{ knows_members('grain_dimensions.dimension', 'periods.grain', 'periods.period_start') }}
-            as is_complete,
         periods.is_complete
-        and {{ knows_members('grain_dimensions.dimension', 'periods.grain', 'periods.period_start') }}
+        and {{ knows_members(
+            'grain_dimensions.dimension', 'periods.grain', 'periods.period_start'
+        ) }} as is_complete,
+        periods.is_complete
+        and {{ knows_members(
+            'grain_dimensions.dimension', 'periods.grain', 'periods.period_start'
+        ) }}
         and {{ is_window_over(
             'periods.period_end', var('adoption_window_days'), 'as_of.as_of_date'
         ) }}
@@ -83,7 +93,7 @@ members as (
             and grain_dimensions.dimension <> 'product'
     cross join as_of
     cross join known_members
-    cross join ({{ reach_of(['requests']) }}) as reach
+    cross join reach
 
 ),
 

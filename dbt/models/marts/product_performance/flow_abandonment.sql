@@ -13,6 +13,12 @@ periods as (
 
 ),
 
+reach as (
+
+    {{ reach_of(['onboarding']) }}
+
+),
+
 known_members as (
 
     {{ members_reach() }}
@@ -30,10 +36,14 @@ final as (
             'segment': 'accounts.segment',
             'region': 'accounts.home_region',
         }) }} as dimension_value,
-        periods.is_complete and {{ knows_members('grain_dimensions.dimension', 'periods.grain', 'periods.period_start') }}
-            as is_complete,
         periods.is_complete
-        and {{ knows_members('grain_dimensions.dimension', 'periods.grain', 'periods.period_start') }}
+        and {{ knows_members(
+            'grain_dimensions.dimension', 'periods.grain', 'periods.period_start'
+        ) }} as is_complete,
+        periods.is_complete
+        and {{ knows_members(
+            'grain_dimensions.dimension', 'periods.grain', 'periods.period_start'
+        ) }}
         and {{ is_window_over(
             'periods.period_end', var('flow_window_days'), 'as_of.as_of_date'
         ) }}
@@ -59,7 +69,7 @@ final as (
             and grain_dimensions.dimension <> 'product'
     cross join as_of
     cross join known_members
-    cross join ({{ reach_of(['onboarding']) }}) as reach
+    cross join reach
     group by 1, 2, 3, 4, 5, 6
 
 )

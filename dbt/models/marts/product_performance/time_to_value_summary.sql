@@ -44,8 +44,10 @@ expanded as (
     select
         periods.grain,
         periods.period_start,
-        periods.is_complete and {{ knows_members('grain_dimensions.dimension', 'periods.grain', 'periods.period_start') }}
-            as is_complete,
+        periods.is_complete
+        and {{ knows_members(
+            'grain_dimensions.dimension', 'periods.grain', 'periods.period_start'
+        ) }} as is_complete,
         populations.population,
         grain_dimensions.dimension,
         {{ dimension_value({

@@ -60,7 +60,8 @@ final as (
         periods.period_start,
         members.dimension,
         members.dimension_value,
-        periods.is_complete and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
+        periods.is_complete
+        and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
             as is_complete,
         periods.is_complete
         and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
