@@ -1,66 +1,68 @@
-"""Writes docs/sources.md, what each bronze table fills, from the lineage of the project.
+"""Write the table "What you have, what you get" of docs/bring-your-own-data.md.
 
     python tools/source_docs.py
 
-o2r.dashboards.lineage reads it from the SQL itself. tests/unit/test_docs.py fails while the page is
-not current.
+What a table holds and must have is read from its contract, what is made of it from the SQL of
+models and cards and from the feeds of the catalogue (o2r.dashboards.lineage). A unit test fails
+while it is not current; tests/metrics/test_whole_companies.py leaves out each source and finds
+that it is true.
 """
 
-import re
+from collections import Counter
 from pathlib import Path
 
-import yaml
-
+from o2r.bronze.contracts import Contract, load_contracts
 from o2r.dashboards.lineage import Lineage
+from o2r.dashboards.read import read_definitions
+from o2r.settings import load_settings
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "sources.md"
-HEAD = """# What each source fills
-
-Made from the lineage by `python tools/source_docs.py`, never by hand.
-
-A source that is never delivered leaves its metrics without a value and its cards with a reason;
-nothing else changes. `customer_details` also gives every number its segment and region, and the
-plan tier where no contract of `subscriptions` tells it: without it all accounts are `Unknown`.
-
-| bronze table | metrics it takes part in | dashboards |
-|---|---|---|
+PROJECT = Path(__file__).resolve().parents[1]
+PAGE = PROJECT / "docs" / "bring-your-own-data.md"
+BEGIN = "<!-- Made by `python tools/source_docs.py`: edit the contracts, not these lines. -->\n"
+END = "<!-- Until here. -->\n"
+HEAD = """
+| you have | map it onto | it must say | metrics that need it | cards that read it, by dashboard |
+|---|---|---|---|---|
 """
 
 
 def render() -> str:
     """The page as it should be."""
-    lineage = Lineage(ROOT / "dbt")
-    metrics = lineage.metrics
-    boards = {}
-    for path in sorted((ROOT / "metabase" / "dashboards").glob("*.yml")):
-        text = path.read_text("utf-8")
-        marts = {
-            mart
-            for mart in re.findall(r"ref\('(\w+)'\)", text)
-            if lineage.models[mart].parent.name != "o2r" and not lineage.is_frame(mart)
-        }
-        named = set(re.findall(r"\w+", " ".join(re.findall(r"metrics?: (\[[^]]*\]|\w+)", text))))
-        fed = [lineage.behind(mart) for mart in marts] + [
-            metrics[one] for one in named & metrics.keys()
-        ]
-        boards[path.stem] = frozenset().union(*fed)
-    tables = [
-        table["name"]
-        for path in sorted((ROOT / "dbt" / "models" / "staging").glob("*/_sources.yml"))
-        for source in yaml.safe_load(path.read_text("utf-8"))["sources"]
-        for table in source["tables"]
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}{HEAD}{_rows()}\n{END}{after}"
+
+
+def _rows() -> str:
+    contracts = load_contracts(PROJECT / "dbt")
+    lineage = Lineage(PROJECT / "dbt")
+    definitions = read_definitions(load_settings(project=PROJECT))
+    cards = [
+        (board, lineage.shown(card))
+        for board, one in definitions.dashboards.items()
+        for card in one.cards
     ]
-    rows: dict[str, list[str]] = {}
-    for table in sorted(tables):
-        fills = sorted(metric for metric, behind_it in metrics.items() if table in behind_it)
-        shown = sorted(board for board, behind_it in boards.items() if table in behind_it)
-        rows.setdefault(f"{_list(fills)} | {_list(shown)}", []).append(table)
-    return HEAD + "".join(f"| {_list(alike)} | {row} |\n" for row, alike in rows.items())
+    rows = []
+    for name, contract in contracts.items():
+        metrics = sorted(metric for metric, behind in lineage.needed.items() if name in behind)
+        boards = Counter(board for board, behind in cards if name in behind)
+        shown = ", ".join(f"{board} {count}" for board, count in sorted(boards.items()))
+        cells = [_what(contract), f"`{name}`", _list(_required(contract)), _list(metrics), shown]
+        order = (name != "customer_details", -len(metrics), -boards.total(), name)
+        rows.append((order, "".join(f"| {cell or 'none yet'} " for cell in cells) + "|\n"))
+    return "".join(row for _, row in sorted(rows))
+
+
+def _what(contract: Contract) -> str:
+    return " ".join(contract.description.split()).split(". ")[0].rstrip(".")
+
+
+def _required(contract: Contract) -> list[str]:
+    return [column.name for column in contract.columns if column.required]
 
 
 def _list(names: list[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names) or "none yet"
+    return ", ".join(f"`{name}`" for name in names)
 
 
 if __name__ == "__main__":

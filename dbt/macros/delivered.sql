@@ -5,6 +5,12 @@
   the whole warehouse; names of tables as arguments.
 -#}
 {% macro is_delivered() -%}
+    {%- if execute and graph.sources is defined -%}
+        {%- set tables = graph.sources.values() | map(attribute='name') | list -%}
+        {%- for name in varargs if name not in tables -%}
+            {{- exceptions.raise_compiler_error('is_delivered: there is no bronze table ' ~ name) -}}
+        {%- endfor -%}
+    {%- endif -%}
     (
         select count(*) > 0 from {{ ref('int_source_delivered') }}
         where bronze_table in ('{{ varargs | join("', '") }}')

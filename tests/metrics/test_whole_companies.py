@@ -1,53 +1,164 @@
 """The small company without its optional sources: what nobody delivered is unknown everywhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.metrics.cards import PLACES
-from tests.metrics.warehouse import clone, execute, frame, run_models, small_gold
+from psycopg2.extensions import cursor as Cursor
+from tests.metrics.cards import DEFINITIONS as CARDS
+from tests.metrics.cards import PLACES, ROOT, Place
+from tests.metrics.warehouse import clone, frame
+from tests.metrics.without import GOLD, WAS, Built, Mart, without
 
 from o2r.bronze.contracts import load_contracts
+from o2r.dashboards.lineage import Lineage
+from o2r.dashboards.metabase.gold import Model
+from o2r.dashboards.metabase.provision import needed
+from o2r.dashboards.queries import any_value, tables
 from o2r.dashboards.site.gold import Gold
 from o2r.settings import Settings
 
 REQUIRED = {"customer_details", "subscriptions"}
-WEIGHTS = {"usage": 30, "support": 20, "revenue": 25, "engagement": 25}
-WITHOUT = {
-    "support_tickets": {"support"},
-    "product_usage_events": {"usage", "engagement"},
-    "platform_incidents": set(),
-    "customer_success_activities": set(),
-    "product_feature_releases": set(),
-    "csat_responses": set(),
+OPTIONAL = sorted(load_contracts(ROOT / "dbt").keys() - REQUIRED)
+GATEWAYS = {"inference_user_token_usage_open_source", "inference_user_token_usage_proprietary"}
+LEFT_OUT = {
+    **{table: {table} for table in OPTIONAL},
+    "requests of both gateways": GATEWAYS,
 }
-"""Sources left out in turn, and the components of health that nobody measures then."""
-REBUILT = (
-    *("int_first_observed", "int_source_delivered", "int_ticket_state", "int_ticket_deadline"),
-    *("int_product_events", "int_product_usage_daily", "int_product_user_daily"),
-    *("int_account_day_usage", "int_account_day_support", "int_account_health"),
-    *("fct_tickets", "fct_cs_activities"),
-    *("fct_incidents", "fct_downtime", "fct_downtime_period", "ticket_summary"),
-    *("fct_survey_responses", "customer_health_scores", "churn_risk_view"),
-    *("cs_score_summary", "cs_score_account"),
-)
-"""What gives scores and sentences of an account, and what these read of the sources above."""
 GIVEN = {
     *("mrr", "arr", "arr_opening", "arr_new", "arr_reactivation", "arr_expansion"),
     *("arr_contraction", "arr_churn", "nrr_pct", "grr_pct", "logo_retention_pct"),
     *("logo_churn_rate_pct", "weekly_signups", "monthly_signups"),
 }
 """Metrics that accounts and contracts give."""
+PART = {
+    **dict.fromkeys(GATEWAYS, "the other gateway is all there is: a company may have one alone"),
+    "config_model_dimensions": "what it describes moves to the member Unknown",
+}
+"""Sources without which a number is another one, not an unknown one."""
+PERSONS = {
+    *("dim_person", "bridge_person_merge", "person_page_interest", "audience_at_risk"),
+    "audience_upgrade_candidates",
+}
+OTHER_ROWS = {
+    **dict.fromkeys(("crm_contacts", "web_events", "product_usage_events"), PERSONS),
+    "config_model_region_availability": {"revenue_at_risk"},
+    "quota_customer_rate_limit_adjustments": {"audience_accounts", "audience_upgrade_candidates"},
+    "support_tickets": {"audience_accounts", "audience_at_risk"},
+}
+"""Marts that have other rows instead: persons of fewer identifiers, requests where they came in,
+accounts at the default limits, accounts that only good support had kept from a low score.
+"""
+MEASURED = {
+    "customer_health_scores": {
+        *("is_usage_measured", "is_support_measured", "is_revenue_measured", "coverage_pct"),
+        "health_score_change_30d",
+    },
+    "health_backtest": {"churned_count", "churn_pct", "lost_mrr", "lost_mrr_pct"},
+    "dim_person": {
+        *("is_known", "has_marketing_consent", "email_count", "phone_count"),
+        *("product_user_count", "cookie_count"),
+    },
+    "dim_date": {"is_observed"},
+}
+"""Columns whose 0 or false is true: they say what is known, or of the scores that there are."""
+OTHER_LIMITS = {
+    "quota_customer_rate_limit_adjustments": {
+        *("minutes_at_limit", "days_at_limit", "is_near_limit"),
+    },
+    "quota_default_rate_limits": {"tokens_per_day_use_pct"},
+}
+"""Columns of quota_pressure that then hold use against the other kind of limits."""
+MEANS = {"health_score", "support_score", "revenue_score", "engagement_score"}
+"""Scores made of several parts, each of which takes no part where it was not measured; coverage_pct
+falls with it. Ratings come with tickets and with surveys, and are one part.
+"""
+RANKS = {"recency_score", "frequency_score", "monetary_score"}
+WORDS = {
+    "support_tickets": "ticket|support target",
+    "product_usage_events": r"events per user|used on|uses \d|use fell|low risk|none due",
+    "product_feature_releases": r"of \d+ features",
+    "invoices": "invoice|none due",
+    "csat_responses": "recommends",
+    "customer_success_activities": "touch|that was due|none due",
+    "platform_incidents": "incident|downtime|uptime",
+    "resource_model_utilization": "utilisation",
+    "requests of both gateways": "request|throttle|token",
+    "quota_customer_rate_limit_adjustments": "of the limit",
+    "web_events": "visit",
+}
+"""Words of which a sentence that holds them speaks of the source."""
+SENTENCES = {"reason", "reasons", "next_step", "sentence"}
+"""Columns that hold sentences; those of feed_status say that nothing came."""
+
+
+class World(NamedTuple):
+    """The small company without something, and what it was; without: bronze tables."""
+
+    name: str
+    without: set[str]
+    cursor: Cursor
+    marts: dict[str, Mart]
+
+    def rows(self, statement: str) -> pd.DataFrame:
+        self.cursor.execute(statement)
+        names = [column.name for column in self.cursor.description]
+        return pd.DataFrame(self.cursor.fetchall(), columns=names)
+
+    def counts(self, mart: Mart, conditions: dict[str, str]) -> dict[str, int]:
+        """Rows that were there before, and for which a condition holds, by its name; never 0."""
+        if not conditions:
+            return {}
+        counted = ", ".join(
+            f'count(*) filter (where {condition}) as "{name}"'
+            for name, condition in conditions.items()
+        )
+        [found] = self.rows(f"select {counted} from {mart.beside()}").to_dict("records")
+        return {f"{mart.name}.{name}": int(count) for name, count in found.items() if count}
+
+    def now(self, name: str) -> str:
+        return f"{GOLD}.{name}"
+
+    def was(self, name: str) -> str:
+        return f"{GOLD}.{name}{WAS if name in self.marts else ''}"
+
+
+@pytest.fixture(scope="module")
+def built(small: Settings) -> Built:
+    return Built(small)
+
+
+@pytest.fixture(scope="module")
+def lacking(small: Settings) -> Settings:
+    """The small company, for worlds that are each given back."""
+    return clone(small, "small_lacking")
+
+
+@pytest.fixture(scope="module", params=LEFT_OUT, ids=str)
+def world(lacking: Settings, built: Built, request: pytest.FixtureRequest) -> Iterator[World]:
+    """The company without one optional source after another."""
+    left_out = LEFT_OUT[request.param]
+    with without(lacking, built, left_out) as (cursor, marts):
+        yield World(request.param, left_out, cursor, {mart.name: mart for mart in marts})
+
+
+@pytest.fixture(scope="module")
+def alone_world(small: Settings, built: Built) -> Iterator[World]:
+    """Accounts and subscriptions only."""
+    with without(clone(small, "small_alone"), built, set(OPTIONAL)) as (cursor, marts):
+        cursor.connection.commit()
+        yield World("all", set(OPTIONAL), cursor, {mart.name: mart for mart in marts})
+
+
+@pytest.fixture(scope="module")
+def alone(small: Settings, alone_world: World) -> Settings:
+    return small.model_copy(update={"database": alone_world.cursor.connection.info.dbname})
 
 
 def scores(settings: Settings) -> pd.DataFrame:
     found = frame(settings, "select * from mart_gold.customer_health_scores where is_latest")
-    return found.set_index("account_id").sort_index()
-
-
-def risks(settings: Settings) -> pd.DataFrame:
-    found = frame(settings, "select * from mart_gold.churn_risk_view")
     return found.set_index("account_id").sort_index()
 
 
@@ -60,20 +171,10 @@ def metrics(settings: Settings) -> set[tuple]:
     return set(found.itertuples(index=False, name=None))
 
 
-@pytest.fixture(scope="module")
-def alone(small: Settings) -> Settings:
-    """Accounts and subscriptions only."""
-    settings = clone(small, "small_alone")
-    for table in load_contracts(settings.dbt_dir).keys() - REQUIRED:
-        execute(settings, f"delete from raw_bronze.{table}")
-    run_models(settings, "--full-refresh", "--exclude", "resource_type:seed")
-    return settings
-
-
-@pytest.fixture(scope="module")
-def lacking(new_database: Callable[[], Settings]) -> Settings:
-    """The small company, for tests that each leave one source out and give it back."""
-    return clone(small_gold(new_database), "small_lacking")
+def test_what_lacks_nothing_comes_out_the_same(lacking: Settings, built: Built) -> None:
+    """The worlds are made as dbt makes them."""
+    with without(lacking, built, set()) as (cursor, _):
+        assert built.again(cursor, set(built.sources.values())) == []
 
 
 def test_accounts_and_contracts_alone_say_nothing_else(small: Settings, alone: Settings) -> None:
@@ -83,12 +184,13 @@ def test_accounts_and_contracts_alone_say_nothing_else(small: Settings, alone: S
     unknown += ["events_30d", "features_30d", "open_tickets", "overdue_invoices"]
     assert found[unknown].isna().all(axis=None)
     assert (found["coverage_pct"] <= 12.5).all()
-    risk = risks(alone)
+    risk = frame(alone, "select * from mart_gold.churn_risk_view")
     unknown = ["is_low_health", "is_usage_declining", "has_escalations", "overdue_activities"]
     unknown += ["escalations_30d", "overdue_invoices", "last_touch_date", "usage_change_pct"]
     assert risk[unknown].isna().all(axis=None)
     assert set(risk["next_step"].dropna().str.split().str[0]) <= {"Win", "Review", "Prepare"}
     assert not (risk["risk_level"] == "low").any()
+    assert (risk["risk_signal_count"].dropna() > 0).all()
     assert metrics(alone) <= metrics(small), "a metric turned from empty into a number"
     assert {metric for metric, *_ in metrics(alone)} == GIVEN
     rfm = frame(alone, "select * from mart_gold.rfm_scores")
@@ -96,68 +198,168 @@ def test_accounts_and_contracts_alone_say_nothing_else(small: Settings, alone: S
     assert set(rfm["rfm_segment"]) == {"Not scored"}
 
 
-@pytest.mark.parametrize("table", WITHOUT)
-def test_without_one_source_no_score_is_better_than_unknown(
-    small: Settings, lacking: Settings, table: str
-) -> None:
-    execute(lacking, f"create table public.kept as table raw_bronze.{table}")
-    execute(lacking, f"delete from raw_bronze.{table}")
-    run_models(lacking, "--full-refresh", "--select", *REBUILT)
-    before, after = scores(small), scores(lacking)
-    risk = risks(lacking)
-    cs_scores = frame(lacking, "select cs_score from mart_gold.cs_score_account")
-    execute(
-        lacking,
-        f"insert into raw_bronze.{table} select * from public.kept; drop table public.kept",
-    )
-
-    assert list(after.index) == list(before.index)
-    lost = WITHOUT[table]
-    weight = pd.Series(0.0, index=before.index)
-    total = pd.Series(0.0, index=before.index)
-    for name, points in WEIGHTS.items():
-        then, now = (rows[f"{name}_score"].astype(float) for rows in (before, after))
-        if name in lost:
-            assert now.isna().all()
-            continue
-        if table in ("product_feature_releases", "csat_responses"):
-            assert (now.isna() == then.isna()).all()
-        else:
-            np.testing.assert_array_equal(now, then)
-        total += (points * now).fillna(0)
-        weight += points * now.notna()
-    scored = after["health_score"].notna()
-    expected = (total / weight)[scored]
-    np.testing.assert_allclose(after.loc[scored, "health_score"].astype(float), expected, atol=0.06)
-    if table not in ("platform_incidents", "customer_success_activities"):
-        measured = before["coverage_pct"].astype(float) > 25
-        assert (after["coverage_pct"] < before["coverage_pct"])[measured].any()
-        assert (after["coverage_pct"] <= before["coverage_pct"]).all()
-    if table == "product_feature_releases":
-        assert after["features_30d"].isna().all()
-        days = (after["active_days_pct"].astype(float) * 100 / 90).clip(upper=100)
-        alone = after["mean_nps_90d"].isna() & after["is_usage_measured"]
-        assert alone.any()
-        np.testing.assert_allclose(
-            after.loc[alone, "engagement_score"].astype(float), days[alone], atol=1e-4
-        )
-    if table in ("support_tickets", "platform_incidents"):
-        assert cs_scores["cs_score"].isna().all()
-    if table == "customer_success_activities":
-        assert risk["overdue_activities"].isna().all()
-        assert not risk["next_step"].dropna().str.contains("touch|None due|Do the").any()
+def test_accounts_and_contracts_alone_count_nothing_else(alone_world: World) -> None:
+    assert zeros(alone_world) == {}
 
 
 def test_every_empty_card_names_the_source_that_was_never_delivered(alone: Settings) -> None:
-    never = load_contracts(alone.dbt_dir).keys() - REQUIRED
-    empty = 0
+    """On the site, and in Metabase in its description."""
+    said = {}
     with Gold(alone, "prod") as gold:
         for place in PLACES:
-            if gold.card(place.card, place.board.name).rows:
-                continue
-            empty += 1
-            words = gold.empty_because(place.card)
-            assert words.startswith("needs "), f"{place}: {words}"
-            named = words.removeprefix("needs ").removesuffix(": never delivered").split(", ")
-            assert set(named) <= never, f"{place}: {words}"
-    assert empty > 100
+            if gold.is_blank(place.card, gold.card(place.card, place.board.name)):
+                said[place.board.key, place.card.name] = gold.empty_because(place.card)
+    for place, words in said.items():
+        assert words.startswith("needs "), f"{place}: {words}"
+        named = words.removeprefix("needs ").removesuffix(": never delivered").split(", ")
+        assert set(named) <= set(OPTIONAL), f"{place}: {words}"
+    assert len(said) > 100
+    marts = {name: Model(GOLD, name, "") for name in Lineage(alone.dbt_dir).models}
+    assert needed(alone, CARDS, marts) == said
+
+
+def test_nothing_empty_turns_into_a_number(world: World) -> None:
+    if world.without & PART.keys() and world.without != GATEWAYS:
+        pytest.skip(PART[world.name])
+    filled, new_rows = {}, set()
+    for mart in world.marts.values():
+        there = f"was.{mart.key[0]} is not null"
+        kinds = mart.columns(world.cursor)
+        filled |= world.counts(
+            mart,
+            {
+                name: f"{there} and was.{name} is null and now.{name} is not null"
+                for name, kind in kinds.items()
+                if kind not in ("text", "character varying")
+            },
+        )
+        if world.counts(mart, {"new": f"not {there}"}):
+            new_rows.add(mart.name)
+    assert filled == {}
+    assert new_rows <= OTHER_ROWS.get(world.name, set()) | {"health_backtest"}
+
+
+def zeros(world: World) -> dict[str, int]:
+    """Cells that say 0 or false, and said something else when all was delivered."""
+    found = {}
+    for mart in world.marts.values():
+        true = MEASURED.get(mart.name, set())
+        if mart.name == "quota_pressure":
+            true = OTHER_LIMITS.get(world.name, set())
+        found |= world.counts(
+            mart,
+            {
+                name: f"was.{name} and not now.{name}"
+                if kind == "boolean"
+                else f"was.{name} <> 0 and now.{name} = 0"
+                for name, kind in mart.columns(world.cursor).items()
+                if name not in true and kind in ("boolean", "bigint", "integer", "numeric")
+            },
+        )
+    return found
+
+
+def test_nothing_never_delivered_is_0_or_false(world: World) -> None:
+    if world.without & PART.keys() and world.without != GATEWAYS:
+        pytest.skip(PART[world.name])
+    assert zeros(world) == {}
+
+
+def test_no_score_rises_but_by_the_mean_of_what_is_left(world: World) -> None:
+    risen = {}
+    for mart in world.marts.values():
+        kinds = mart.columns(world.cursor)
+        is_mean = "now.coverage_pct < was.coverage_pct" if "coverage_pct" in kinds else "false"
+        if mart.name in ("churn_risk_view", "metric_values"):
+            continue  # copies
+        risen |= world.counts(
+            mart,
+            {
+                name: f"now.{name} > was.{name}"
+                + (f" and not ({is_mean})" if name in MEANS else "")
+                for name, kind in kinds.items()
+                if name.endswith("_score")
+                and kind == "numeric"
+                and name not in RANKS
+                and (world.name, name) != ("csat_responses", "support_score")
+            },
+        )
+    if not (world.without <= GATEWAYS and world.without != GATEWAYS):
+        assert risen == {}
+    if "customer_health_scores" not in world.marts:
+        return
+    found = world.rows(f"select * from {world.now('customer_health_scores')}")
+    was = world.rows(f"select * from {world.was('customer_health_scores')}")
+    assert list(found["health_score_key"].sort_values()) == list(
+        was["health_score_key"].sort_values()
+    )
+    weights = pd.Series({"usage": 30, "support": 20, "revenue": 25, "engagement": 25})
+    parts = found[[f"{name}_score" for name in weights.index]].astype(float)
+    parts.columns = weights.index
+    is_scored = found["health_score"].notna()
+    mean = (parts * weights).sum(axis=1) / (parts.notna() * weights).sum(axis=1)
+    np.testing.assert_allclose(
+        found["health_score"].astype(float)[is_scored], mean[is_scored], atol=0.06
+    )
+
+
+def test_its_metrics_are_empty_and_all_others_as_they_were(world: World) -> None:
+    """The table of docs/bring-your-own-data.md and the words of empty cards rest on this."""
+    gone = set() if world.without < GATEWAYS else world.without
+    needed_by = Lineage(ROOT / "dbt").needed.items()
+    needing = {metric for metric, tables in needed_by if tables & gone}
+    lost, changed = set(), set()
+    if "metric_values" in world.marts:
+        now, was = world.now("metric_values"), world.was("metric_values")
+        valued = "select metric from {} where value is not null"
+        lost = set(world.rows(f"{valued.format(was)} except {valued.format(now)}")["metric"])
+        columns = "metric, grain, period_start, dimension, dimension_value, value"
+        changed = world.rows(
+            f"(select {columns} from {now} except select {columns} from {was}) union "
+            f"(select {columns} from {was} except select {columns} from {now})"
+        )
+        changed = set(changed["metric"])
+    if world.without == GATEWAYS:
+        needing.add("csat_response_score")  # it has the periods of requests
+    assert lost == needing
+    if not world.without & PART.keys() or world.without == GATEWAYS:
+        assert changed == lost
+
+
+def test_no_sentence_speaks_of_it(world: World) -> None:
+    if world.name in WORDS:
+        found = world.rows(
+            "select table_name, column_name from information_schema.columns "
+            f"where table_schema = '{GOLD}' and column_name in {tuple(sorted(SENTENCES))} "
+            f"and table_name <> 'feed_status' and table_name not like '%{WAS}'"
+        )
+        for table, column in found.itertuples(index=False):
+            said = world.rows(
+                f"select distinct {column} from {world.now(table)} "
+                f"where {column} ~* '{WORDS[world.name]}' "
+                f"and {column} not like 'needs %: never delivered'"
+            )
+            assert list(said[column]) == [], table
+    if "churn_risk_view" in world.marts and world.without & {
+        "product_usage_events",
+        "support_tickets",
+    }:
+        levels = world.rows(f"select risk_level from {world.now('churn_risk_view')}")
+        assert "low" not in set(levels["risk_level"])
+
+
+def is_empty(world: World, place: Place, relation: Callable[[str], str]) -> bool:
+    return world.rows(any_value(place.card, relation)).empty
+
+
+def test_every_card_that_it_empties_names_it(world: World) -> None:
+    lineage = Lineage(ROOT / "dbt")
+    emptied = [
+        place
+        for place in PLACES
+        if world.marts.keys() & set(tables(place.card.sql))
+        and is_empty(world, place, world.now)
+        and not is_empty(world, place, world.was)
+    ]
+    silent = [str(place) for place in emptied if not lineage.lacks(place.card, world.without)]
+    assert silent == []

@@ -6,10 +6,13 @@ every table and are not followed; what has no other source is made of the accoun
 
 from __future__ import annotations
 
+import csv
 import re
+from collections.abc import Iterable, Set
 from functools import cached_property
 from pathlib import Path
 
+from o2r.bronze.contracts import SCHEMA, load_contracts
 from o2r.dashboards.definitions import Card
 from o2r.dashboards.queries import tables
 
@@ -18,6 +21,19 @@ STORE = {"metric_values", "metric_catalog", "o2r_driver_map", "o2r_weekly_story"
 """Marts that hold every metric; what a card shows of them, it names."""
 ATTRIBUTES = {"date", "account", "account_history", "model", "product", "region"}
 REF = re.compile(r"ref\('(\w+)'\)")
+
+
+def never_delivered(dbt_dir: Path) -> str:
+    """SQL of the names of the bronze tables that hold no row."""
+    return " union all ".join(
+        f"select '{name}' where not exists (select 1 from {SCHEMA}.{name})"
+        for name in sorted(load_contracts(dbt_dir))
+    )
+
+
+def needs(tables: Iterable[str]) -> str | None:
+    """What is said where these bronze tables were never delivered; None without any."""
+    return f"needs {', '.join(sorted(tables))}: never delivered" if tables else None
 
 
 class Lineage:
@@ -59,12 +75,44 @@ class Lineage:
                 found[metric] = found.get(metric, frozenset()) | self.behind(mart)
         return found
 
+    @cached_property
+    def needed(self) -> dict[str, frozenset[str]]:
+        """Metric -> bronze tables without which it has no value: of its mart, those of its feeds in
+        the catalogue, and those that are no feed.
+        """
+        feed_of = {row["bronze_table"]: row["feed"] for row in self._seed("feeds")}
+        found = {}
+        for row in self._seed("metric_definitions"):
+            feeds = {*row["feeds"].split(), None}
+            behind = self.metrics.get(row["metric"], frozenset())
+            found[row["metric"]] = frozenset(
+                table for table in behind if feed_of.get(table) in feeds
+            )
+        return found
+
     def of_card(self, card: Card) -> frozenset[str]:
         """Bronze tables that a card's rows are made of: of its marts, of metrics that it names."""
+        return self._of_card(card, self.metrics)
+
+    def lacks(self, card: Card, never: Set[str]) -> frozenset[str]:
+        """Of bronze tables never delivered, those for which a card is empty, if it is."""
+        return self._of_card(card, self.needed) & never or self.of_card(card) & never
+
+    def shown(self, card: Card) -> frozenset[str]:
+        """Bronze tables of which a card shows something; none where it shows whatever there is."""
+        found = self._of_card(card, self.needed)
+        return found if found != frozenset().union(*self.needed.values()) else frozenset()
+
+    def _of_card(self, card: Card, metrics: dict[str, frozenset[str]]) -> frozenset[str]:
         read = [mart for mart in tables(card.sql) if mart not in STORE]
         marts = [mart for mart in read if not self.is_frame(mart)] or read
-        named = {*re.findall(r"'(\w+)'", card.sql), card.metric} & self.metrics.keys()
+        named = {*re.findall(r"'(\w+)'", card.sql), card.metric} & metrics.keys()
         if not marts and not named:
-            named = set(self.metrics)
-        fed = [self.behind(mart) for mart in marts] + [self.metrics[one] for one in named]
+            named = set(metrics)
+        fed = [self.behind(mart) for mart in marts] + [metrics[one] for one in named]
         return frozenset().union(*fed)
+
+    def _seed(self, name: str) -> list[dict[str, str]]:
+        path = self.models["metric_values"].parents[3] / "seeds" / f"{name}.csv"
+        with path.open(encoding="utf-8", newline="") as lines:
+            return list(csv.DictReader(lines))

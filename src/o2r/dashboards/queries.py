@@ -28,6 +28,15 @@ def all_rows(card: Card, resolve: Resolve) -> str:
     return f"with card as (\n{resolved(card.sql, resolve)}\n)\n\nselect * from card\n{_order(card)}"
 
 
+def any_value(card: Card, resolve: Resolve) -> str:
+    """One row where the card has something to show, none where not: a table has its rows, anything
+    else its values.
+    """
+    shown = " or ".join(f"{name} is not null" for name in card.y)
+    where = "" if card.display == "table" else f" where {shown}"
+    return f"select 1 from (\n{resolved(card.sql, resolve)}\n) as card{where} limit 1"
+
+
 def selected(card: Card) -> list[str]:
     """Columns that Metabase gets: those that are shown, then those that only a drill needs."""
     drilled = card.drill.filters.values() if card.drill else ()

@@ -433,7 +433,7 @@ def _score(row: dict, asked: dict[str, bool]) -> dict:
         "coverage_pct": coverage,
         "health_score": score,
         "health_tier": tier,
-        "reasons": reasons or "nothing pulls it down",
+        "reasons": reasons or f"nothing {'' if coverage > 99.9 else 'that is known '}pulls it down",
     }
 
 

@@ -86,6 +86,7 @@ def gold(monkeypatch: pytest.MonkeyPatch) -> dict[str, Model]:
     monkeypatch.setattr(provision, "reader_is_there", lambda _: True)
     stated = {"weekly_revenue": 1000.0, "error_rate_pct": 1.5}
     monkeypatch.setattr(provision, "stated_targets", lambda _settings, _gold: stated)
+    monkeypatch.setattr(provision, "needed", lambda *_: {})
     return found
 
 

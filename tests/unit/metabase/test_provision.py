@@ -74,6 +74,19 @@ def test_what_metabase_adds_is_no_change(metabase, run):
     assert run() == []
 
 
+def test_a_card_says_what_it_needs_until_that_is_delivered(metabase, run, monkeypatch):
+    board, name = "operations", "Worst region"
+    missing = {(board, name): "needs platform_incidents: never delivered"}
+    monkeypatch.setattr(provision, "needed", lambda *_: missing)
+    run()
+    said = metabase.named("card")[name]["description"]
+    assert "\n\nEmpty: needs platform_incidents: never delivered.\n\nMade by O2R" in said
+    assert run() == []
+    missing.clear()
+    assert run() == [f"update card {name}"]
+    assert "Empty" not in metabase.named("card")[name]["description"]
+
+
 def test_dashboards_have_tabs_filters_and_links_as_defined(metabase, run):
     run()
     business, operations = (

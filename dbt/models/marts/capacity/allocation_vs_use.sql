@@ -79,7 +79,8 @@ joined as (
 
     select
         allocation.*,
-        coalesce(utilization.sample_count, 0) as sample_count,
+        {{ unless_never_delivered('utilization.sample_count', '0', 'resource_model_utilization') }}
+            as sample_count,
         cast(utilization.p50 as numeric(18, 6)) as utilization_p50_pct,
         cast(utilization.p90 as numeric(18, 6)) as utilization_p90_pct,
         cast(utilization.peak as numeric(18, 6)) as utilization_peak_pct,
@@ -130,6 +131,7 @@ final as (
             else 'balanced'
         end as verdict,
         case
+            when sample_count is null then 'needs resource_model_utilization: never delivered'
             when utilization_p90_pct is null then 'No utilisation samples'
             when is_short then 'p90 utilisation at or above {{ var("utilization_review_pct") }} %'
             when is_spare and has_large_warmpool

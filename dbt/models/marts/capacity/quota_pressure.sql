@@ -5,6 +5,8 @@
   snapshot by then, replaced by an adjustment that is in force. Adjustments of one effective date
   are versions of one agreement, of which the newest by the as-of day holds; of several agreements
   in force the one that took effect last. A limit that an adjustment leaves out stays the default.
+  Without any default ever delivered, nobody knows that an account has no limit or stays below it;
+  without adjustments, the defaults are all that is known.
 #}
 {%- set key = ['account_id', 'model_variant', 'inference_scope', 'source_region'] %}
 {%- set near = var('quota_near_limit_pct') %}
@@ -310,6 +312,12 @@ present as (
 
     select
         peaks.*,
+        {{ is_delivered('quota_default_rate_limits') }} as has_defaults,
+        {{ is_delivered('quota_customer_rate_limit_adjustments') }} as has_adjustments,
+        case
+            when {{ is_delivered('quota_customer_rate_limit_adjustments') }} then 'the limit'
+            else 'the default limit'
+        end as limit_name,
         percentiles.requests_per_minute_p95,
         percentiles.tokens_per_minute_p95,
         limits.account_id,
@@ -348,10 +356,15 @@ final as (
         present.model_variant,
         present.inference_scope,
         present.source_region,
-        coalesce(
-            present.requests_per_minute, present.tokens_per_minute, present.tokens_per_day
-        ) is not null as has_limit,
-        present.is_adjusted,
+        case
+            when
+                coalesce(
+                    present.requests_per_minute, present.tokens_per_minute, present.tokens_per_day
+                ) is not null
+                then true
+            when present.has_defaults then false
+        end as has_limit,
+        case when present.has_adjustments then present.is_adjusted end as is_adjusted,
         present.requests_per_minute as requests_per_minute_limit,
         present.tokens_per_minute as tokens_per_minute_limit,
         present.tokens_per_day as tokens_per_day_limit,
@@ -367,26 +380,42 @@ final as (
         cast(present.tokens_use_pct as numeric(18, 6)) as tokens_per_minute_use_pct,
         cast(present.tokens_per_day_peak as bigint) as tokens_per_day_peak,
         cast(present.tokens_per_day_use_pct as numeric(18, 6)) as tokens_per_day_use_pct,
-        cast(present.minutes_at_limit as bigint) as minutes_at_limit,
-        cast(present.days_at_limit as bigint) as days_at_limit,
-        present.was_near_limit as is_near_limit,
-        present.needs_requests_per_minute
-        or present.needs_tokens_per_minute
-        or present.needs_tokens_per_day as is_upgrade_candidate,
+        {%- for name in ['minutes_at_limit', 'days_at_limit'] %}
+        cast(
+            case when present.has_defaults or present.{{ name }} > 0 then present.{{ name }} end
+            as bigint
+        ) as {{ name }},
+        {%- endfor %}
+        case when present.has_defaults or present.was_near_limit then present.was_near_limit end
+            as is_near_limit,
+        case
+            when
+                present.needs_requests_per_minute
+                or present.needs_tokens_per_minute
+                or present.needs_tokens_per_day
+                then true
+            when present.has_defaults then false
+        end as is_upgrade_candidate,
         nullif(
             concat_ws(
                 '; ',
                 case
                     when present.needs_requests_per_minute
-                        then 'peak requests per minute at or above {{ near }} % of the limit'
+                        then
+                            'peak requests per minute at or above {{ near }} % of '
+                            || present.limit_name
                 end,
                 case
                     when present.needs_tokens_per_minute
-                        then 'peak tokens per minute at or above {{ near }} % of the limit'
+                        then
+                            'peak tokens per minute at or above {{ near }} % of '
+                            || present.limit_name
                 end,
                 case
                     when present.needs_tokens_per_day
-                        then 'peak tokens per day at or above {{ near }} % of the limit'
+                        then
+                            'peak tokens per day at or above {{ near }} % of '
+                            || present.limit_name
                 end
             ),
             ''

@@ -234,7 +234,10 @@ final as (
         cast(
             case
                 when is_saturated or is_throttled then net_revenue
-                when utilization_p90_pct is not null or throttle_rate_pct is not null then 0
+                when
+                    not (is_saturated or is_throttled)
+                    and (utilization_p90_pct is not null or throttle_rate_pct is not null)
+                    then 0
             end as numeric(18, 6)
         ) as revenue_at_risk,
         nullif(

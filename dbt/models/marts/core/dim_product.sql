@@ -23,7 +23,12 @@ final as (
 
     select
         skus.product_sku,
-        cast(coalesce(models.model_count, 0) as integer) as model_count
+        cast(
+            coalesce(
+                models.model_count,
+                case when {{ is_delivered('config_model_dimensions') }} then 0 end
+            ) as integer
+        ) as model_count
     from skus
     left join models
         on skus.product_sku = models.product_sku

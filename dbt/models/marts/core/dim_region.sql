@@ -55,7 +55,14 @@ final as (
         coalesce(territories.territory, 'Unknown') as territory,
         territories.is_government_cloud,
         cast(coalesce(countries.country_count, 0) as integer) as country_count,
-        serving_regions.region is not null and regions.region <> 'Unknown' as is_serving
+        case
+            when regions.region = 'Unknown' then false
+            when serving_regions.region is not null then true
+            when {{ is_delivered(
+                'inference_user_token_usage_open_source', 'inference_user_token_usage_proprietary',
+                'resource_model_utilization', 'platform_incidents'
+            ) }} then false
+        end as is_serving
     from regions
     left join serving_regions
         on regions.region = serving_regions.region

@@ -1,4 +1,11 @@
 -- Grain: one row per account, product, grain (week, month) and period with revenue or usage.
+{#
+  Where one of the two was never delivered it is unknown, never 0; so are the tokens of a product that
+  only the billing system names while nothing says which models are of which product.
+#}
+{%- set requests = [
+    'inference_user_token_usage_open_source', 'inference_user_token_usage_proprietary',
+] %}
 with periods as (
 
     select * from {{ ref('int_period') }}
@@ -12,8 +19,8 @@ daily as (
         product_sku,
         revenue_date as activity_date,
         net_revenue,
-        cast(0 as bigint) as total_tokens,
-        cast(0 as bigint) as request_count
+        cast(null as bigint) as total_tokens,
+        cast(null as bigint) as request_count
     from {{ ref('fct_revenue_daily') }}
 
     union all
@@ -22,7 +29,7 @@ daily as (
         usage.account_id,
         models.product_sku,
         usage.usage_date as activity_date,
-        cast(0 as numeric(18, 6)) as net_revenue,
+        cast(null as numeric(18, 6)) as net_revenue,
         usage.total_tokens,
         usage.request_count
     from {{ ref('fct_usage_daily') }} as usage
@@ -62,6 +69,18 @@ grouped as (
 
 ),
 
+-- What no row means.
+silence as (
+
+    select
+        case when {{ is_delivered('revenue_account_daily') }} then 0 end as net_revenue,
+        case
+            when {{ is_delivered(*requests) }} and {{ is_delivered('config_model_dimensions') }}
+                then 0
+        end as usage
+
+),
+
 final as (
 
     select
@@ -74,10 +93,11 @@ final as (
         grouped.product_sku,
         -- As of the end of the period: neither a later churn nor a list of today rewrites it.
         history.is_active,
-        cast(grouped.net_revenue as numeric(18, 6)) as net_revenue,
-        cast(grouped.total_tokens as bigint) as total_tokens,
-        cast(grouped.request_count as bigint) as request_count
+        cast(coalesce(grouped.net_revenue, silence.net_revenue) as numeric(18, 6)) as net_revenue,
+        cast(coalesce(grouped.total_tokens, silence.usage) as bigint) as total_tokens,
+        cast(coalesce(grouped.request_count, silence.usage) as bigint) as request_count
     from grouped
+    cross join silence
     left join history
         on
             grouped.account_id = history.account_id

@@ -2,7 +2,8 @@
 -- usage.
 {#
   Region is the home region of the account, product the product of the revenue or usage. Where the
-  CRM does not say whether the account was active, its revenue does.
+  CRM does not say whether the account was active, its revenue does; where no revenue was ever
+  delivered, nobody does.
 #}
 with account_periods as (
 

@@ -39,7 +39,7 @@ requests_reach as (
 
 ),
 
--- A rate is empty where a feed that it reads does not reach the end of the period.
+-- A rate and its parts are empty where a feed that they read does not hold both periods.
 reach as (
 
     select
@@ -83,6 +83,8 @@ base_accounts as (
         base.dimension,
         base.dimension_value,
         base.account_id,
+        comparisons.base_period_start >= coverage.revenue_first_date
+        and comparisons.period_end <= reach.paying_last_date as is_paying_known,
         base.is_active_paying
         and comparisons.base_period_start >= coverage.revenue_first_date
         and comparisons.period_end <= reach.paying_last_date as is_base_account,
@@ -99,7 +101,7 @@ base_accounts as (
                 base.signed_up_date < comparisons.base_period_start
                 and comparisons.base_period_start >= coverage.requests_first_date
                 and comparisons.period_end <= reach.requests_last_date
-                then coalesce(later.total_tokens, 0)
+                then case when later.account_id is null then 0 else later.total_tokens end
         end as later_tokens
     from comparisons
     cross join coverage
@@ -129,9 +131,11 @@ returning_accounts as (
         later.dimension,
         later.dimension_value,
         later.account_id,
+        comparisons.base_period_start >= coverage.revenue_first_date
+        and comparisons.period_end <= reach.paying_last_date as is_paying_known,
         false as is_base_account,
         false as is_still_active,
-        cast(0 as bigint) as base_tokens,
+        cast(case when later.total_tokens is not null then 0 end as bigint) as base_tokens,
         later.total_tokens as later_tokens
     from comparisons
     inner join account_periods as later
@@ -180,9 +184,18 @@ final as (
         pairs.dimension,
         pairs.dimension_value,
         {{ knows_members('pairs.dimension', 'pairs.grain', 'pairs.period_start') }} as is_complete,
-        cast(count(*) filter (where pairs.is_base_account) as bigint) as base_accounts,
-        cast(count(*) filter (where pairs.is_base_account and pairs.is_still_active) as bigint)
-            as retained_accounts,
+        cast(
+            case
+                when bool_or(pairs.is_paying_known)
+                    then count(*) filter (where pairs.is_base_account)
+            end as bigint
+        ) as base_accounts,
+        cast(
+            case
+                when bool_or(pairs.is_paying_known)
+                    then count(*) filter (where pairs.is_base_account and pairs.is_still_active)
+            end as bigint
+        ) as retained_accounts,
         {{ pct(
             'count(*) filter (where pairs.is_base_account and pairs.is_still_active)',
             'count(*) filter (where pairs.is_base_account)'

@@ -1,7 +1,8 @@
 -- Grain: one row per account in force (active or suspended) as of the as-of day.
 {#
   A near renewal is no signal of its own: it raises the level of an account that has one. A signal
-  whose source was never delivered is unknown, and so is a level that no known signal decides.
+  whose source was never delivered is unknown, and so is a level that no known signal decides: low,
+  0 signals and nothing due are said only where every source of a signal was ever delivered.
   docs/health.md gives every rule.
 #}
 with as_of as (
@@ -87,6 +88,9 @@ joined as (
             'touches.overdue_activities', '0', 'customer_success_activities'
         ) }} as overdue_activities,
         {{ is_delivered('customer_success_activities') }} as has_activities,
+        {{ is_delivered('product_usage_events') }} and {{ is_delivered('support_tickets') }}
+        and {{ is_delivered('subscriptions') }} as has_signals,
+        {{ is_delivered('invoices') }} as has_invoices,
         replace(oldest_overdue.activity_type, '_', ' ') as overdue_activity_type,
         oldest_overdue.due_date as overdue_since_date,
         case
@@ -164,7 +168,7 @@ levelled as (
                 risk_signal_count = 1
                 or health_score < {{ var('health_tiers').healthy }}
                 then 'medium'
-            when health_score is null then 'unknown'
+            when health_score is null or not has_signals then 'unknown'
             else 'low'
         end as risk_level
     from counted
@@ -182,7 +186,9 @@ final as (
         home_region,
         status,
         risk_level,
-        cast(risk_signal_count as integer) as risk_signal_count,
+        cast(
+            case when has_signals or risk_signal_count > 0 then risk_signal_count end as integer
+        ) as risk_signal_count,
         is_low_health,
         is_usage_declining,
         has_escalations,
@@ -192,7 +198,7 @@ final as (
         mrr,
         cast(12 * mrr as numeric(18, 6)) as arr,
         {%- set is_at_risk = "when risk_level in ('critical', 'high') then" %}
-        {%- set is_known = "when risk_level <> 'unknown' then 0" %}
+        {%- set is_known = "when risk_level <> 'unknown' and has_signals then 0" %}
         cast(case {{ is_at_risk }} mrr {{ is_known }} end as numeric(18, 6)) as mrr_at_risk,
         cast(case {{ is_at_risk }} 12 * mrr {{ is_known }} end as numeric(18, 6)) as arr_at_risk,
         health_score,
@@ -238,7 +244,7 @@ final as (
                 {{ days_between('last_touch_date', 'as_of_date') }}
                 > {{ var('risk_max_days_without_touch') }}
                 then null
-            else 'None due'
+            when has_signals and has_invoices then 'None due'
         end as next_step
     from levelled
 

@@ -122,7 +122,9 @@ final as (
         compared.is_revenue_measured,
         case
             when compared.health_score is null then 'too little is known'
-            when explained.first_reason is null then 'nothing pulls it down'
+            when explained.first_reason is null and compared.coverage_pct = 100
+                then 'nothing pulls it down'
+            when explained.first_reason is null then 'nothing that is known pulls it down'
             else concat_ws(
                 '; ', explained.first_reason, explained.second_reason, explained.third_reason
             )

@@ -2,6 +2,7 @@
 -- where the CRM has delivered no contacts.
 {#
   Sizes before an upload. Who cannot be matched has no address or number that only this person uses.
+  Nobody is in an audience only where all that its rule asks was ever delivered; else it is unknown.
 #}
 {%- set minimum = var('audience_min_people') %}
 with audiences as (
@@ -11,6 +12,9 @@ with audiences as (
     select
         '{{ name }}' as audience,
         '{{ platform }}' as platform,
+        {%- for one_of in audience_sources(name) %}
+        {{ 'and ' if not loop.first }}{{ is_delivered(*one_of) }}
+        {%- endfor %} as is_known,
         {{ minimum[platform] }} as minimum_count
     {%- if not loop.last %}
 
@@ -92,17 +96,20 @@ final as (
     select
         audiences.audience,
         audiences.platform,
-        coalesce(account_counts.account_count, 0) as account_count,
-        coalesce(account_counts.known_count, 0) as known_count,
-        people_counts.consenting_count,
-        people_counts.email_count,
-        people_counts.phone_count,
-        people_counts.reachable_count,
+        {%- for name in [
+            'account_counts.account_count', 'account_counts.known_count',
+            'people_counts.consenting_count', 'people_counts.email_count',
+            'people_counts.phone_count', 'people_counts.reachable_count',
+        ] %}
+        case when audiences.is_known or {{ name }} > 0 then coalesce({{ name }}, 0) end
+            as {{ name.split('.')[1] }},
+        {%- endfor %}
         {{ pct('people_counts.reachable_count', 'people_counts.consenting_count') }}
             as reachable_pct,
         audiences.minimum_count,
         case
-            when people_counts.reachable_count = 0 then 'empty'
+            when people_counts.reachable_count = 0 and audiences.is_known then 'empty'
+            when people_counts.reachable_count = 0 then 'unknown'
             when people_counts.reachable_count < audiences.minimum_count then 'too small'
             else 'large enough'
         end as size_status

@@ -20,6 +20,8 @@ from o2r.errors import UserError
 Json = dict[str, Any]
 MARK = "Made by O2R from {}: edit it there."
 _MARKED = re.compile(re.escape(MARK).replace(r"\{\}", r"(\S+)"))
+EMPTY = "Empty: "
+"""What stands in the description of a card before the sources that it needs and lacks."""
 ROOT, ROOT_ORIGIN = "O2R", "metabase/"
 CARDS, CARDS_ORIGIN = "Cards", "metabase/dashboards/"
 COLLECTIONS_ORIGIN = "metabase/collections.yml#"
@@ -125,8 +127,16 @@ class Wanted:
         return cards.sql_of(self.body["dataset_query"])
 
 
-def wanted_cards(definitions: Definitions, database: int, resolve: Resolve) -> list[Wanted]:
-    """All cards, and one for each choice that lists its values; without their collection."""
+def wanted_cards(
+    definitions: Definitions,
+    database: int,
+    resolve: Resolve,
+    needed: dict[tuple[str, str], str],
+) -> list[Wanted]:
+    """All cards, and one for each choice that lists its values; without their collection.
+
+    needed: by dashboard and name, what a card lacks to show anything; its description says so.
+    """
     found = []
     for board in definitions.dashboards.values():
         for name, one in board.filters.items():
@@ -141,7 +151,10 @@ def wanted_cards(definitions: Definitions, database: int, resolve: Resolve) -> l
                 }
                 found.append(_wanted(board, values_name(board, name), body))
         for card in board.cards:
-            found.append(_wanted(board, card.name, _body(card, board, database, resolve)))
+            body = _body(card, board, database, resolve)
+            if words := needed.get((board.key, card.name)):
+                body["description"] = f"{card.question.strip()}\n\n{EMPTY}{words}."
+            found.append(_wanted(board, card.name, body))
     return found
 
 

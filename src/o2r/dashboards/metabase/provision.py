@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from o2r.builds import query
 from o2r.dashboards.definitions import Definitions
+from o2r.dashboards.lineage import Lineage, needs, never_delivered
 from o2r.dashboards.metabase import access, content
 from o2r.dashboards.metabase.client import Json, Metabase
 from o2r.dashboards.metabase.gold import Model, read_gold
 from o2r.dashboards.metabase.reader import LOGIN, make_reader, reader_is_there
 from o2r.dashboards.metabase.warehouse import connection, describe, ensure_database, wait_for_tables
 from o2r.dashboards.metrics import TARGETS
-from o2r.dashboards.queries import resolved, tables
+from o2r.dashboards.queries import any_value, resolved, tables
 from o2r.dashboards.read import read_definitions
 from o2r.errors import UserError
 from o2r.settings import Settings
@@ -170,7 +171,9 @@ def fill(
         access.restrict_collections(metabase, {everybody: {"root": "none"}})
     database = ensure_database(metabase, settings, schema)
     access.restrict_queries(metabase, database, (everybody, business))
-    wanted = content.wanted_cards(definitions, database, lambda name: gold[name].relation)
+    wanted = content.wanted_cards(
+        definitions, database, lambda name: gold[name].relation, needed(settings, definitions, gold)
+    )
     if database > 0:
         fields = wait_for_tables(metabase, database, gold, wait)
         require_sql(metabase, definitions, wanted)
@@ -188,6 +191,26 @@ def fill(
     ids = content.ensure_cards(metabase, wanted, cards, there)
     content.ensure_boards(metabase, definitions, collections, ids, there)
     content.archive_rest(metabase, definitions, there, set(ids.values()), collections)
+
+
+def needed(
+    settings: Settings, definitions: Definitions, gold: dict[str, Model]
+) -> dict[tuple[str, str], str]:
+    """What a card that has nothing to show needs, by key of its dashboard and its name.
+
+    Those whose sources were all delivered are left out: they are empty for another reason.
+    """
+    lineage = Lineage(settings.dbt_dir)
+    missing = {table for (table,) in query(settings, never_delivered(settings.dbt_dir))}
+    found = {}
+    for key, board in definitions.dashboards.items():
+        for card in board.cards:
+            words = needs(lineage.lacks(card, missing))
+            if words:
+                sql = any_value(card, lambda name: gold[name].relation).replace("%", "%%")
+                if not query(settings, sql):
+                    found[key, card.name] = words
+    return found
 
 
 def require_sql(metabase: Metabase, definitions: Definitions, wanted: list[content.Wanted]) -> None:

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 import psycopg2
 from psycopg2.errors import InvalidSchemaName, UndefinedTable
 
-from o2r.bronze.contracts import SCHEMA, load_contracts
 from o2r.dashboards.definitions import Card, Filter
-from o2r.dashboards.lineage import Lineage
+from o2r.dashboards.lineage import Lineage, needs, never_delivered
 from o2r.dashboards.metrics import TARGETS
 from o2r.dashboards.queries import all_rows, resolved
 from o2r.errors import UserError
@@ -113,8 +112,22 @@ class Gold:
 
     def empty_because(self, card: Card) -> str:
         """What a card without rows says: the sources that were never delivered, if there are."""
-        missing = sorted(self._lineage.of_card(card) & self._never_delivered)
-        return f"needs {', '.join(missing)}: never delivered" if missing else card.empty
+        return needs(self._lineage.lacks(card, self._never_delivered)) or card.empty
+
+    def metric_needs(self, metric: str) -> str | None:
+        """The sources of a metric that were never delivered, in words; None where all were."""
+        lineage = self._lineage
+        never = self._never_delivered
+        return needs(lineage.needed[metric] & never or lineage.metrics[metric] & never)
+
+    def is_blank(self, card: Card, found: Rows) -> bool:
+        """Whether a card has nothing to show: no row, or no value as a source is missing."""
+        if card.display == "table" or not found.rows:
+            return not found.rows
+        places = [list(found.kinds).index(name) for name in card.y]
+        if any(row[place] is not None for row in found.rows for place in places):
+            return False
+        return bool(self._lineage.lacks(card, self._never_delivered))
 
     @cached_property
     def _lineage(self) -> Lineage:
@@ -123,11 +136,8 @@ class Gold:
     @cached_property
     def _never_delivered(self) -> frozenset[str]:
         """Tables of bronze without a row."""
-        names = sorted(load_contracts(self._settings.dbt_dir))
-        sql = " union all ".join(
-            f"select '{name}' where not exists (select 1 from {SCHEMA}.{name})" for name in names
-        )
-        return frozenset(name for (name,) in self.query(sql, "sources never delivered").rows)
+        found = self.query(never_delivered(self._settings.dbt_dir), "sources never delivered")
+        return frozenset(name for (name,) in found.rows)
 
     @cached_property
     def targets(self) -> dict[str, float]:

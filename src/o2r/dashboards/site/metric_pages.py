@@ -70,7 +70,7 @@ class MetricPages:
             "page": board_page(board, self._gold, self._definitions, ()) if board else None,
             "reason": "it is not computed yet."
             if metric["source_mart"] == "not computed"
-            else "its source has delivered no data.",
+            else f"it {self._gold.metric_needs(key) or 'has no data of its source yet'}.",
             "factors": self._factors(key),
             "outcomes": [
                 {"metric": one["success_metric"], "name": one["success_metric_name"],

@@ -55,6 +55,8 @@ def board_page(
             items.append({"tab": item.tab, "width": width, "html": markdown(item.text)})
             continue
         found = narrowed(item, gold.card(item, board.name), board.filters, chosen)
+        if gold.is_blank(item, found):
+            found = found._replace(rows=[])
         table, mirrored = table_id(found), table_id(found._replace(rows=found.rows[::-1]))
         if table not in tables:
             tables[table] = {"reversed": mirrored} if mirrored in tables else packed(found)

@@ -1,0 +1,20 @@
+"""What is unknown as it was never delivered: every source can be asked for."""
+
+import re
+from pathlib import Path
+
+from o2r.bronze.contracts import load_contracts
+from o2r.dashboards.lineage import SOURCE, Lineage
+
+DBT = Path(__file__).resolve().parents[2] / "dbt"
+MODELS = Lineage(DBT).models
+TABLES = load_contracts(DBT).keys()
+LIST = "int_source_delivered"
+
+
+def test_every_source_that_a_model_reads_can_be_asked_for():
+    """A table that is not in the list would count as never delivered for ever."""
+    read = {table for path in MODELS.values() for table in SOURCE.findall(path.read_text("utf-8"))}
+    listed = set(re.findall(r"'(\w+)'", MODELS[LIST].read_text("utf-8"))) & TABLES
+    assert read <= TABLES
+    assert listed == read
