@@ -62,8 +62,15 @@ MEASURED = {
         *("product_user_count", "cookie_count"),
     },
     "dim_date": {"is_observed"},
+    "sla_adherence": {
+        f"{clock}{state}_count"
+        for clock in ("", "first_response_")
+        for state in ("met", "breached", "active")
+    },
 }
-"""Columns whose 0 or false is true: they say what is known, or of the scores that there are."""
+"""Columns whose 0 or false is true: they say what is known, or of the scores that there are, or
+stand beside a count of all that is not judged.
+"""
 OTHER_LIMITS = {
     "quota_customer_rate_limit_adjustments": {
         *("minutes_at_limit", "days_at_limit", "is_near_limit"),
@@ -300,6 +307,19 @@ def test_no_score_rises_but_by_the_mean_of_what_is_left(world: World) -> None:
     mean = (parts * weights).sum(axis=1) / (parts.notna() * weights).sum(axis=1)
     np.testing.assert_allclose(
         found["health_score"].astype(float)[is_scored], mean[is_scored], atol=0.06
+    )
+    levels = world.rows("select * from staging_silver.stg_health_levels order by valid_from")
+    full = levels.iloc[-1] if len(levels) else dict.fromkeys(levels.columns, np.nan)
+    uses = {
+        "days": found["active_days_pct"].astype(float) / float(full["full_active_days_pct"]),
+        "breadth": found["feature_breadth_pct"].astype(float)
+        / float(full["full_feature_breadth_pct"]),
+        "nps": found["mean_nps_90d"].astype(float) / 10,
+    }
+    engagement = 100 * pd.DataFrame(uses).clip(upper=1).mean(axis=1)
+    is_measured = found["engagement_score"].notna()
+    np.testing.assert_allclose(
+        found["engagement_score"].astype(float)[is_measured], engagement[is_measured], atol=1e-4
     )
 
 

@@ -78,6 +78,7 @@ class Column:
 class Contract:
     """One bronze table. `checks` are SQL booleans; a row is bad where one is false.
 
+    needed_by: metrics that have no value without it, of a table that is no feed (seeds/feeds.csv).
     rows: `whole` where every row says all that it knows, `change` where a blank means unchanged.
     late_after and stale_after are dbt's warn_after and error_after: the age of the newest row from
     which the source is late or stale; None where nothing depends on it.
@@ -94,6 +95,7 @@ class Contract:
     late_after: timedelta | None = None
     stale_after: timedelta | None = None
     rows: str | None = None
+    needed_by: tuple[str, ...] = ()
 
     @property
     def event_day(self) -> str | None:
@@ -155,6 +157,7 @@ def _contract(source: str, table: dict, bounds: dict[str, dict], seeds: Path) ->
         late_after=_age(table, "warn_after"),
         stale_after=_age(table, "error_after"),
         rows=meta.get("rows"),
+        needed_by=tuple(meta.get("needed_by", ())),
     )
 
 

@@ -19,6 +19,8 @@ from o2r.dashboards.queries import tables
 SOURCE = re.compile(r"(?:(?:source|delivered)\('\w+', |staged_requests\()'(\w+)'\)")
 STORE = {"metric_values", "metric_catalog", "o2r_driver_map", "o2r_weekly_story"}
 """Marts that hold every metric; what a card shows of them, it names."""
+TARGETS = "metric_targets"
+"""What the catalogue itself holds of the company."""
 ATTRIBUTES = {"date", "account", "account_history", "model", "product", "region"}
 REF = re.compile(r"ref\('(\w+)'\)")
 
@@ -40,6 +42,7 @@ class Lineage:
     """Bronze tables behind what the dbt project in a folder makes of them."""
 
     def __init__(self, dbt_dir: Path) -> None:
+        self._dbt_dir = dbt_dir
         self.models = {path.stem: path for path in sorted((dbt_dir / "models").rglob("*.sql"))}
         self._sources: dict[str, frozenset[str]] = {}
 
@@ -77,18 +80,19 @@ class Lineage:
 
     @cached_property
     def needed(self) -> dict[str, frozenset[str]]:
-        """Metric -> bronze tables without which it has no value: of its mart, those of its feeds in
-        the catalogue, and those that are no feed.
+        """Metric -> bronze tables without which it has no value: those of its feeds in the catalogue,
+        and of no feed those whose contract says so.
         """
         feed_of = {row["bronze_table"]: row["feed"] for row in self._seed("feeds")}
-        found = {}
-        for row in self._seed("metric_definitions"):
-            feeds = {*row["feeds"].split(), None}
-            behind = self.metrics.get(row["metric"], frozenset())
-            found[row["metric"]] = frozenset(
-                table for table in behind if feed_of.get(table) in feeds
+        contracts = load_contracts(self._dbt_dir)
+        return {
+            row["metric"]: frozenset(
+                name
+                for name, contract in contracts.items()
+                if feed_of.get(name) in row["feeds"].split() or row["metric"] in contract.needed_by
             )
-        return found
+            for row in self._seed("metric_definitions")
+        }
 
     def of_card(self, card: Card) -> frozenset[str]:
         """Bronze tables that a card's rows are made of: of its marts, of metrics that it names."""
@@ -110,9 +114,11 @@ class Lineage:
         if not marts and not named:
             named = set(metrics)
         fed = [self.behind(mart) for mart in marts] + [metrics[one] for one in named]
+        if "metric_catalog" in tables(card.sql) and re.search(r"\btarget\b", card.sql):
+            fed.append(frozenset({TARGETS}))
         return frozenset().union(*fed)
 
     def _seed(self, name: str) -> list[dict[str, str]]:
-        path = self.models["metric_values"].parents[3] / "seeds" / f"{name}.csv"
+        path = self._dbt_dir / "seeds" / f"{name}.csv"
         with path.open(encoding="utf-8", newline="") as lines:
             return list(csv.DictReader(lines))

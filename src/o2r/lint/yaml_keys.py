@@ -91,7 +91,9 @@ _TEST_CONFIG = _keys(
 ) | {"meta": _META}
 # Keys of `meta` are ours: exceptions from rules of o2r.lint, and the contract of a bronze table,
 # which the loader reads.
-_SOURCE_TABLE_META = _keys("owner business_key partition_by_month event_column checks rows") | _META
+_SOURCE_TABLE_META = (
+    _keys("owner business_key partition_by_month event_column checks rows needed_by") | _META
+)
 _SOURCE_COLUMN_META = _keys("required aliases pii normal_form words known_from") | {
     "bounds": _keys("min max days_after_load bytes")
 }

@@ -187,7 +187,10 @@ final as (
         status,
         risk_level,
         cast(
-            case when has_signals or risk_signal_count > 0 then risk_signal_count end as integer
+            case
+                when risk_signal_count > 0 or (has_signals and is_low_health is not null)
+                    then risk_signal_count
+            end as integer
         ) as risk_signal_count,
         is_low_health,
         is_usage_declining,
