@@ -80,8 +80,9 @@ class Lineage:
 
     @cached_property
     def needed(self) -> dict[str, frozenset[str]]:
-        """Metric -> bronze tables without which it has no value: those of its feeds in the catalogue,
-        and of no feed those whose contract says so.
+        """Metric -> bronze tables without which it has no value.
+
+        Those of its feeds in the catalogue, and of no feed those whose contract says so.
         """
         feed_of = {row["bronze_table"]: row["feed"] for row in self._seed("feeds")}
         contracts = load_contracts(self._dbt_dir)
