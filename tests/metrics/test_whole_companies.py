@@ -247,18 +247,23 @@ def test_nothing_empty_turns_into_a_number(world: World) -> None:
 
 
 def zeros(world: World) -> dict[str, int]:
-    """Cells that say 0 or false, and said something else when all was delivered."""
+    """Cells that say 0 or false, and said something else when all was delivered.
+
+    An account whose other score is no longer low has one signal less.
+    """
     found = {}
     for mart in world.marts.values():
         true = MEASURED.get(mart.name, set())
         if mart.name == "quota_pressure":
             true = OTHER_LIMITS.get(world.name, set())
+        is_other = "was.is_low_health and not now.is_low_health"
+        alike = f"not coalesce({is_other}, false)" if mart.name == "churn_risk_view" else "true"
         found |= world.counts(
             mart,
             {
-                name: f"was.{name} and not now.{name}"
+                name: f"{alike} and was.{name} and not now.{name}"
                 if kind == "boolean"
-                else f"was.{name} <> 0 and now.{name} = 0"
+                else f"{alike} and was.{name} <> 0 and now.{name} = 0"
                 for name, kind in mart.columns(world.cursor).items()
                 if name not in true and kind in ("boolean", "bigint", "integer", "numeric")
             },
