@@ -121,6 +121,19 @@ def test_every_reader_tells_the_same_final_number(
     assert len({week for week, _ in stored.values()}) > 1, "no metric waits for its window"
 
 
+def test_front_and_metric_pages_judge_by_the_same_target(small: Settings) -> None:
+    """Each card of a metric is judged by the target that the company states, or by none."""
+    with Gold(small, "prod") as gold:
+        made = MetricPages(small, gold, read_definitions(small), reporting_currency(small))
+        available = [one for one in made.metrics if one["status"] == "available"]
+        boards = [made.front(), *(made.board(one) for one in available)]
+        goals = {(card.metric, card.goal) for board in boards for card in board.cards}
+        stated = gold.targets
+    assert goals - {(None, None)} == {(m, stated.get(m)) for m in {m for m, _ in goals} - {None}}
+    assert ("nrr_pct", 100.0) in goals
+    assert ("mrr", None) in goals
+
+
 def newest(gold: Gold, card: Card) -> tuple[str, float]:
     """Period and value of the row that a number shows without a choice."""
     found = gold.card(card, card.name)

@@ -171,7 +171,7 @@ class MetricPages:
             collection="method",
             owner=OWNER,
             items=[*numbers, STORY],
-        )
+        ).judged_by(self._gold.targets)
 
 
 def _final_words(metric: dict[str, Any]) -> str:
