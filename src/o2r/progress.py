@@ -18,16 +18,16 @@ class Progress:
 
     def __call__(self, event: Any) -> None:
         name = event.info.name
-        if not (
-            name.startswith("Log") and name.endswith("Result") and hasattr(event.data, "total")
-        ):
+        # a test counts the nodes of the run by another word than a model
+        total = getattr(event.data, "total", 0) or getattr(event.data, "num_models", 0)
+        if not (name.startswith("Log") and name.endswith("Result") and total):
             return
         self._done += 1
         now = time.monotonic()
         if self._is_terminal:
-            print(f"\r    {self._line(event)}\033[K", end="", file=self._output, flush=True)
+            print(f"\r    {self._line(total)}\033[K", end="", file=self._output, flush=True)
         elif now - self._said >= EVERY:
-            print(f"    {self._line(event)}", file=self._output, flush=True)
+            print(f"    {self._line(total)}", file=self._output, flush=True)
             self._said = now
 
     def end(self) -> None:
@@ -35,8 +35,8 @@ class Progress:
         if self._is_terminal:
             print("\r\033[K", end="", file=self._output, flush=True)
 
-    def _line(self, event: Any) -> str:
-        return f"{self._done} of {event.data.total} models and tests done"
+    def _line(self, total: int) -> str:
+        return f"{self._done} of {total} models and tests done"
 
 
 def main() -> None:

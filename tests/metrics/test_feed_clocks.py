@@ -31,7 +31,7 @@ COLUMNS = {
     "invoices": "last_updated",
     "deal_stage_history": "event_timestamp",
     "crm_contacts": "updated_at",
-    "customer_success_activities": "done_at",
+    "customer_success_activities": "coalesce(done_at, due_at)",
     "quota_customer_rate_limit_requests": "create_datetime",
     "resource_accelerator_inventory": "event_timestamp",
     "resource_model_instance_allocation": "event_timestamp",

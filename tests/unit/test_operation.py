@@ -7,6 +7,12 @@ from types import SimpleNamespace
 
 import psycopg2
 import pytest
+from dbt.events.core_types_pb2 import (
+    CommandCompleted,
+    LogModelResult,
+    LogStartLine,
+    LogTestResult,
+)
 
 from o2r.builds import BUILD_VARIABLE, fate
 from o2r.errors import UserError
@@ -91,8 +97,9 @@ def test_a_long_build_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("o2r.progress.time.monotonic", lambda: next(clock))
     output = io.StringIO()
     progress = Progress(output)
-    for name in ["LogStartLine", *["LogModelResult", "LogTestResult"] * 4, "CommandCompleted"]:
-        progress(SimpleNamespace(info=SimpleNamespace(name=name), data=SimpleNamespace(total=20)))
+    events = [LogStartLine(total=20), *[LogModelResult(total=20), LogTestResult(num_models=20)] * 4]
+    for data in [*events, CommandCompleted()]:
+        progress(SimpleNamespace(info=SimpleNamespace(name=type(data).__name__), data=data))
     progress.end()
     assert output.getvalue().splitlines() == [
         f"    {done} of 20 models and tests done" for done in (3, 6)

@@ -1,6 +1,7 @@
 -- Grain: one row per bronze table of a feed and day of which it speaks.
 {#
   Each line: bronze table, feed, model, column of the day or instant, column of its delivery.
+  An activity delivered after it was due, and not done, tells of the day on which it was due.
 #}
 {%- set feeds = [
     ('revenue_account_daily', 'revenue', 'int_revenue_daily', 'revenue_date', 'loaded_at'),
@@ -17,7 +18,8 @@
     ('invoices', 'invoices', 'stg_invoices', 'updated_at', 'loaded_at'),
     ('deal_stage_history', 'deals', 'stg_deal_stage_changes', 'changed_at', 'loaded_at'),
     ('crm_contacts', 'contacts', 'stg_contact_versions', 'updated_at', 'loaded_at'),
-    ('customer_success_activities', 'cs_activities', 'stg_cs_activities', 'done_at', 'loaded_at'),
+    ('customer_success_activities', 'cs_activities', 'stg_cs_activities',
+        'coalesce(done_at, due_at)', 'loaded_at'),
     ('quota_customer_rate_limit_requests', 'quota_requests', 'stg_rate_limit_requests',
         'requested_at', 'loaded_at'),
     ('resource_accelerator_inventory', 'inventory', 'stg_accelerator_inventory',
