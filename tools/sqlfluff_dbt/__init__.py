@@ -1,5 +1,6 @@
 """What models take from dbt beyond sqlfluff's own emulation, for its jinja templater."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,3 +31,4 @@ def _surrogate_key(field_list: list[str]) -> str:
 
 adapter = SimpleNamespace(dispatch=_dispatch)
 dbt_utils = SimpleNamespace(generate_surrogate_key=_surrogate_key)
+run_started_at = datetime(2026, 1, 1, tzinfo=UTC)

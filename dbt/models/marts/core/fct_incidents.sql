@@ -17,7 +17,14 @@ incidents as (
         stg_incidents.severity,
         stg_incidents.component,
         stg_incidents.region,
-        stg_incidents.downtime_minutes as reported_downtime_minutes,
+        -- What was reported of an open incident later is not known yet.
+        case
+            when
+                stg_incidents.resolved_at < as_of.as_of_end_at
+                or stg_incidents.updated_at is null
+                or stg_incidents.updated_at < as_of.as_of_end_at
+                then stg_incidents.downtime_minutes
+        end as reported_downtime_minutes,
         as_of.as_of_end_at
     from {{ ref('stg_incidents') }} as stg_incidents
     inner join as_of
