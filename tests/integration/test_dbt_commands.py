@@ -325,7 +325,9 @@ def test_every_table_that_is_read_has_a_limit_of_age(copied, state) -> None:
     found = manifest(copied)
     read = {p for n in found["nodes"].values() for p in n.get("depends_on", {}).get("nodes", [])}
     limits = {
-        node["name"]: node["freshness"] for name, node in found["sources"].items() if name in read
+        node["name"]: node["freshness"]
+        for name, node in found["sources"].items()
+        if name in read and node["source_name"] != "company"  # statements hold until others come
     }
     assert len(limits) > 15
     assert [

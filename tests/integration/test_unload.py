@@ -72,7 +72,8 @@ def test_days_of_what_left_are_noted(deliver, bronze, warehouse):
     path = "revenue_account_daily__x.csv"
     text = (
         "account_id,product_sku,model_variant,inference_scope,region,billing_type,currency_code,"
-        "revenue_date,snapshot_date\na,api,none,global,eu,committed-use,USD,2026-01-05,2026-01-06\n"
+        "revenue_date,snapshot_date,discount_amount\n"
+        "a,api,none,global,eu,committed-use,USD,2026-01-05,2026-01-06,1\n"
     )
     batch = deliver(text, path).batch_id
     bronze("delete from ops.changed_days")

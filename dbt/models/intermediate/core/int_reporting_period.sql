@@ -7,6 +7,12 @@ with periods as (
 
 ),
 
+reach as (
+
+    {{ reach_of(['requests']) }}
+
+),
+
 year_to_date as (
 
     select
@@ -42,7 +48,7 @@ unioned as (
         year_to_date.fiscal_year_end <= year_to_date.as_of_date
         and year_to_date.fiscal_year_end <= reach.last_date as is_complete
     from year_to_date
-    inner join ({{ reach_of(['requests']) }}) as reach
+    inner join reach
         on year_to_date.fiscal_year_start <= reach.last_date
 
 ),

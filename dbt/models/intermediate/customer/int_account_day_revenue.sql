@@ -12,6 +12,12 @@ with account_days as (
 
 ),
 
+reach as (
+
+    {{ reach_of(['subscriptions']) }}
+
+),
+
 bounds as (
 
     select min(day_date) as first_day from account_days
@@ -124,7 +130,7 @@ dated as (
             ) - interval '1 month' as date
         ) as known_month
     from account_days
-    cross join ({{ reach_of(['subscriptions']) }}) as reach
+    cross join reach
 
 ),
 

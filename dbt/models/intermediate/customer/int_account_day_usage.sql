@@ -14,6 +14,12 @@ with account_days as (
 
 ),
 
+reach as (
+
+    {{ reach_of(['product_events']) }}
+
+),
+
 days as (
 
     select distinct
@@ -263,7 +269,7 @@ known as (
         windowed.is_delivered
         and {{ days_between('reach.last_date', 'account_days.day_date') }} <= 6 as is_delivered
     from account_days
-    cross join ({{ reach_of(['product_events']) }}) as reach
+    cross join reach
     left join windowed
         on
             account_days.account_id = windowed.account_id

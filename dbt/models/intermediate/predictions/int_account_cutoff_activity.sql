@@ -1,7 +1,8 @@
 -- Grain: one row per account and cut-off, with its activity over the days before the cut-off.
 {#
-  A count is null where its feed was not observed over all of these days, or does not reach the last: silence that nobody listened
-  to is not zero. Web visits are left out: who a visitor is may have become known after the cut-off.
+  A count is null where its feed was not observed over all of these days, or does not reach the last:
+  silence that nobody listened to is not zero. Web visits are left out: who a visitor is may have
+  become known after the cut-off.
 #}
 {%- set days = var('prediction_activity_days') %}
 with spine as (
@@ -25,15 +26,23 @@ feeds as (
 
 ),
 
+{%- for feed in ['requests', 'product_events', 'tickets'] %}
+{{ feed }}_reach as (
+
+    {{ reach_of([feed]) }}
+
+),
+
+{% endfor -%}
 reaches as (
 
     select
-        requests.last_date as requests_date,
-        product_events.last_date as product_events_date,
-        tickets.last_date as tickets_date
-    from ({{ reach_of(['requests']) }}) as requests
-    cross join ({{ reach_of(['product_events']) }}) as product_events
-    cross join ({{ reach_of(['tickets']) }}) as tickets
+        requests_reach.last_date as requests_date,
+        product_events_reach.last_date as product_events_date,
+        tickets_reach.last_date as tickets_date
+    from requests_reach
+    cross join product_events_reach
+    cross join tickets_reach
 
 ),
 
