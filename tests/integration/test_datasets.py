@@ -12,10 +12,15 @@ TICKETS = """ticket_id,account_id,created_at,resolved_at,last_updated
 t1,a1,2026-01-05 09:00,2026-01-05 10:00,2026-01-05 10:00
 """
 
+STATED = {"feed_statements", "metric_targets", "sla_targets"}
+"""What the book's company is made to state of itself."""
+
 
 def test_chapter12(warehouse, query):
     results = load_dataset("chapter12", warehouse)
-    assert [result.received for result in results] == [10, 3, 7, 35, 35]
+    book = [result.received for result in results if result.table not in STATED]
+    assert book == [10, 3, 7, 35, 35]
+    assert {result.table for result in results} > STATED
     assert all(result.inserted == result.received for result in results)
     assert all(result.already_loaded for result in load_dataset("chapter12", warehouse))
     assert query(

@@ -279,7 +279,7 @@ class Health:
         signals = ["is_low_health", "is_usage_declining", "has_escalations"]
         signals += ["has_revenue_contraction", "has_notice"]
         count = table[signals].sum(axis=1)
-        table["risk_signal_count"] = count
+        table["risk_signal_count"] = count.where((count > 0) | score.notna())
         near_one = table["is_renewal_near"]
         table["risk_level"] = np.select(
             [
