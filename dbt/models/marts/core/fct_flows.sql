@@ -9,6 +9,12 @@ with as_of as (
 
 ),
 
+reach as (
+
+    {{ reach_of(['onboarding']) }}
+
+),
+
 steps as (
 
     select
@@ -70,7 +76,7 @@ flows as (
             as is_window_closed
     from starts
     cross join as_of
-    cross join ({{ reach_of(['onboarding']) }}) as reach
+    cross join reach
     left join finishes
         on
             starts.account_id = finishes.account_id
