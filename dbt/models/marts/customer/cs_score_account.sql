@@ -5,7 +5,9 @@
 #}
 with weeks as (
 
-    select * from ({{ periods_of(['accounts', 'tickets', 'incidents'], daily='requests') }}) as periods
+    select * from (
+        {{ periods_of(['accounts', 'tickets', 'incidents'], daily='requests') }}
+    ) as periods
     where grain = 'week'
 
 ),

@@ -54,7 +54,10 @@ final as (
             when 'never delivered'
                 then concat_ws('', feed_name, ': never delivered')
             when 'retired'
-                then concat_ws('', feed_name, ': retired, last day ', cast(last_event_date as varchar(10)))
+                then
+                    concat_ws(
+                        '', feed_name, ': retired, last day ', cast(last_event_date as varchar(10))
+                    )
             when 'behind'
                 then
                     concat_ws(
