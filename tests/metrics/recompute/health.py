@@ -96,8 +96,12 @@ class Health:
         rows = self.company.tickets.copy()
         end = self.company.end
         rows["resolved"] = rows["resolved_at"].where(rows["resolved_at"] < end)
-        versions = self.bronze.all("support_tickets")
-        versions = versions[versions["status"].str.lower() == "escalated"]
+        told = self.bronze.all("support_tickets").dropna(subset=["status"])
+        versions = told[told["status"].str.lower() == "escalated"]
+        last = told["ticket_id"].map(versions.groupby("ticket_id")["last_updated"].max())
+        rows["calm"] = rows["ticket_id"].map(
+            told[told["last_updated"] > last].groupby("ticket_id")["last_updated"].min()
+        )
         rows["escalated"] = rows["ticket_id"].map(
             versions.groupby("ticket_id")["last_updated"].min()
         )
@@ -109,7 +113,7 @@ class Health:
         rows["due"] = rows["at"] + wait
         rows["escalated"] = rows["escalated"].where(~(rows["escalated"] >= rows["resolved"]))
         rows["breached"] = rows["due"].where(~(rows["due"] >= rows["resolved"]))
-        wanted = rows[["account_id", "at", "resolved", "escalated", "breached", "csat"]]
+        wanted = rows[["account_id", "at", "resolved", "escalated", "calm", "breached", "csat"]]
         return {account: columns_of(part) for account, part in self.of(wanted).items()}
 
     @cached_property
@@ -338,7 +342,7 @@ def _support(
     return {
         "is_support_measured": measured,
         "open_tickets": int(is_open.sum()),
-        "escalated_tickets": int((is_open & (escalated < end)).sum()),
+        "escalated_tickets": int((is_open & (escalated < end) & ~(tickets["calm"] < end)).sum()),
         "escalations_30d": int(((escalated < end) & (escalated >= begin)).sum()),
         "sla_breaches_30d": int(((breached < end) & (breached >= begin)).sum()),
         "mean_rating_90d": float(np.mean(ratings)) if ratings else np.nan,

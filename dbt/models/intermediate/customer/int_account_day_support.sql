@@ -27,6 +27,10 @@ tickets as (
             when ticket.escalated_at < states.resolved_at or states.resolved_at is null
                 then cast(ticket.escalated_at as date)
         end as escalated_date,
+        -- Resolved, or told to be something else since it was last told to be escalated.
+        cast(
+            {{ lesser_known('states.resolved_at', 'ticket.deescalated_at') }} as date
+        ) as deescalated_date,
         case
             when deadlines.due_at < states.resolved_at or states.resolved_at is null
                 then cast(deadlines.due_at as date)
@@ -74,7 +78,7 @@ happenings as (
         account_id,
         resolved_date as happened_on,
         -1 as open_change,
-        case when escalated_date is not null then -1 else 0 end as escalated_change,
+        0 as escalated_change,
         0 as escalations,
         0 as breaches,
         coalesce(csat, 0) as rating_sum,
@@ -99,6 +103,24 @@ happenings as (
         0 as nps_answers
     from tickets
     where escalated_date is not null
+
+    union all
+
+    select
+        account_id,
+        deescalated_date as happened_on,
+        0 as open_change,
+        -1 as escalated_change,
+        0 as escalations,
+        0 as breaches,
+        0 as rating_sum,
+        0 as ratings,
+        0 as nps_sum,
+        0 as nps_answers
+    from tickets
+    where
+        escalated_date is not null
+        and deescalated_date is not null
 
     union all
 

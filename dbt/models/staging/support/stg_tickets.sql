@@ -30,11 +30,24 @@ stamped as (
     from cleaned
 ),
 
-ranked as (
+escalated as (
     select
         *,
         min(case when status = 'escalated' then updated_at end) over (partition by ticket_id)
             as escalated_at,
+        max(case when status = 'escalated' then believed_at end) over (partition by ticket_id)
+            as last_escalated_at
+    from stamped
+),
+
+ranked as (
+    select
+        *,
+        min(
+            case
+                when believed_at > last_escalated_at and status <> 'Unknown' then believed_at
+            end
+        ) over (partition by ticket_id) as deescalated_at,
         {{ version_rank(
             key=['ticket_id'],
             newest=['believed_at', 'loaded_at'],
@@ -43,7 +56,7 @@ ranked as (
                 'category', 'status', 'channel', 'reopen_count', 'csat',
             ]
         ) }} as version_rank
-    from stamped
+    from escalated
 ),
 
 latest as (
@@ -62,6 +75,7 @@ final as (
         cast(created_at as date) as created_date,
         first_response_at,
         escalated_at,
+        deescalated_at,
         -- Reopened: systems leave the instant of the resolution that did not last.
         case when status <> 'open' then resolved_at end as resolved_at,
         priority,
