@@ -16,13 +16,14 @@
 {%- endmacro %}
 
 {#-
-  100 x numerator / denominator as percentage with fixed scale; null where the denominator is 0.
-  precision: 38 where a tiny denominator may give more than 12 digits.
+  100 x numerator / denominator as percentage with fixed scale; null where the denominator is 0. A
+  tiny denominator gives many digits. A score that weighs a percentage casts it to numeric(18, 6)
+  first: Spark has no more than 38 digits for a product.
 -#}
-{% macro pct(numerator, denominator, precision=18) -%}
+{% macro pct(numerator, denominator) -%}
     cast(
         100 * cast({{ numerator }} as numeric(38, 6))
-        / nullif(cast({{ denominator }} as numeric(38, 6)), 0) as numeric({{ precision }}, 6)
+        / nullif(cast({{ denominator }} as numeric(38, 6)), 0) as numeric(38, 6)
     )
 {%- endmacro %}
 
@@ -30,7 +31,7 @@
 {% macro ratio(numerator, denominator) -%}
     cast(
         cast({{ numerator }} as numeric(38, 6))
-        / nullif(cast({{ denominator }} as numeric(38, 6)), 0) as numeric(18, 6)
+        / nullif(cast({{ denominator }} as numeric(38, 6)), 0) as numeric(38, 6)
     )
 {%- endmacro %}
 
@@ -69,7 +70,7 @@
 -#}
 {% macro known_sum(sum, row_count) -%}
     cast(
-            case when coalesce({{ row_count }}, 0) = 0 then 0 else {{ sum }} end as numeric(18, 6)
+            case when coalesce({{ row_count }}, 0) = 0 then 0 else {{ sum }} end as numeric(24, 6)
         )
 {%- endmacro %}
 

@@ -1,7 +1,8 @@
 """Whatever bronze accepts, every model survives; and staging judges keys and rows as the door does.
 
 One database and one build: hypothesis draws the rows of every table from its contract, the loader
-says which it accepts, and all of them are built at once.
+says which it accepts, and all of them are built at once, beside a company whose every number is as
+large or as small as its contract allows, so that thousands of rows of a group are at the bound.
 """
 
 import csv
@@ -19,11 +20,13 @@ from tests.metrics.warehouse import execute, run_models
 
 from o2r.bronze.contracts import SCHEMA, load_contracts
 from o2r.bronze.loader import load
+from o2r.synthetic import SimulationConfig, generate
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = load_contracts(ROOT / "dbt")
 ROWS = 40  # per table
 NOW = datetime.now(UTC)
+COMPANY = SimulationConfig(end_date=NOW.date() - timedelta(days=1), accounts=15, weeks=16, events=9000)
 ODD = [
     "a",
     "b",
@@ -91,9 +94,29 @@ def drawn(contract):
     return rows
 
 
+def at_the_bounds(contract):
+    """SQL that puts every number of a table to its bound in one week, next to 0 in another."""
+    numbers = [one for one in contract.columns if one.bounds.max and one.name not in contract.business_key]
+    moments = [one.name for one in contract.columns if one.data_type in ("date", "timestamptz")]
+    if not numbers:
+        return "select 1"
+    week = f"(coalesce({moments[0]}::date, '2020-01-06') - date '2020-01-06') / 7" if moments else 0
+    sets = [
+        f"{one.name} = case mod({week}, 4) when 0 then {one.bounds.max} when 1 then 0 else "
+        f"{'0.000001' if one.data_type.startswith('numeric') else 1} end"
+        for one in numbers
+    ]
+    return f"update {SCHEMA}.{contract.table} set {', '.join(sets)}"
+
+
 @pytest.fixture(scope="module")
 def built(module_warehouse, tmp_path_factory):
     """A database with all that was accepted of every table, built in full."""
+    company = tmp_path_factory.mktemp("company")
+    generate(COMPANY, company)
+    load(company, settings=module_warehouse)
+    for contract in CONTRACTS.values():
+        execute(module_warehouse, at_the_bounds(contract))
     folder = tmp_path_factory.mktemp("drawn")
     for contract in CONTRACTS.values():
         with (folder / f"{contract.table}.csv").open("w", newline="") as file:

@@ -63,7 +63,7 @@ filled as (
         spine.period_start,
         spine.account_id,
         spine.first_paid_period_start,
-        cast(coalesce(in_force.mrr, 0) as numeric(18, 6)) as mrr,
+        cast(coalesce(in_force.mrr, 0) as numeric(24, 6)) as mrr,
         cast(
             coalesce(
                 lag(in_force.mrr) over (
@@ -71,7 +71,7 @@ filled as (
                     order by spine.period_start nulls last
                 ),
                 0
-            ) as numeric(18, 6)
+            ) as numeric(24, 6)
         ) as previous_mrr
     from spine
     left join in_force

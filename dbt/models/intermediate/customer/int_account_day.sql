@@ -107,7 +107,7 @@ joined as (
             or accounts.first_trial_at < days.day_end_at,
             false
         ) as has_had_contract,
-        cast(coalesce(in_force.mrr, 0) as numeric(18, 6)) as mrr
+        cast(coalesce(in_force.mrr, 0) as numeric(24, 6)) as mrr
     from accounts
     cross join days
     left join history

@@ -65,9 +65,9 @@ happenings as (
         0 as escalated_change,
         0 as escalations,
         0 as breaches,
-        cast(0 as numeric(18, 6)) as rating_sum,
+        cast(0 as numeric(24, 6)) as rating_sum,
         0 as ratings,
-        cast(0 as numeric(18, 6)) as nps_sum,
+        cast(0 as numeric(24, 6)) as nps_sum,
         0 as nps_answers
     from tickets
 

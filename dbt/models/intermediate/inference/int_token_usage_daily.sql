@@ -33,7 +33,7 @@ final as (
         cast(sum(cache_read_tokens) as bigint) as cache_read_tokens,
         cast(sum(cache_write_tokens) as bigint) as cache_write_tokens,
         cast(sum(total_tokens) as bigint) as total_tokens,
-        cast(sum(latency_ms_sum) as numeric(18, 6)) as latency_ms_sum,
+        cast(sum(latency_ms_sum) as numeric(24, 6)) as latency_ms_sum,
         cast(sum(latency_count) as bigint) as latency_count,
         min(first_success_at) as first_success_at,
         max(newest_loaded_at) as newest_loaded_at

@@ -34,7 +34,7 @@ final as (
         cast(sum(cache_read_tokens) as bigint) as cache_read_tokens,
         cast(sum(cache_write_tokens) as bigint) as cache_write_tokens,
         cast(sum(total_tokens) as bigint) as total_tokens,
-        cast(sum(latency_ms) as numeric(18, 6)) as latency_ms_sum,
+        cast(sum(latency_ms) as numeric(24, 6)) as latency_ms_sum,
         count(latency_ms) as latency_count,
         min(requested_at) filter (where not is_error) as first_success_at,
         max(loaded_at) as newest_loaded_at

@@ -314,14 +314,14 @@ final as (
         entities.period_start,
         entities.observed_end,
         totals.active_minutes,
-        cast(totals.requests_peak as numeric(18, 6)) as requests_per_minute_peak,
-        cast(requests.p90 as numeric(18, 6)) as requests_per_minute_p90,
-        cast(requests.p95 as numeric(18, 6)) as requests_per_minute_p95,
-        cast(requests.p97 as numeric(18, 6)) as requests_per_minute_p97,
-        cast(totals.tokens_peak as numeric(18, 6)) as tokens_per_minute_peak,
-        cast(tokens.p90 as numeric(18, 6)) as tokens_per_minute_p90,
-        cast(tokens.p95 as numeric(18, 6)) as tokens_per_minute_p95,
-        cast(tokens.p97 as numeric(18, 6)) as tokens_per_minute_p97
+        cast(totals.requests_peak as numeric(24, 6)) as requests_per_minute_peak,
+        cast(requests.p90 as numeric(24, 6)) as requests_per_minute_p90,
+        cast(requests.p95 as numeric(24, 6)) as requests_per_minute_p95,
+        cast(requests.p97 as numeric(24, 6)) as requests_per_minute_p97,
+        cast(totals.tokens_peak as numeric(24, 6)) as tokens_per_minute_peak,
+        cast(tokens.p90 as numeric(24, 6)) as tokens_per_minute_p90,
+        cast(tokens.p95 as numeric(24, 6)) as tokens_per_minute_p95,
+        cast(tokens.p97 as numeric(24, 6)) as tokens_per_minute_p97
     from totals
     inner join entities
         on totals.member_number = entities.member_number

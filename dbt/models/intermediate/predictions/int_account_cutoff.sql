@@ -179,7 +179,7 @@ described as (
         coalesce(in_force.contract_count, 0) as contract_count,
         coalesce(in_force.annual_contract_count, 0) as annual_contract_count,
         coalesce(in_force.ending_contract_count, 0) as ending_contract_count,
-        cast(coalesce(in_force.mrr, 0) as numeric(18, 6)) as mrr,
+        cast(coalesce(in_force.mrr, 0) as numeric(24, 6)) as mrr,
         {{ days_between('spine.cutoff_date', 'cast(in_force.next_renewal_at as date)') }}
             as days_until_renewal
     from spine
@@ -209,9 +209,9 @@ final as (
     select
         *,
         cast(
-            mrr - lag(mrr, 3, cast(0 as numeric(18, 6))) over (
+            mrr - lag(mrr, 3, cast(0 as numeric(24, 6))) over (
                 partition by account_id order by cutoff_date nulls last
-            ) as numeric(18, 6)
+            ) as numeric(24, 6)
         ) as mrr_change
     from described
 

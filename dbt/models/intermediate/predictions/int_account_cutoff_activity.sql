@@ -195,7 +195,7 @@ final as (
             case
                 when {{ has_requests }}
                     then {{ pct('requests.error_count', 'requests.request_count') }}
-            end as numeric(18, 6)
+            end as numeric(24, 6)
         ) as error_rate_pct,
         cast(
             case
@@ -206,9 +206,9 @@ final as (
                         'coalesce(requests.request_count, 0) - requests.request_count_before',
                         'requests.request_count_before'
                     ) }}
-            end as numeric(18, 6)
+            end as numeric(24, 6)
         ) as request_change_pct,
-        cast(surveys.survey_score as numeric(18, 6)) as survey_score,
+        cast(surveys.survey_score as numeric(24, 6)) as survey_score,
         {{ unless_never_delivered('contacts.contact_count', '0', 'crm_contacts') }}
             as contact_count,
         coalesce(contacts.lead_source, 'Unknown') as lead_source

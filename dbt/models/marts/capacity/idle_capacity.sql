@@ -195,16 +195,16 @@ final as (
         last_snapshot_at,
         state,
         state = 'still idle' as is_open,
-        cast(duration_seconds / 3600 as numeric(18, 6)) as duration_hours,
+        cast(duration_seconds / 3600 as numeric(24, 6)) as duration_hours,
         duration_seconds >= 3600 * {{ var('idle_threshold_hours') }} as is_flagged,
         cast(snapshot_count as bigint) as snapshot_count,
         idle_instances,
         idle_instances_min,
         idle_instances_max,
         {{ ratio('idle_instance_seconds', 'duration_seconds') }} as idle_instances_mean,
-        cast(idle_instance_seconds / 3600 as numeric(18, 6)) as idle_instance_hours,
+        cast(idle_instance_seconds / 3600 as numeric(24, 6)) as idle_instance_hours,
         has_price,
-        cast(case when has_price then idle_cost end as numeric(18, 6)) as idle_cost
+        cast(case when has_price then idle_cost end as numeric(24, 6)) as idle_cost
     from measured
 
 )

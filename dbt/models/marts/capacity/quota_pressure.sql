@@ -373,13 +373,13 @@ final as (
         cast(present.throttled_count as bigint) as throttled_count,
         {{ pct('present.throttled_count', 'present.request_count') }} as throttle_rate_pct,
         cast(present.requests_per_minute_peak as bigint) as requests_per_minute_peak,
-        cast(present.requests_per_minute_p95 as numeric(18, 6)) as requests_per_minute_p95,
-        cast(present.requests_use_pct as numeric(18, 6)) as requests_per_minute_use_pct,
+        cast(present.requests_per_minute_p95 as numeric(38, 6)) as requests_per_minute_p95,
+        cast(present.requests_use_pct as numeric(38, 6)) as requests_per_minute_use_pct,
         cast(present.tokens_per_minute_peak as bigint) as tokens_per_minute_peak,
         cast(present.tokens_per_minute_p95 as numeric(38, 6)) as tokens_per_minute_p95,
-        cast(present.tokens_use_pct as numeric(18, 6)) as tokens_per_minute_use_pct,
+        cast(present.tokens_use_pct as numeric(38, 6)) as tokens_per_minute_use_pct,
         cast(present.tokens_per_day_peak as bigint) as tokens_per_day_peak,
-        cast(present.tokens_per_day_use_pct as numeric(18, 6)) as tokens_per_day_use_pct,
+        cast(present.tokens_per_day_use_pct as numeric(38, 6)) as tokens_per_day_use_pct,
         {%- for name in ['minutes_at_limit', 'days_at_limit'] %}
         cast(
             case when present.has_defaults or present.{{ name }} > 0 then present.{{ name }} end

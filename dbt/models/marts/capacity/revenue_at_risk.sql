@@ -167,7 +167,7 @@ joined as (
     select
         members.model_variant,
         members.region,
-        cast(utilization.p90 as numeric(18, 6)) as utilization_p90_pct,
+        cast(utilization.p90 as numeric(24, 6)) as utilization_p90_pct,
         {{ unless_never_delivered('usage_sums.request_count', '0', *requests) }} as request_count,
         {{ unless_never_delivered('usage_sums.throttled_count', '0', *requests) }}
             as throttled_count,
@@ -229,7 +229,7 @@ final as (
         cast(throttled_count as bigint) as throttled_count,
         throttle_rate_pct,
         cast(account_count as bigint) as account_count,
-        cast(net_revenue as numeric(18, 6)) as net_revenue,
+        cast(net_revenue as numeric(24, 6)) as net_revenue,
         net_revenue_share_pct,
         cast(
             case
@@ -238,7 +238,7 @@ final as (
                     not (is_saturated or is_throttled)
                     and (utilization_p90_pct is not null or throttle_rate_pct is not null)
                     then 0
-            end as numeric(18, 6)
+            end as numeric(24, 6)
         ) as revenue_at_risk,
         nullif(
             concat_ws(

@@ -29,7 +29,7 @@ daily as (
         usage.account_id,
         models.product_sku,
         usage.usage_date as activity_date,
-        cast(null as numeric(18, 6)) as net_revenue,
+        cast(null as numeric(24, 6)) as net_revenue,
         usage.total_tokens,
         usage.request_count
     from {{ ref('fct_usage_daily') }} as usage
@@ -93,7 +93,7 @@ final as (
         grouped.product_sku,
         -- As of the end of the period: neither a later churn nor a list of today rewrites it.
         history.is_active,
-        cast(coalesce(grouped.net_revenue, silence.net_revenue) as numeric(18, 6)) as net_revenue,
+        cast(coalesce(grouped.net_revenue, silence.net_revenue) as numeric(24, 6)) as net_revenue,
         cast(coalesce(grouped.total_tokens, silence.usage) as bigint) as total_tokens,
         cast(coalesce(grouped.request_count, silence.usage) as bigint) as request_count
     from grouped

@@ -64,7 +64,7 @@ final as (
         account_id,
         signed_up_date,
         coalesce(is_active, true) and sum(net_revenue) > 0 as is_active_paying,
-        cast(sum(net_revenue) as numeric(18, 6)) as net_revenue,
+        cast(sum(net_revenue) as numeric(24, 6)) as net_revenue,
         cast(sum(total_tokens) as bigint) as total_tokens
     from expanded
     group by

@@ -104,7 +104,7 @@ final as (
         account_id,
         snapshot_date,
         basis,
-        cast(mrr as numeric(18, 6)) as mrr
+        cast(mrr as numeric(24, 6)) as mrr
     from snapshots
 
 )

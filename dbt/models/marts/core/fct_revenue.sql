@@ -15,7 +15,7 @@ final as (
         cohort_month,
         {{ months_between('cohort_month', 'month_start') }} as months_since_first_paid,
         mrr,
-        cast(12 * mrr as numeric(18, 6)) as arr,
+        cast(12 * mrr as numeric(24, 6)) as arr,
         previous_mrr,
         mrr_change,
         movement as revenue_movement

@@ -150,28 +150,28 @@ final as (
         cast(counts.model_count as bigint) as model_count,
         cast(counts.product_count as bigint) as product_count,
         cast(counts.currency_count as bigint) as currency_count,
-        cast(totals.gross_revenue_input as numeric(18, 6)) as gross_revenue_input,
-        cast(totals.gross_revenue_output as numeric(18, 6)) as gross_revenue_output,
-        cast(totals.gross_revenue_cache_read as numeric(18, 6)) as gross_revenue_cache_read,
-        cast(totals.gross_revenue_cache_write as numeric(18, 6)) as gross_revenue_cache_write,
-        cast(totals.gross_revenue as numeric(18, 6)) as gross_revenue,
-        cast(totals.savings_plan_amount as numeric(18, 6)) as savings_plan_amount,
-        cast(totals.discount_amount as numeric(18, 6)) as discount_amount,
-        cast(totals.net_revenue as numeric(18, 6)) as net_revenue,
-        cast(totals.pay_as_you_go_revenue as numeric(18, 6)) as pay_as_you_go_revenue,
-        cast(totals.savings_plan_revenue as numeric(18, 6)) as savings_plan_revenue,
-        cast(totals.committed_use_revenue as numeric(18, 6)) as committed_use_revenue,
+        cast(totals.gross_revenue_input as numeric(24, 6)) as gross_revenue_input,
+        cast(totals.gross_revenue_output as numeric(24, 6)) as gross_revenue_output,
+        cast(totals.gross_revenue_cache_read as numeric(24, 6)) as gross_revenue_cache_read,
+        cast(totals.gross_revenue_cache_write as numeric(24, 6)) as gross_revenue_cache_write,
+        cast(totals.gross_revenue as numeric(24, 6)) as gross_revenue,
+        cast(totals.savings_plan_amount as numeric(24, 6)) as savings_plan_amount,
+        cast(totals.discount_amount as numeric(24, 6)) as discount_amount,
+        cast(totals.net_revenue as numeric(24, 6)) as net_revenue,
+        cast(totals.pay_as_you_go_revenue as numeric(24, 6)) as pay_as_you_go_revenue,
+        cast(totals.savings_plan_revenue as numeric(24, 6)) as savings_plan_revenue,
+        cast(totals.committed_use_revenue as numeric(24, 6)) as committed_use_revenue,
         cast(
             totals.net_revenue
             - totals.pay_as_you_go_revenue
             - totals.savings_plan_revenue
-            - totals.committed_use_revenue as numeric(18, 6)
+            - totals.committed_use_revenue as numeric(24, 6)
         ) as other_billing_revenue,
-        cast(totals.daily_net_revenue_max as numeric(18, 6)) as daily_net_revenue_max,
-        cast(totals.daily_net_revenue_min as numeric(18, 6)) as daily_net_revenue_min,
+        cast(totals.daily_net_revenue_max as numeric(24, 6)) as daily_net_revenue_max,
+        cast(totals.daily_net_revenue_min as numeric(24, 6)) as daily_net_revenue_min,
         cast(
             case when periods.is_comparable then coalesce(previous.net_revenue, 0) end
-            as numeric(18, 6)
+            as numeric(24, 6)
         ) as previous_net_revenue
     from totals
     inner join periods

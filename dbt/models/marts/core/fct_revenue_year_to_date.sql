@@ -104,7 +104,7 @@ final as (
         product_sku,
         snapshot_date,
         fiscal_year_start,
-        cast(ytd_revenue as numeric(18, 6)) as ytd_revenue
+        cast(ytd_revenue as numeric(24, 6)) as ytd_revenue
     from to_date
 
 )

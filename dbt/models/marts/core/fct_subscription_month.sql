@@ -17,7 +17,7 @@ final as (
         mrr,
         previous_mrr,
         movement,
-        cast(mrr - previous_mrr as numeric(18, 6)) as mrr_change
+        cast(mrr - previous_mrr as numeric(24, 6)) as mrr_change
     from account_periods
 
 )

@@ -57,7 +57,7 @@ final as (
         cast(daily.cache_read_tokens as bigint) as cache_read_tokens,
         cast(daily.cache_write_tokens as bigint) as cache_write_tokens,
         cast(daily.total_tokens as bigint) as total_tokens,
-        cast(daily.latency_ms_sum as numeric(18, 6)) as latency_ms_sum,
+        cast(daily.latency_ms_sum as numeric(24, 6)) as latency_ms_sum,
         cast(daily.latency_count as bigint) as latency_count,
         daily.first_success_at
     from daily

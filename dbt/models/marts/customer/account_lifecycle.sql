@@ -61,7 +61,7 @@ joined as (
         coalesce(contracts.has_paid, false) as has_paid,
         coalesce(contracts.has_tried, false) as has_tried,
         coalesce(contracts.is_trying, false) as is_trying,
-        cast(coalesce(contracts.mrr, 0) as numeric(18, 6)) as mrr
+        cast(coalesce(contracts.mrr, 0) as numeric(24, 6)) as mrr
     from accounts
     cross join as_of
     left join contracts

@@ -199,11 +199,11 @@ final as (
         has_notice,
         is_renewal_near,
         mrr,
-        cast(12 * mrr as numeric(18, 6)) as arr,
+        cast(12 * mrr as numeric(24, 6)) as arr,
         {%- set is_at_risk = "when risk_level in ('critical', 'high') then" %}
         {%- set is_known = "when risk_level <> 'unknown' and has_signals then 0" %}
-        cast(case {{ is_at_risk }} mrr {{ is_known }} end as numeric(18, 6)) as mrr_at_risk,
-        cast(case {{ is_at_risk }} 12 * mrr {{ is_known }} end as numeric(18, 6)) as arr_at_risk,
+        cast(case {{ is_at_risk }} mrr {{ is_known }} end as numeric(24, 6)) as mrr_at_risk,
+        cast(case {{ is_at_risk }} 12 * mrr {{ is_known }} end as numeric(24, 6)) as arr_at_risk,
         health_score,
         health_tier,
         health_score_change_30d,

@@ -210,9 +210,9 @@ scored as (
 
     select
         *,
-        {{ greater('0', '100 - 10 * downtime_pct') }} as uptime_score,
+        {{ greater('0', '100 - 10 * cast(downtime_pct as numeric(18, 6))') }} as uptime_score,
         {{ greater('0', '100 - resolution_hours') }} as ticket_score,
-        {{ greater('0', '100 - 5 * error_pct') }} as error_score
+        {{ greater('0', '100 - 5 * cast(error_pct as numeric(18, 6))') }} as error_score
     from measured
 
 ),

@@ -67,8 +67,8 @@ final as (
         cast(account_count as bigint) as account_count,
         cast(churned_count as bigint) as churned_count,
         {{ pct('churned_count', 'account_count') }} as churn_pct,
-        cast(mrr as numeric(18, 6)) as mrr,
-        cast(lost_mrr as numeric(18, 6)) as lost_mrr,
+        cast(mrr as numeric(24, 6)) as mrr,
+        cast(lost_mrr as numeric(24, 6)) as lost_mrr,
         {{ pct('lost_mrr', 'mrr') }} as lost_mrr_pct
     from counted
 

@@ -201,9 +201,9 @@ unpivoted as (
         dimension,
         dimension_value,
         {{ complete.get(metric, 'is_complete') }} as is_complete,
-        cast({{ value }} as numeric(24, 6)) as value,
-        cast({{ numerator }} as numeric(24, 6)) as numerator,
-        cast({{ denominator }} as numeric(24, 6)) as denominator,
+        cast({{ value }} as numeric(38, 6)) as value,
+        cast({{ numerator }} as numeric(38, 6)) as numerator,
+        cast({{ denominator }} as numeric(38, 6)) as denominator,
         cast({{ open_counts.get(metric, 0) }} as bigint) as open_count
     from {{ ref(mart) }}
     where {{ condition }}

@@ -66,9 +66,9 @@ final as (
                     contracts_known.are_known
                     and cast(cutoffs.horizon_end_date as timestamp) <= as_of.as_of_end_at
                     then coalesce(received.within_horizon, 0)
-            end as numeric(18, 6)
+            end as numeric(24, 6)
         ) as recurring_revenue_within_horizon,
-        cast(cutoffs.received_before_cutoff as numeric(18, 6)) as recurring_revenue_before_cutoff,
+        cast(cutoffs.received_before_cutoff as numeric(24, 6)) as recurring_revenue_before_cutoff,
         {{ prediction_features('cutoffs', 'activity') }}
     from cutoffs
     cross join as_of

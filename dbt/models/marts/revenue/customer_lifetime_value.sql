@@ -103,9 +103,9 @@ final as (
         accounts.plan_tier,
         accounts.segment,
         recurring.basis,
-        cast(recurring.mrr as numeric(18, 6)) as mrr,
-        cast({{ var('assumed_lifetime_months') }} as numeric(18, 6)) as assumed_lifetime_months,
-        cast(recurring.mrr * {{ var('assumed_lifetime_months') }} as numeric(18, 6))
+        cast(recurring.mrr as numeric(24, 6)) as mrr,
+        cast({{ var('assumed_lifetime_months') }} as numeric(24, 6)) as assumed_lifetime_months,
+        cast(recurring.mrr * {{ var('assumed_lifetime_months') }} as numeric(24, 6))
             as cltv_assumed,
         {{ ratio('100', 'churn.monthly_logo_churn_pct') }} as observed_lifetime_months,
         {{ ratio('100 * recurring.mrr', 'churn.monthly_logo_churn_pct') }} as cltv_observed

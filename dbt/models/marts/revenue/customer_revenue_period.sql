@@ -87,8 +87,7 @@ final as (
         discount_amount,
         {{ pct(
             'discount_amount',
-            'case when gross_revenue > 0 then gross_revenue end',
-            precision=38
+            'case when gross_revenue > 0 then gross_revenue end'
         ) }} as discount_pct,
         net_revenue,
         pay_as_you_go_revenue,
@@ -100,22 +99,19 @@ final as (
         daily_net_revenue_max,
         daily_net_revenue_min,
         previous_net_revenue,
-        cast(net_revenue - previous_net_revenue as numeric(18, 6)) as net_revenue_change,
+        cast(net_revenue - previous_net_revenue as numeric(24, 6)) as net_revenue_change,
         -- Growth from nothing, or from a net credit, has no meaning.
         {{ pct(
             'net_revenue - previous_net_revenue',
-            'case when previous_net_revenue > 0 then previous_net_revenue end',
-            precision=38
+            'case when previous_net_revenue > 0 then previous_net_revenue end'
         ) }} as net_revenue_change_pct,
         {{ pct(
             'net_revenue',
-            'case when total_net_revenue > 0 then total_net_revenue end',
-            precision=38
+            'case when total_net_revenue > 0 then total_net_revenue end'
         ) }} as net_revenue_share_pct,
         {{ pct(
             'cumulative_net_revenue',
-            'case when total_net_revenue > 0 then total_net_revenue end',
-            precision=38
+            'case when total_net_revenue > 0 then total_net_revenue end'
         ) }} as cumulative_share_pct,
         rank() over (
             partition by grain, period_start

@@ -116,8 +116,8 @@ final as (
         {{ known_sum('closed.won_value', 'closed.won_count') }} as won_value,
         {{ known_sum('closed.lost_value', 'closed.lost_count') }} as lost_value,
         {{ pct('closed.won_count', 'closed.won_count + closed.lost_count') }} as win_rate_pct,
-        cast(closed.median_cycle_days as numeric(18, 6)) as median_cycle_days,
-        cast(closed.p90_cycle_days as numeric(18, 6)) as p90_cycle_days
+        cast(closed.median_cycle_days as numeric(24, 6)) as median_cycle_days,
+        cast(closed.p90_cycle_days as numeric(24, 6)) as p90_cycle_days
     from months
     cross join reach
     left join created

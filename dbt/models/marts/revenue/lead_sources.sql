@@ -81,13 +81,13 @@ final as (
             case
                 when {{ is_delivered('deal_stage_history') }}
                     then {{ known_sum('deals.open_value', 'deals.open_count') }}
-            end as numeric(18, 6)
+            end as numeric(24, 6)
         ) as open_value,
         cast(
             case
                 when {{ is_delivered('deal_stage_history') }}
                     then {{ known_sum('deals.won_value', 'deals.won_count') }}
-            end as numeric(18, 6)
+            end as numeric(24, 6)
         ) as won_value,
         {{ pct('deals.won_count', 'deals.won_count + deals.lost_count') }} as win_rate_pct,
         cast(
@@ -96,10 +96,10 @@ final as (
                     then {{ ratio(
                         known_sum('deals.won_value', 'deals.won_count'), 'contacts.contact_count'
                     ) }}
-            end as numeric(18, 6)
+            end as numeric(24, 6)
         )
             as won_value_per_lead,
-        cast(deals.median_cycle_days as numeric(18, 6)) as median_cycle_days
+        cast(deals.median_cycle_days as numeric(24, 6)) as median_cycle_days
     from sources
     left join contacts
         on

@@ -72,9 +72,9 @@ final as (
         dimension,
         dimension_value,
         is_complete,
-        cast(monthly_arpa as numeric(18, 6)) as monthly_arpa,
-        cast({{ var('assumed_lifetime_months') }} as numeric(18, 6)) as assumed_lifetime_months,
-        cast(monthly_arpa * {{ var('assumed_lifetime_months') }} as numeric(18, 6)) as cltv,
+        cast(monthly_arpa as numeric(24, 6)) as monthly_arpa,
+        cast({{ var('assumed_lifetime_months') }} as numeric(24, 6)) as assumed_lifetime_months,
+        cast(monthly_arpa * {{ var('assumed_lifetime_months') }} as numeric(24, 6)) as cltv,
         monthly_logo_churn_pct,
         {{ ratio('100 * monthly_arpa', 'monthly_logo_churn_pct') }} as cltv_observed
     from monthly

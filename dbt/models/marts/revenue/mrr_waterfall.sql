@@ -87,7 +87,7 @@ final as (
             'opening_mrr', 'new_mrr', 'reactivation_mrr', 'expansion_mrr', 'contraction_mrr',
             'churn_mrr', 'closing_mrr'
         ] %}
-        cast(coalesce(movements.{{ amount }}, 0) as numeric(18, 6)) as {{ amount }},
+        cast(coalesce(movements.{{ amount }}, 0) as numeric(24, 6)) as {{ amount }},
         {%- endfor %}
         {%- for count in [
             'opening_accounts', 'new_accounts', 'reactivated_accounts', 'churned_accounts',

@@ -122,14 +122,14 @@ final as (
         open_value,
         closed_count,
         won_count,
-        cast(conversion_to_won_pct as numeric(18, 6)) as conversion_to_won_pct,
+        cast(conversion_to_won_pct as numeric(24, 6)) as conversion_to_won_pct,
         cast(
             case
                 when conversion_to_won_pct is not null
                     then {{ ratio('open_value * won_count', 'closed_count') }}
-            end as numeric(18, 6)
+            end as numeric(24, 6)
         ) as weighted_value,
-        cast(median_days_to_won as numeric(18, 6)) as median_days_to_won
+        cast(median_days_to_won as numeric(24, 6)) as median_days_to_won
     from rated
 
 )

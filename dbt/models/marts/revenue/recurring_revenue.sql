@@ -110,8 +110,8 @@ final as (
         dimension_value,
         is_complete,
         basis,
-        cast(mrr as numeric(18, 6)) as mrr,
-        cast(12 * mrr as numeric(18, 6)) as arr,
+        cast(mrr as numeric(24, 6)) as mrr,
+        cast(12 * mrr as numeric(24, 6)) as arr,
         cast(paying_accounts as bigint) as paying_accounts
     from contract_based
 
@@ -124,8 +124,8 @@ final as (
         dimension_value,
         is_complete,
         basis,
-        cast(mrr as numeric(18, 6)) as mrr,
-        cast(12 * mrr as numeric(18, 6)) as arr,
+        cast(mrr as numeric(24, 6)) as mrr,
+        cast(12 * mrr as numeric(24, 6)) as arr,
         cast(paying_accounts as bigint) as paying_accounts
     from run_rate_based
 

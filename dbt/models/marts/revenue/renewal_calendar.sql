@@ -114,7 +114,7 @@ final as (
         cast(date_trunc('quarter', dated.due_date) as date) as due_quarter,
         {{ days_between('dated.as_of_date', 'dated.due_date') }} as days_until_due,
         dated.mrr,
-        cast(12 * dated.mrr as numeric(18, 6)) as arr
+        cast(12 * dated.mrr as numeric(24, 6)) as arr
     from dated
     left join {{ ref('dim_account') }} as accounts
         on dated.account_id = accounts.account_id

@@ -13,8 +13,8 @@ final as (
         renewal_status,
         count(*) as contract_count,
         count(distinct account_id) as account_count,
-        cast(sum(mrr) as numeric(18, 6)) as mrr,
-        cast(sum(arr) as numeric(18, 6)) as arr
+        cast(sum(mrr) as numeric(24, 6)) as mrr,
+        cast(sum(arr) as numeric(24, 6)) as arr
     from renewals
     group by due_month, plan_type, renewal_status
 

@@ -159,9 +159,9 @@ final as (
         and {{ knows_members('filled.dimension', 'filled.grain', 'filled.period_start') }}
             as is_complete,
         filled.fiscal_year_start,
-        cast(filled.net_revenue as numeric(18, 6)) as net_revenue,
+        cast(filled.net_revenue as numeric(24, 6)) as net_revenue,
         cast(
-            case when filled.is_comparable then filled.previous_net_revenue end as numeric(18, 6)
+            case when filled.is_comparable then filled.previous_net_revenue end as numeric(24, 6)
         ) as previous_net_revenue,
         -- Growth from nothing, or from a net credit, has no meaning.
         {{ pct(
@@ -169,10 +169,10 @@ final as (
             'case when filled.is_comparable and filled.previous_net_revenue > 0 '
             ~ 'then filled.previous_net_revenue end'
         ) }} as growth_rate_pct,
-        cast(coalesce(year_to_date.ytd_revenue, 0) as numeric(18, 6)) as ytd_revenue,
+        cast(coalesce(year_to_date.ytd_revenue, 0) as numeric(24, 6)) as ytd_revenue,
         {{ greater('filled.fiscal_year_start', 'filled.first_date') }} as ytd_from_date,
         first_weeks.first_week_start,
-        cast(first_week.net_revenue as numeric(18, 6)) as first_week_revenue,
+        cast(first_week.net_revenue as numeric(24, 6)) as first_week_revenue,
         cast(
             case
                 when
@@ -193,7 +193,7 @@ final as (
                                 ) }}
                             ) - 1
                         )
-            end as numeric(18, 6)
+            end as numeric(38, 6)
         ) as cwgr_pct,
         cast(filled.active_accounts as bigint) as active_accounts,
         {{ ratio('filled.net_revenue', 'filled.active_accounts') }} as arpa

@@ -49,7 +49,8 @@ searches as (
 
 ),
 
--- growth_factor is 1 + g; it lies between 0 and 1 + multiple_needed.
+-- growth_factor is 1 + g. Its power of remaining_weeks is one of the terms that add up to
+-- multiple_needed, so it lies between 0 and 1 + the root of multiple_needed.
 halvings as (
 
     select
@@ -57,7 +58,7 @@ halvings as (
         remaining_weeks,
         multiple_needed,
         cast(0 as {{ type_double() }}) as low,
-        1 + multiple_needed as high,
+        1 + power(multiple_needed, 1.0 / remaining_weeks) as high,
         0 as step
     from searches
 
@@ -125,9 +126,9 @@ final as (
                                 1.0 / weeks.remaining_weeks
                             ) - 1
                         )
-            end as numeric(18, 6)
+            end as numeric(38, 6)
         ) as catch_up_cwgr_pct,
-        cast(solutions.required_weekly_growth_pct as numeric(18, 6)) as required_weekly_growth_pct
+        cast(solutions.required_weekly_growth_pct as numeric(38, 6)) as required_weekly_growth_pct
     from weeks
     left join solutions
         on weeks.period_start = solutions.period_start
