@@ -26,7 +26,9 @@ ROOT = Path(__file__).parents[2]
 CONTRACTS = load_contracts(ROOT / "dbt")
 ROWS = 40  # per table
 NOW = datetime.now(UTC)
-COMPANY = SimulationConfig(end_date=NOW.date() - timedelta(days=1), accounts=15, weeks=16, events=9000)
+COMPANY = SimulationConfig(
+    end_date=NOW.date() - timedelta(days=1), accounts=15, weeks=16, events=9000
+)
 ODD = [
     "a",
     "b",
@@ -96,7 +98,9 @@ def drawn(contract):
 
 def at_the_bounds(contract):
     """SQL that puts every number of a table to its bound in one week, next to 0 in another."""
-    numbers = [one for one in contract.columns if one.bounds.max and one.name not in contract.business_key]
+    numbers = [
+        one for one in contract.columns if one.bounds.max and one.name not in contract.business_key
+    ]
     moments = [one.name for one in contract.columns if one.data_type in ("date", "timestamptz")]
     if not numbers:
         return "select 1"
