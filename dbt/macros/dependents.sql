@@ -5,9 +5,13 @@
   docs/decisions/0025-health-and-locks.md says why. Postgres only.
 -#}
 
-{#- Pre-hook of every model. -#}
+{#-
+  Pre-hook of every model. `o2r setup` grants and migrates tables: it waits for the models at work,
+  and they for it, also where dbt was started by hand (o2r.warehouse.locks.SETUP).
+-#}
 {% macro wait_for_dependents() -%}
     {%- if execute and target.type == 'postgres' -%}
+        select pg_advisory_xact_lock_shared(hashtext('o2r setup'), hashtext(''));
         select ops.wait_for_dependents(to_regclass('{{ this.include(database=false) }}'))
     {%- endif -%}
 {%- endmacro %}

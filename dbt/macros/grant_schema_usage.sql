@@ -42,6 +42,7 @@
         ~ has_it
     ).columns[0].values() -%}
     {%- if lacking %}
+        select pg_advisory_xact_lock_shared(hashtext('o2r setup'), hashtext(''));
         grant {{ privilege }} on {{ 'table' if table else 'schema' }} {{ object }}
         to {{ lacking | join(', ') }};
     {%- endif -%}

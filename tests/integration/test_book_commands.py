@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from o2r.cli import app
 from o2r.settings import Settings
-from o2r.warehouse import environment
+from o2r.warehouse import connect, environment, locks
 from o2r.warehouse.profile import write_profile
 
 ROWS = [
@@ -148,6 +148,19 @@ def test_every_command_of_chapter_18_runs(laptop: Settings, tmp_path: Path) -> N
             assert selected or "state:new" in line or "result:" in line, line
     found = frame(laptop, "select nspname from pg_namespace where nspname like 'dbt\\_%'")
     assert {"dbt_ann_other_mart_gold", "dbt_dev_mart_gold"} <= set(found["nspname"])
+
+
+def test_dbt_by_hand_and_setup_follow_one_another(laptop: Settings) -> None:
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    command = [sys.executable, "-m", "dbt.cli.main", "run", "--select", "stg_tickets"]
+    with connect(laptop) as connection, connection.cursor() as cursor:
+        locks.acquire(cursor, locks.SETUP, until_commit=True)
+        by_hand = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while not frame(laptop, waiting).iloc[0, 0]:
+            assert by_hand.poll() is None, "dbt did not wait for the set-up"
+            time.sleep(0.1)
+    connection.close()
+    assert by_hand.wait() == 0
 
 
 def test_the_page_names_every_command_of_the_book_once() -> None:
