@@ -127,9 +127,12 @@ parts as (
             else {{ revenue.contraction_pct }} * mrr_change_pct
         end as movement_points,
         case when overdue_invoices > 0 then {{ revenue.overdue }} else 0 end as overdue_points,
-        {{ lesser('100', '100 * cast(active_days_pct as numeric(18, 6)) / full_active_days_pct') }} as active_days_points,
-        {{ lesser('100', '100 * cast(feature_breadth_pct as numeric(18, 6)) / full_feature_breadth_pct') }}
-            as feature_points,
+        {{ lesser(
+            '100', '100 * cast(active_days_pct as numeric(18, 6)) / full_active_days_pct'
+        ) }} as active_days_points,
+        {{ lesser(
+            '100', '100 * cast(feature_breadth_pct as numeric(18, 6)) / full_feature_breadth_pct'
+        ) }} as feature_points,
         case when is_used then 10 * mean_nps_90d end as nps_points
     from measured
 
