@@ -39,7 +39,7 @@ from pg_namespace where nspname = %s
 order by 1
 """
 LOCKS = """
-select count(*) from pg_locks
+select count(distinct (classid, objid)) from pg_locks
 where locktype = 'advisory' and granted
     and database = (select oid from pg_database where datname = current_database())
 """
