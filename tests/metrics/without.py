@@ -80,19 +80,22 @@ class Built:
                 del waiting[key]
                 yield key
 
-    def again(self, cursor: Cursor, changed: set[str]) -> list[Mart]:
-        """Make again what hangs on these sources; the marts that came out otherwise."""
+    def again(self, cursor: Cursor, changed: set[str], *, far: bool = False) -> list[Mart]:
+        """Make again what hangs on these sources; the marts that came out otherwise.
+
+        far: also what hangs on nothing but tables that came out the same.
+        """
         found, reached = [], {key for key, name in self.sources.items() if name in changed}
         for key in self._order:
             node = self._models[key]
             if not reached & set(node["depends_on"]["nodes"]):
                 continue
-            if node["config"]["materialized"] in ("view", "ephemeral"):
+            is_view = node["config"]["materialized"] in ("view", "ephemeral")
+            is_other = not is_view and self._differs(cursor, node)
+            if is_view or is_other or far:
                 reached.add(key)
-            elif self._differs(cursor, node):
-                reached.add(key)
-                if node["schema"] == GOLD:
-                    found.append(Mart(node["alias"], self._keys[key]))
+            if is_other and node["schema"] == GOLD:
+                found.append(Mart(node["alias"], self._keys[key]))
         return found
 
     def _differs(self, cursor: Cursor, node: dict[str, Any]) -> bool:
