@@ -107,16 +107,21 @@ def test_pressure_on_the_limits_of_the_day(small, company, limit_on) -> None:
 
 @pytest.fixture(scope="module")
 def asked(small: Settings, company: Company) -> pd.DataFrame:
-    """Requests for other limits, with the instant at which each was closed by the as-of day."""
-    rows = Bronze(small).latest(
-        "quota_customer_rate_limit_requests",
-        [*KEY, "create_datetime"],
-        ["last_updated", "loaded_at"],
-    )
-    rows = rows[rows["create_datetime"] < company.end].copy()
+    """Requests for other limits, with the instant at which each was closed by the as-of day.
+
+    A row that is exported again with the status it had closes nothing anew.
+    """
+    key = [*KEY, "create_datetime"]
+    rows = Bronze(small).all("quota_customer_rate_limit_requests")
+    rows = rows.sort_values(["last_updated", "loaded_at"], kind="stable")
+    is_change = rows["status"] != rows.groupby(key, dropna=False)["status"].shift()
+    rows["run"] = is_change.groupby([rows[name] for name in key], dropna=False).cumsum()
+    since = rows.groupby([*key, "run"], dropna=False)["last_updated"].transform("min")
+    closed = rows["status"].isin(["approved", "rejected", "cancelled"]) & (since < company.end)
+    rows["closed"] = since.where(closed)
+    rows = rows[rows["create_datetime"] < company.end]
+    rows = rows.drop_duplicates(key, keep="last").reset_index(drop=True)
     rows["limit_type"] = known(rows["limit_type"]).str.lower().replace("unknown", "Unknown")
-    closed = rows["status"].isin(["approved", "rejected", "cancelled"])
-    rows["closed"] = rows["last_updated"].where(closed & (rows["last_updated"] < company.end))
     return rows
 
 

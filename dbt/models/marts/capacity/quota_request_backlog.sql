@@ -17,7 +17,7 @@ requests as (
         on requests.requested_at < as_of.as_of_end_at
     where
         requests.is_open
-        or requests.updated_at >= as_of.as_of_end_at
+        or requests.closed_at >= as_of.as_of_end_at
 
 ),
 

@@ -23,8 +23,8 @@ requests as (
         requests.is_cancelled,
         requests.hours_to_decision,
         case
-            when not requests.is_open and requests.updated_at < as_of.as_of_end_at
-                then {{ greater('requests.updated_at', 'requests.requested_at') }}
+            when requests.closed_at < as_of.as_of_end_at
+                then {{ greater('requests.closed_at', 'requests.requested_at') }}
         end as closed_at
     from {{ ref('stg_rate_limit_requests') }} as requests
     inner join as_of

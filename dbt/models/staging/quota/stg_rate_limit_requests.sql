@@ -54,11 +54,44 @@ ranked as (
     from stamped
 ),
 
+newest as (
+    select
+        *,
+        max(case when version_rank = 1 then status end) over (
+            partition by
+                account_id, model_variant, inference_scope, source_region, requested_at
+        ) as newest_status
+    from ranked
+),
+
+-- The last version that said otherwise: what is newer repeats the status, and changes the rest.
+changed as (
+    select
+        *,
+        min(case when status <> newest_status then version_rank end) over (
+            partition by
+                account_id, model_variant, inference_scope, source_region, requested_at
+        ) as other_rank
+    from newest
+),
+
+dated as (
+    select
+        *,
+        min(case when other_rank is null or version_rank < other_rank then believed_at end) over (
+            partition by
+                account_id, model_variant, inference_scope, source_region, requested_at
+        ) as status_since_at
+    from changed
+),
+
 latest as (
     select
         *,
-        status in ('approved', 'rejected') as is_decided
-    from ranked
+        status in ('approved', 'rejected') as is_decided,
+        -- A status that nobody knows keeps the request in the queue.
+        coalesce(status not in ('approved', 'rejected', 'cancelled'), true) as is_open
+    from dated
     where version_rank = 1
 ),
 
@@ -81,14 +114,15 @@ final as (
         status = 'rejected' as is_rejected,
         status = 'cancelled' as is_cancelled,
         is_decided,
-        -- A status that nobody knows keeps the request in the queue.
-        coalesce(status not in ('approved', 'rejected', 'cancelled'), true) as is_open,
+        is_open,
         limit_type = 'upgrade' as is_upgrade,
         created_by_sha256,
-        case when is_decided then updated_at end as decided_at,
+        case when not is_open then status_since_at end as closed_at,
+        case when is_decided then status_since_at end as decided_at,
         cast(
-            case when is_decided then {{ seconds_between('requested_at', 'updated_at') }} / 3600 end
-            as numeric(18, 6)
+            case
+                when is_decided then {{ seconds_between('requested_at', 'status_since_at') }} / 3600
+            end as numeric(18, 6)
         ) as hours_to_decision,
         updated_at,
         loaded_at
