@@ -108,10 +108,11 @@ def name_findings(project: Project) -> Iterator[Finding]:
         known = {"staging": read or source_names, "marts": DOMAINS}
         if not below or below[0] not in known.get(top, DOMAINS | source_names):
             yield find(model, "folder", f"file it by {'source' if top == 'staging' else 'domain'}")
-        # Versions of a model share one YAML file, named by the model.
+        # A family of models (x_weekly, x_monthly), and the versions of one, share the file x.yml.
         yaml_file = path.with_name(f"{name}.yml" if top == "marts" else "_models.yml")
-        described = (model.get("patch_path") or "").partition("://")[2]
-        if described and described != str(yaml_file):
+        described = PurePath((model.get("patch_path") or "").partition("://")[2] or yaml_file)
+        is_family = top == "marts" and f"{name}_".startswith(f"{described.stem}_")
+        if described.parent != path.parent or not (is_family or described == yaml_file):
             yield find(model, "yaml-file", f"describe it in {yaml_file}, not {described}")
     for source in project.sources.values():
         wanted = f"models/staging/{source['source_name']}/_sources.yml"
