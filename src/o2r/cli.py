@@ -13,6 +13,7 @@ from o2r.cli_ci import app as ci_app
 from o2r.cli_dashboards import app as dashboards_app
 from o2r.cli_export import app as export_app
 from o2r.cli_metabase import app as metabase_app
+from o2r.cli_metric import app as metric_app
 from o2r.cli_scheduled import app as scheduled_app
 from o2r.cli_site import app as site_app
 from o2r.errors import UserError
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.add_typer(ci_app, name="ci")
 app.add_typer(metabase_app, name="metabase")
+app.add_typer(metric_app, name="metric")
 app.add_typer(dashboards_app, name="dashboards")
 app.add_typer(export_app, name="export")
 app.add_typer(scheduled_app)

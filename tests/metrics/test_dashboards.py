@@ -1,6 +1,5 @@
 """Every card of every dashboard on the small company: rows, filters, order, right numbers."""
 
-import csv
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from tests.metrics.cards import (
 from tests.metrics.warehouse import END
 
 from o2r.dashboards.queries import selected
+from o2r.metrics import read
 from o2r.settings import Settings
 
 EMPTY = {
@@ -30,8 +30,7 @@ EMPTY = {
 }
 """Cards without a row, and why; one with rows has no place here."""
 
-with (ROOT / "dbt" / "seeds" / "metric_definitions.csv").open(newline="") as file:
-    METRICS = {row["metric"] for row in csv.DictReader(file)}
+METRICS = read(ROOT).metrics.keys()
 PERIODS = ("period_start", "week_start", "month_start")
 ROUNDING = {"cs_score": 6e-6}
 POWERS = {"cwgr_pct", "required_weekly_growth_pct"}

@@ -1,6 +1,5 @@
 """metric_values against an independent recomputation from bronze, value by value, both ways."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -9,55 +8,15 @@ import pytest
 from tests.metrics.recompute.tables import KEYS
 from tests.metrics.warehouse import frame
 
+from o2r.metrics import read
 from o2r.settings import Settings
 
-DBT = Path(__file__).resolve().parents[2] / "dbt"
-MARTS = {path.stem for path in (DBT / "models" / "marts").rglob("*.sql")}
-with (DBT / "seeds" / "metric_definitions.csv").open(newline="") as file:
-    DEFINITIONS = list(csv.DictReader(file))
-COMPUTED = sorted(row["metric"] for row in DEFINITIONS if row["source_mart"] in MARTS)
+METRICS = read(Path(__file__).resolve().parents[2]).metrics
 
 HALF_DIGIT = 6e-7  # gold keeps six decimals
-NO_MART = "not computed"
 POWERS = {"cwgr_pct", "catch_up_cwgr_pct", "required_weekly_growth_pct"}
 # mean components of the score are each rounded to six decimals and multiplied by up to 10
 COARSER = {"cs_score": 6e-6}
-TOTAL_ONLY = {
-    *("target_attainment_pct", "catch_up_cwgr_pct", "required_weekly_growth_pct"),
-    "throttle_rate_top_decile_pct",
-}
-TOTAL = frozenset({"all"})
-BY_ACCOUNT = TOTAL | {"plan_tier", "segment", "region"}
-EVERYWHERE = BY_ACCOUNT | {"product"}
-PLATFORM = TOTAL | {"region"}
-WEEK, MONTH = frozenset({"week"}), frozenset({"month"})
-DIMENSIONS = {
-    **dict.fromkeys(COMPUTED, BY_ACCOUNT),
-    **dict.fromkeys(TOTAL_ONLY, TOTAL),
-    **dict.fromkeys(
-        [
-            *("weekly_revenue", "monthly_revenue", "weekly_growth_rate_pct", "cwgr_pct"),
-            *("monthly_growth_rate_pct", "ytd_revenue", "arpa", "active_accounts"),
-            *("retention_rate_pct", "usage_retention_rate_pct", "requests", "error_rate_pct"),
-            *("throttle_rate_pct", "unavailable_rate_pct"),
-            *("latency_p50_ms", "latency_p90_ms", "latency_p99_ms"),
-        ],
-        EVERYWHERE,
-    ),
-    **dict.fromkeys(["uptime_pct", "mttr_minutes", "incident_count"], PLATFORM),
-    **dict.fromkeys(
-        [f"resource_utilization_{part}_pct" for part in ("p50", "p90", "peak")],
-        PLATFORM | {"product"},
-    ),
-}
-ONE_GRAIN = {
-    **dict.fromkeys(["weekly_revenue", "weekly_growth_rate_pct", "weekly_signups"], WEEK),
-    **dict.fromkeys(POWERS | {"target_attainment_pct"}, WEEK),
-    **dict.fromkeys(
-        ["monthly_revenue", "monthly_growth_rate_pct", "monthly_signups", "logo_churn_rate_pct"],
-        MONTH,
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +26,7 @@ def compared(metric_values: pd.DataFrame, recomputed: pd.DataFrame) -> pd.DataFr
     )
 
 
-@pytest.mark.parametrize("metric", COMPUTED)
+@pytest.mark.parametrize("metric", METRICS)
 def test_value_numerator_and_denominator(compared: pd.DataFrame, metric: str) -> None:
     rows = compared[compared["metric"] == metric]
     assert len(rows), "no value at all"
@@ -89,25 +48,20 @@ def test_value_numerator_and_denominator(compared: pd.DataFrame, metric: str) ->
         )
 
 
-def test_metrics_of_seed_catalogue_gold_and_recomputation_agree(
+def test_metrics_of_registry_catalogue_gold_and_recomputation_agree(
     metric_values: pd.DataFrame, recomputed: pd.DataFrame, catalog: pd.DataFrame
 ) -> None:
-    with_mart = set(catalog.index[catalog["source_mart"].isin(MARTS)])
-    assert len(COMPUTED) == 60
-    without = [row for row in DEFINITIONS if row["source_mart"] not in MARTS]
-    assert {row["source_mart"] for row in without} == {NO_MART}, "a mart that does not exist"
-    assert set(COMPUTED) == with_mart
-    assert set(metric_values["metric"]) == with_mart
-    assert set(recomputed["metric"]) == with_mart
-    assert set(catalog.loc[sorted(with_mart), "status"]) == {"available"}
-    assert set(catalog.drop(index=sorted(with_mart))["status"]) == {"no data"}
+    assert set(metric_values["metric"]) == METRICS.keys()
+    assert set(recomputed["metric"]) == METRICS.keys()
+    assert set(catalog.index[catalog["status"] == "available"]) == METRICS.keys()
+    assert set(catalog.loc[catalog["status"] == "no data", "layer"]) == {"driver"}
 
 
-@pytest.mark.parametrize("metric", COMPUTED)
+@pytest.mark.parametrize("metric", METRICS)
 def test_dimensions_and_grains(metric_values: pd.DataFrame, metric: str) -> None:
     rows = metric_values[metric_values["metric"] == metric]
-    assert set(rows["dimension"]) == DIMENSIONS[metric]
-    assert set(rows["grain"]) == ONE_GRAIN.get(metric, WEEK | MONTH)
+    assert set(rows["dimension"]) == {"all", *METRICS[metric].dimensions}
+    assert set(rows["grain"]) == set(METRICS[metric].grains)
 
 
 @pytest.mark.parametrize("unit_factor", [100, 1])

@@ -1,8 +1,6 @@
 """A MetricFlow metric returns the number that metric_values has under the same name."""
 
 import copy
-import csv
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,21 +19,19 @@ from tests.metrics.semantic_layer import (
 )
 from tests.metrics.warehouse import chapter12_gold, frame
 
+from o2r.metrics import read
 from o2r.semantic import mf
 from o2r.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 O2R = Path(sys.executable).with_name("o2r")
-PAGE = (ROOT / "docs" / "semantic-layer.md").read_text(encoding="utf-8")
 METRICS = {
     metric["name"]: metric
     for path in sorted((ROOT / "dbt" / "models" / "semantic").glob("*.yml"))
     for metric in yaml.safe_load(path.read_text()).get("metrics", [])
 }
-with (ROOT / "dbt" / "seeds" / "metric_definitions.csv").open(newline="") as file:
-    CATALOGUE = {row["metric"]: row for row in csv.DictReader(file)}
-PUBLISHED = sorted(METRICS.keys() & CATALOGUE.keys())
-COMPUTED = {name for name, row in CATALOGUE.items() if row["layer"] != "driver"}
+CATALOGUE = read(ROOT).metrics
+PUBLISHED = sorted(name for name, metric in CATALOGUE.items() if metric.semantic)
 
 
 @pytest.fixture(scope="module")
@@ -54,23 +50,16 @@ def book(new_database: Callable[[], Settings]) -> tuple[SemanticLayer, pd.DataFr
     return SemanticLayer(settings), frame(settings, "select * from mart_gold.metric_values")
 
 
-def table(heading: str) -> list[list[str]]:
-    """Cells of the first table below a heading of the page."""
-    lines = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0].splitlines()
-    rows = [line.strip("|").split("|") for line in lines if line.startswith("| `")]
-    return [[cell.strip() for cell in row] for row in rows]
-
-
 def found_differences(
     layer: SemanticLayer, values: pd.DataFrame, metric: str
 ) -> tuple[dict[tuple[str, str], list], set[tuple[str, str]]]:
     """What differs by (grain, dimension), and what was compared."""
     definition = CATALOGUE[metric]
-    is_sum = definition["additivity"] in ("additive", "count") or definition["unit"] == "accounts"
+    is_sum = definition.additivity in ("additive", "count") or definition.unit == "accounts"
     differing, compared = {}, set()
     for grain in GRAINS:
         for dimension in DIMENSIONS:
-            found = layer.cells(metric, grain, dimension, definition["region_basis"])
+            found = layer.cells(metric, grain, dimension, definition.region_basis)
             if found is None:
                 continue
             compared.add((grain, dimension))
@@ -89,11 +78,11 @@ def test_every_cell_is_that_of_metric_values(
     assert all(expected_cells(values, metric, grain, dimension) for grain, dimension in compared), (
         "offered where metric_values has nothing to compare with"
     )
-    [documented] = [row[1:] for row in table("Metrics") if row[0] == f"`{metric}`"]
-    assert documented == [
-        ", ".join(grain for grain in GRAINS if (grain, "all") in compared),
-        ", ".join(name for name in DIMENSIONS if name != "all" and ("month", name) in compared),
-    ]
+    semantic = CATALOGUE[metric].semantic
+    assert semantic.grains == tuple(grain for grain in GRAINS if (grain, "all") in compared)
+    assert semantic.dimensions == tuple(
+        name for name in DIMENSIONS if name != "all" and ("month", name) in compared
+    )
 
 
 @pytest.mark.parametrize("metric", PUBLISHED)
@@ -106,24 +95,9 @@ def test_the_book_has_the_same_numbers(
     assert compared
 
 
-def test_the_page_names_every_metric_once() -> None:
-    published = [name for row in table("Metrics") for name in re.findall(r"`(\w+)`", row[0])]
-    missing = [
-        name for row in table("Not in MetricFlow") for name in re.findall(r"`(\w+)`", row[0])
-    ]
-    assert sorted(published) == PUBLISHED
-    assert sorted(missing) == sorted(COMPUTED - METRICS.keys())
-
-
 def test_every_metric_is_in_the_catalogue_or_part_of_one_that_is(layer: SemanticLayer) -> None:
     assert layer.metrics == METRICS.keys()
     assert METRICS.keys() - CATALOGUE.keys() <= layer.inputs
-
-
-@pytest.mark.parametrize("metric", PUBLISHED)
-def test_name_and_meaning_are_those_of_the_catalogue(metric: str) -> None:
-    assert METRICS[metric]["label"] == CATALOGUE[metric]["metric_name"]
-    assert METRICS[metric]["description"] == CATALOGUE[metric]["formula"]
 
 
 def _measure(manifest: dict, name: str) -> dict:

@@ -69,14 +69,12 @@ class Lineage:
 
     @cached_property
     def metrics(self) -> dict[str, frozenset[str]]:
-        """Metric -> bronze tables, by the marts that models/marts/o2r/metric_values.sql lists."""
-        store = self.models["metric_values"].read_text("utf-8")
-        found: dict[str, frozenset[str]] = {}
-        for block in re.split(r"\n    \('", store)[1:]:
-            mart = block.split("'")[0]
-            for metric in re.findall(r"\n        \('(\w+)',", block):
-                found[metric] = found.get(metric, frozenset()) | self.behind(mart)
-        return found
+        """Metric -> bronze tables, by the mart that the catalogue names."""
+        return {
+            row["metric"]: self.behind(row["source_mart"])
+            for row in self._seed("metric_definitions")
+            if row["source_mart"] in self.models
+        }
 
     @cached_property
     def needed(self) -> dict[str, frozenset[str]]:

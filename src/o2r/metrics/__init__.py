@@ -1,0 +1,16 @@
+"""The metrics of the folder `metrics/`: read them, check them, derive what dbt and readers need."""
+
+from o2r.metrics.check import problems
+from o2r.metrics.derive import derived, write
+from o2r.metrics.registry import FOLDER, Metric, Planned, Registry, read
+
+__all__ = [
+    "FOLDER",
+    "Metric",
+    "Planned",
+    "Registry",
+    "derived",
+    "problems",
+    "read",
+    "write",
+]

@@ -1,0 +1,129 @@
+"""What is wrong with the metrics, by name; reads files only, no database and no dbt."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Set
+from pathlib import Path
+
+import yaml
+
+from o2r.metrics.derive import derived
+from o2r.metrics.registry import FOLDER, Metric, Registry, nearest
+
+STORE = ("grain", "period_start", "dimension", "dimension_value")
+"""Columns that every mart of a metric has, beside is_complete."""
+SQL_WORDS = {
+    *("and", "or", "not", "in", "is", "null", "true", "false", "between", "cast", "as", "numeric"),
+    *("case", "when", "then", "else", "end", "coalesce", "nullif", "integer", "bigint"),
+}
+
+
+def problems(registry: Registry, project: Path) -> list[str]:
+    """Every mistake of the folder, one line each: file, key, what is wrong, what to do."""
+    found = list(registry.errors)
+    dbt = project / "dbt"
+    columns = _columns_of_marts(dbt)
+    feeds = {row["feed"] for row in _seed(dbt, "feeds")}
+    factors = {factor.id for factor in registry.factors}
+    measures, helpers = _semantic(dbt)
+    for metric in registry.metrics.values():
+        for key, words in (
+            *_of_mart(metric, columns),
+            *_unknown("feeds", metric.feeds, feeds, "seeds/feeds.csv has no feed"),
+            *_unknown("acts_on", metric.acts_on, factors, "_factors.yml has no factor"),
+            *_of_semantic(metric, measures, helpers | registry.names),
+        ):
+            found.append(f"{FOLDER}/{metric.metric}.yml: {key}: {words}")
+    found += _of_lists(registry, factors)
+    if not found:
+        for path, text in derived(registry, project).items():
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                found.append(f"{path.relative_to(project)}: out of date: run `o2r metric write`")
+    return found
+
+
+def _of_mart(metric: Metric, marts: dict[str, set[str]]) -> Iterator[tuple[str, str]]:
+    if metric.mart not in marts:
+        yield "mart", f"there is no mart {metric.mart}{nearest(metric.mart, marts)}"
+        return
+    columns = marts[metric.mart]
+    if lacking := [name for name in STORE if name not in columns]:
+        yield "mart", f"{metric.mart} has no column {lacking[0]}, which metric_values needs"
+        return
+    for key in ("where", "value", "numerator", "denominator", "open_count", "is_complete"):
+        for name in _names(getattr(metric, key) or ""):
+            if name not in columns:
+                yield key, f"{metric.mart} has no column {name}{nearest(name, columns)}"
+
+
+def _of_semantic(
+    metric: Metric, measures: Set[str], metrics: Set[str]
+) -> Iterator[tuple[str, str]]:
+    if semantic := metric.semantic:
+        yield from _unknown("semantic", semantic.measures, measures, "there is no measure")
+        yield from _unknown("semantic", semantic.metrics, metrics, "there is no metric")
+        for name in set(semantic.dimensions) - set(metric.dimensions):
+            yield "semantic.dimensions", f"{name} is not among the dimensions of the metric"
+
+
+def _of_lists(registry: Registry, factors: Set[str]) -> Iterator[str]:
+    where = f"{FOLDER}/_planned.yml"
+    for planned in registry.planned:
+        for key, words in _unknown("acts_on", planned.acts_on, factors, "there is no factor"):
+            yield f"{where}: {planned.metric}: {key}: {words}"
+    named = defaultdict(list)
+    for entry in (*registry.metrics.values(), *registry.planned):
+        named[entry.name].append(entry.metric)
+    for name, metrics in named.items():
+        if len(set(metrics)) < len(metrics):
+            yield f"{where}: {metrics[0]}: is computed, or listed twice: delete the line"
+        elif len(metrics) > 1:
+            yield f"{FOLDER}: {' and '.join(metrics)} have one name, {name}"
+    for factor in registry.factors:
+        if factor.moves not in registry.names:
+            words = f"no metric {factor.moves}{nearest(factor.moves, registry.names)}"
+            yield f"{FOLDER}/_factors.yml: {factor.id}: moves: there is {words}"
+
+
+def _unknown(key: str, names: object, known: Set[str], words: str) -> Iterator[tuple[str, str]]:
+    for name in sorted(set(names) - known):  # type: ignore[call-overload]
+        yield key, f"{words} {name}{nearest(name, known)}"
+
+
+def _names(expression: str) -> list[str]:
+    """Columns that an expression reads."""
+    words = re.findall(r"[a-z_]\w*", re.sub(r"'[^']*'", "", expression.lower()))
+    return [word for word in dict.fromkeys(words) if word not in SQL_WORDS]
+
+
+def _columns_of_marts(dbt: Path) -> dict[str, set[str]]:
+    """Columns of each mart, as its contract lists them."""
+    return {
+        model["name"]: {column["name"] for column in model.get("columns", ())}
+        for path in (dbt / "models" / "marts").rglob("*.yml")
+        for model in _yaml(path).get("models", ())
+    }
+
+
+def _semantic(dbt: Path) -> tuple[set[str], set[str]]:
+    """Measures, and metrics that are written by hand because the catalogue has them not."""
+    measures, metrics = set(), set()
+    for path in (dbt / "models" / "semantic").glob("*.yml"):
+        found = _yaml(path)
+        for model in found.get("semantic_models", ()):
+            measures |= {measure["name"] for measure in model.get("measures", ())}
+        if not path.name.startswith("_"):
+            metrics |= {metric["name"] for metric in found.get("metrics", ())}
+    return measures, metrics
+
+
+def _yaml(path: Path) -> dict:
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
+
+
+def _seed(dbt: Path, name: str) -> list[dict[str, str]]:
+    with (dbt / "seeds" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
