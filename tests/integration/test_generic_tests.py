@@ -31,6 +31,20 @@ WITHIN = {
     "second_column": ({"a": [1, 9], "b": [0, None]}, 1),
     "null_beside_a_breach": ({"b": [0, 10], "a": [6, 9]}, 3),
 }
+NAMED = """
+select -1 as sale_count, 101.0 as share_pct, 0 as rank_overall, -500.0 as growth_pct,
+    -5.0 as net_revenue, -3 as credit_count, 'x' as customer_count_name
+"""
+OF_NAME = {
+    "sale_count": ("integer", 1),
+    "share_pct": ("numeric(18,6)", 1),
+    "rank_overall": ("integer", 1),
+    "growth_pct": ("numeric(18,6)", "pass"),
+    "net_revenue": ("numeric(18,6)", "pass"),
+    "credit_count": ("integer", "pass"),
+    "customer_count_name": ("text", "pass"),
+}
+"""Type of each column of NAMED and how the bounds of its name fare; credit_count says it has none."""
 NOT_NULL = {
     "none": (["a"], "pass"),
     "one": (["a", "b"], 1),
@@ -45,8 +59,23 @@ def dbt(command: str, settings: Settings, folder: Path, tests: list[dict]) -> st
     shutil.copytree(DBT_DIR / "tests" / "generic", folder / "tests" / "generic")
     shutil.copy(DBT_DIR / "profiles" / "profiles.yml", folder)
     (folder / "models").mkdir()
+    (folder / "macros").mkdir()
+    shutil.copy(DBT_DIR / "macros" / "ranges.sql", folder / "macros")
     (folder / "models" / "rows.sql").write_text(ROWS)
-    described = {"version": 2, "models": [{"name": "rows", "data_tests": tests}]}
+    (folder / "models" / "named.sql").write_text(NAMED)
+    columns = [{"name": name, "data_type": kind} for name, (kind, _) in OF_NAME.items()]
+    columns[5]["config"] = {"meta": {"lint": {"range": "a credit"}}}
+    only = [
+        {"columns_within": {"name": f"of_name_{name}", "arguments": {"ranges": ranges}}}
+        for name in OF_NAME
+        for ranges in [{other: None for other in OF_NAME if other != name}]
+    ]
+    described = {
+        "models": [
+            {"name": "rows", "data_tests": tests},
+            {"name": "named", "data_tests": only, "columns": columns},
+        ]
+    }
     (folder / "models" / "_models.yml").write_text(yaml.safe_dump(described, sort_keys=False))
     (folder / "dbt_project.yml").write_text("{name: bad, version: '1.0', profile: o2r}")
     done = subprocess.run(
@@ -81,7 +110,7 @@ def results(
     )
     printed = dbt("build", module_warehouse, folder, tests)
     ran = json.loads((folder / "target" / "run_results.json").read_text())["results"]
-    assert len(ran) == 1 + len(tests), printed
+    assert len(ran) == 2 + len(tests) + len(OF_NAME), printed
     return {
         result["unique_id"].split(".")[2]: result["failures"]
         if result["status"] == "fail"
@@ -93,6 +122,11 @@ def results(
 @pytest.mark.parametrize("name", WITHIN)
 def test_columns_within(results: dict[str, str | int], name: str) -> None:
     assert results[f"within_{name}"] == WITHIN[name][1]
+
+
+@pytest.mark.parametrize("name", OF_NAME)
+def test_bounds_of_a_name(results: dict[str, str | int], name: str) -> None:
+    assert results[f"of_name_{name}"] == OF_NAME[name][1]
 
 
 @pytest.mark.parametrize("name", NOT_NULL)
