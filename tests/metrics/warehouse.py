@@ -289,6 +289,19 @@ values
      '2026-11-22 07:00Z'),
     ('acc-slow', 'm', 'global', 'r', '2026-11-22 01:00Z', 'upgrade', 'pending', '2026-11-22 01:00Z',
      '2026-11-22 07:00Z');
+-- approved, exported again, and rejected in error: corrected at its own instant
+insert into raw_bronze.quota_customer_rate_limit_requests
+    (account_id, model_variant, inference_scope, source_region, create_datetime, limit_type, status,
+     last_updated, loaded_at)
+select
+    'acc-just', 'm', 'global', 'r', timestamptz '2026-10-05Z', 'upgrade', status, updated, loaded
+from (
+    values
+        ('approved', timestamptz '2026-10-06Z', timestamptz '2026-11-22 06:00Z'),
+        ('approved', '2026-10-20Z', '2026-11-22 06:00Z'),
+        ('rejected', '2026-10-27Z', '2026-11-22 06:00Z'),
+        ('approved', '2026-10-27Z', '2026-11-22 07:00Z')
+) as versions (status, updated, loaded);
 
 -- an account that never had a success; its people: addresses whose hashes are known, typed badly,
 -- a no, a silence, a shared mailbox, a yes taken out, a yes of the day after
@@ -358,7 +371,7 @@ insert into raw_bronze.customer_details
 values
     ('acc-many-2', 'Starter', 51, 'FR', true, '2026-03-01', '2026-03-01', '2026-11-22Z'),
     ('acc-many-2', 'Starter', 51, 'FR', false, '2026-03-01', '2026-11-05 12:00Z', '2026-11-22Z');
--- escalated while open and never resolved; resolved and escalated in one version; rated low
+-- escalated while open and never resolved; escalated in error, corrected at that instant; rated low
 insert into raw_bronze.support_tickets
     (ticket_id, account_id, created_at, resolved_at, priority, category, status, csat, last_updated,
      loaded_at)
@@ -367,6 +380,10 @@ values
      '2026-11-01 09:00Z', '2026-11-22 07:00Z'),
     ('t-up', 'acc-many-3', '2026-11-01 09:00Z', null, 'p4', 'other', 'escalated', null,
      '2026-11-03 09:00Z', '2026-11-22 07:00Z'),
+    ('t-low', 'acc-many-3', '2026-10-01 09:00Z', null, 'p3', 'other', 'escalated', null,
+     '2026-10-01 10:00Z', '2026-11-22 06:00Z'),
+    ('t-low', 'acc-many-3', '2026-10-01 09:00Z', null, 'p3', 'other', 'open', null,
+     '2026-10-01 10:00Z', '2026-11-22 07:00Z'),
     ('t-low', 'acc-many-3', '2026-10-01 09:00Z', '2026-10-02 09:00Z', 'p3', 'other', 'resolved', 1,
      '2026-10-02 09:00Z', '2026-11-22 07:00Z');
 """
