@@ -28,7 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let SIGTERM end the session as Ctrl-C does: servers are stopped, folders removed."""
+    """Let SIGTERM end the session as Ctrl-C does: servers are stopped, folders removed.
+
+    A shell lets what it starts in the background ignore Ctrl-C, and with it all that tests start.
+    """
 
     def interrupt(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -36,6 +39,8 @@ def pytest_configure() -> None:
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, interrupt)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

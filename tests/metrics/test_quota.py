@@ -109,11 +109,14 @@ def test_pressure_on_the_limits_of_the_day(small, company, limit_on) -> None:
 def asked(small: Settings, company: Company) -> pd.DataFrame:
     """Requests for other limits, with the instant at which each was closed by the as-of day.
 
-    A row that is exported again with the status it had closes nothing anew.
+    A row that is exported again with the status it had closes nothing anew, and one that was
+    corrected at its own instant was no state.
     """
     key = [*KEY, "create_datetime"]
-    rows = Bronze(small).all("quota_customer_rate_limit_requests")
-    rows = rows.sort_values(["last_updated", "loaded_at"], kind="stable")
+    rows = Bronze(small).latest(
+        "quota_customer_rate_limit_requests", [*key, "last_updated"], ["loaded_at"]
+    )
+    rows = rows.sort_values("last_updated", kind="stable")
     is_change = rows["status"] != rows.groupby(key, dropna=False)["status"].shift()
     rows["run"] = is_change.groupby([rows[name] for name in key], dropna=False).cumsum()
     since = rows.groupby([*key, "run"], dropna=False)["last_updated"].transform("min")

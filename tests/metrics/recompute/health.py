@@ -96,7 +96,8 @@ class Health:
         rows = self.company.tickets.copy()
         end = self.company.end
         rows["resolved"] = rows["resolved_at"].where(rows["resolved_at"] < end)
-        told = self.bronze.all("support_tickets").dropna(subset=["status"])
+        told = self.bronze.latest("support_tickets", ["ticket_id", "last_updated"], ["loaded_at"])
+        told = told.dropna(subset=["status"])
         versions = told[told["status"].str.lower() == "escalated"]
         last = told["ticket_id"].map(versions.groupby("ticket_id")["last_updated"].max())
         rows["calm"] = rows["ticket_id"].map(

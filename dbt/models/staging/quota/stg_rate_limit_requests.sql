@@ -1,5 +1,12 @@
 -- Grain: one row per request of an account for another limit (account, model variant, scope,
 -- source region, requested_at), latest version.
+{%- set key = [
+    'account_id', 'model_variant', 'inference_scope', 'source_region', 'requested_at',
+] %}
+{%- set attributes = [
+    'limit_type', 'requests_per_minute', 'tokens_per_minute', 'tokens_per_day', 'status',
+    'created_by_sha256',
+] %}
 with
 
 source as (
@@ -27,40 +34,39 @@ cleaned as (
 stamped as (
     select
         *,
-        {{ believed_stamp(
-            'updated_at',
-            key=[
-                'account_id', 'model_variant', 'inference_scope', 'source_region',
-                'requested_at',
-            ]
-        ) }} as believed_at
+        {{ believed_stamp('updated_at', key=key) }} as believed_at
     from cleaned
+),
+
+-- Of several versions of one instant the newest delivered stands: it corrects the others.
+corrected as (
+    select
+        *,
+        {{ version_rank(
+            key=key + ['updated_at'],
+            newest=['loaded_at'],
+            tie_breakers=attributes
+        ) }} as correction_rank
+    from stamped
 ),
 
 ranked as (
     select
         *,
         {{ version_rank(
-            key=[
-                'account_id', 'model_variant', 'inference_scope', 'source_region',
-                'requested_at',
-            ],
+            key=key,
             newest=['believed_at', 'loaded_at'],
-            tie_breakers=[
-                'limit_type', 'requests_per_minute', 'tokens_per_minute', 'tokens_per_day',
-                'status', 'created_by_sha256',
-            ]
+            tie_breakers=attributes
         ) }} as version_rank
-    from stamped
+    from corrected
+    where correction_rank = 1
 ),
 
 newest as (
     select
         *,
-        max(case when version_rank = 1 then status end) over (
-            partition by
-                account_id, model_variant, inference_scope, source_region, requested_at
-        ) as newest_status
+        max(case when version_rank = 1 then status end)
+            over (partition by {{ key | join(', ') }}) as newest_status
     from ranked
 ),
 
@@ -68,20 +74,16 @@ newest as (
 changed as (
     select
         *,
-        min(case when status <> newest_status then version_rank end) over (
-            partition by
-                account_id, model_variant, inference_scope, source_region, requested_at
-        ) as other_rank
+        min(case when status <> newest_status then version_rank end)
+            over (partition by {{ key | join(', ') }}) as other_rank
     from newest
 ),
 
 dated as (
     select
         *,
-        min(case when other_rank is null or version_rank < other_rank then believed_at end) over (
-            partition by
-                account_id, model_variant, inference_scope, source_region, requested_at
-        ) as status_since_at
+        min(case when other_rank is null or version_rank < other_rank then believed_at end)
+            over (partition by {{ key | join(', ') }}) as status_since_at
     from changed
 ),
 

@@ -1,4 +1,8 @@
 -- Grain: one row per ticket, latest version.
+{%- set attributes = [
+    'account_id', 'created_at', 'first_response_at', 'resolved_at', 'priority', 'category',
+    'status', 'channel', 'reopen_count', 'csat',
+] %}
 with
 
 source as (
@@ -30,6 +34,18 @@ stamped as (
     from cleaned
 ),
 
+-- Of several versions of one instant the newest delivered stands: it corrects the others.
+corrected as (
+    select
+        *,
+        {{ version_rank(
+            key=['ticket_id', 'updated_at'],
+            newest=['loaded_at'],
+            tie_breakers=attributes
+        ) }} as correction_rank
+    from stamped
+),
+
 escalated as (
     select
         *,
@@ -37,7 +53,8 @@ escalated as (
             as escalated_at,
         max(case when status = 'escalated' then believed_at end) over (partition by ticket_id)
             as last_escalated_at
-    from stamped
+    from corrected
+    where correction_rank = 1
 ),
 
 ranked as (
@@ -51,10 +68,7 @@ ranked as (
         {{ version_rank(
             key=['ticket_id'],
             newest=['believed_at', 'loaded_at'],
-            tie_breakers=[
-                'account_id', 'created_at', 'first_response_at', 'resolved_at', 'priority',
-                'category', 'status', 'channel', 'reopen_count', 'csat',
-            ]
+            tie_breakers=attributes
         ) }} as version_rank
     from escalated
 ),
