@@ -35,14 +35,14 @@ def test_a_backfill_notes_every_day_of_every_event_table(warehouse, query):
     assert found.days == 4
     rows = query(
         warehouse,
-        "select table_name, count(*), count(distinct change), min(event_date)::text, "
+        "select table_name, count(*), count(distinct change_number), min(event_date)::text, "
         "max(event_date)::text from ops.changed_days group by 1",
     )
     assert {row[0] for row in rows} == set(found.tables)
     assert len(found.tables) > 2
     assert {row[1:] for row in rows} == {(4, 1, "2026-02-27", "2026-03-02")}
     mark(warehouse, "2026-02-27", "2026-02-27")
-    changes = "select count(distinct change) from ops.changed_days"
+    changes = "select count(distinct change_number) from ops.changed_days"
     assert query(warehouse, changes) == [(2,)]
 
 
