@@ -117,7 +117,7 @@ def compare_now(settings: Settings, target: str) -> list[Compared] | None:
     )
     has_log = query(
         settings,
-        "select from information_schema.columns where table_name = 'int_change_log' "
+        "select 1 from information_schema.columns where table_name = 'int_change_log' "
         "and column_name = 'kind' and table_schema in "
         "(select schema_name from ops.table_states where target = %s)",
         target,

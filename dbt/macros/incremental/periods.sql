@@ -33,10 +33,10 @@
 
 {#-
   The periods that a run of the current model builds. In an incremental run a list of literals, so
-  that only their part of a big table is read.
+  that only their part of a big table is read. grains: as in meta.grains.
 -#}
-{% macro periods_to_build() -%}
-    {%- if is_incremental() and execute -%}
+{% macro periods_to_build(is_incremental, grains) -%}
+    {%- if is_incremental and execute -%}
         {%- for row in run_query(stale_periods()).rows %}
     select
         '{{ row[0] }}' as grain,
@@ -50,7 +50,7 @@
         period_start,
         observed_end
     from {{ ref('int_usage_period') }}
-    where {{ 'false' if is_incremental() else "grain in ('" ~ model.config.meta.grains | join("', '") ~ "')" }}
+    where {{ 'false' if is_incremental else "grain in ('" ~ grains | join("', '") ~ "')" }}
 {%- endmacro %}
 
 {#- First day of those periods as a SQL date; a null date when there are none. -#}
