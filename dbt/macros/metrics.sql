@@ -15,6 +15,13 @@
     end
 {%- endmacro %}
 
+{#- The same for the attributes of an account, in a table of this name; region: its column. -#}
+{% macro account_dimension_value(table, region='home_region') -%}
+    {{ dimension_value({
+        'plan_tier': table ~ '.plan_tier', 'segment': table ~ '.segment', 'region': table ~ '.' ~ region,
+    }) }}
+{%- endmacro %}
+
 {#-
   100 x numerator / denominator as percentage with fixed scale; null where the denominator is 0. A
   tiny denominator gives many digits. A score that weighs a percentage casts it to numeric(18, 6)
@@ -239,4 +246,11 @@
 {#- Place of a percentile, counted from 0, as percentile_cont finds it. -#}
 {% macro _position(fraction, total) -%}
     (cast({{ fraction }} as {{ type_double() }}) * cast({{ total }} - 1 as {{ type_double() }}))
+{%- endmacro %}
+
+{#- Condition of a join: these columns are equal in both. -#}
+{% macro columns_equal(one, other, columns) -%}
+    {%- for column in columns -%}
+        {{ ' and ' if not loop.first }}{{ one }}.{{ column }} = {{ other }}.{{ column }}
+    {%- endfor -%}
 {%- endmacro %}

@@ -75,17 +75,11 @@ final as (
     from account_days
     cross join levels
     inner join {{ ref('int_account_day_usage') }} as usage
-        on
-            account_days.account_id = usage.account_id
-            and account_days.day_date = usage.day_date
+        on {{ columns_equal('account_days', 'usage', ['account_id', 'day_date']) }}
     inner join {{ ref('int_account_day_support') }} as tickets
-        on
-            account_days.account_id = tickets.account_id
-            and account_days.day_date = tickets.day_date
+        on {{ columns_equal('account_days', 'tickets', ['account_id', 'day_date']) }}
     inner join {{ ref('int_account_day_revenue') }} as revenue
-        on
-            account_days.account_id = revenue.account_id
-            and account_days.day_date = revenue.day_date
+        on {{ columns_equal('account_days', 'revenue', ['account_id', 'day_date']) }}
 
 )
 

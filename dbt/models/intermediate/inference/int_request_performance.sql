@@ -27,9 +27,7 @@ periods as (
         usage_period.attributes_sha256
     from {{ ref('int_usage_period') }} as usage_period
     inner join periods_to_build
-        on
-            usage_period.grain = periods_to_build.grain
-            and usage_period.period_start = periods_to_build.period_start
+        on {{ columns_equal('usage_period', 'periods_to_build', ['grain', 'period_start']) }}
 
 ),
 

@@ -125,10 +125,9 @@ member_counts as (
         max(slice_counts.tokens_peak) as tokens_peak
     from slice_counts
     inner join members
-        on
-            slice_counts.entity_type = members.entity_type
-            and slice_counts.entity_id = members.entity_id
-            and slice_counts.slice_number = members.slice_number
+        on {{ columns_equal('slice_counts', 'members', [
+            'entity_type', 'entity_id', 'slice_number',
+        ]) }}
     group by members.member_number, slice_counts.request_count, slice_counts.token_bucket
 
 ),

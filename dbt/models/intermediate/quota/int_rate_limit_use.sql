@@ -50,11 +50,9 @@ minutes as (
             usage_minutes.usage_date >= as_of.window_start
             and usage_minutes.usage_date <= as_of.as_of_date
     inner join keys
-        on
-            usage_minutes.account_id = keys.account_id
-            and usage_minutes.model_variant = keys.model_variant
-            and usage_minutes.inference_scope = keys.inference_scope
-            and usage_minutes.source_region = keys.source_region
+        on {{ columns_equal('usage_minutes', 'keys', [
+            'account_id', 'model_variant', 'inference_scope', 'source_region',
+        ]) }}
     group by keys.key_number, usage_minutes.usage_date, usage_minutes.usage_minute_at
 
 ),

@@ -42,9 +42,7 @@ compared as (
         end as previous_total_tokens
     from totals
     inner join periods
-        on
-            totals.grain = periods.grain
-            and totals.period_start = periods.period_start
+        on {{ columns_equal('totals', 'periods', ['grain', 'period_start']) }}
     left join totals as previous
         on
             totals.entity_type = previous.entity_type

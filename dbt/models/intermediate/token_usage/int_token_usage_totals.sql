@@ -136,11 +136,9 @@ final as (
         counterparts.counterpart_count
     from totals
     inner join counterparts
-        on
-            totals.entity_type = counterparts.entity_type
-            and totals.entity_id = counterparts.entity_id
-            and totals.grain = counterparts.grain
-            and totals.period_start = counterparts.period_start
+        on {{ columns_equal('totals', 'counterparts', [
+            'entity_type', 'entity_id', 'grain', 'period_start',
+        ]) }}
 
 )
 

@@ -169,13 +169,9 @@ joined as (
     cross join total_revenue
     cross join as_of
     left join utilization
-        on
-            members.model_variant = utilization.model_variant
-            and members.region = utilization.region
+        on {{ columns_equal('members', 'utilization', ['model_variant', 'region']) }}
     left join sums
-        on
-            members.model_variant = sums.model_variant
-            and members.region = sums.region
+        on {{ columns_equal('members', 'sums', ['model_variant', 'region']) }}
 
 ),
 

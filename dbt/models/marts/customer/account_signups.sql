@@ -18,11 +18,7 @@ expanded as (
     select
         grain_dimensions.grain,
         grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'accounts.plan_tier',
-            'segment': 'accounts.segment',
-            'region': 'accounts.home_region',
-        }) }} as dimension_value,
+        {{ account_dimension_value('accounts') }} as dimension_value,
         accounts.account_id,
         accounts.signed_up_date
     from accounts

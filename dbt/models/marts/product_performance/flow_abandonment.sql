@@ -31,11 +31,7 @@ final as (
         periods.grain,
         periods.period_start,
         grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'accounts.plan_tier',
-            'segment': 'accounts.segment',
-            'region': 'accounts.home_region',
-        }) }} as dimension_value,
+        {{ account_dimension_value('accounts') }} as dimension_value,
         periods.is_complete
         and {{ knows_members(
             'grain_dimensions.dimension', 'periods.grain', 'periods.period_start'

@@ -50,11 +50,7 @@ expanded as (
         ) }} as is_complete,
         populations.population,
         grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'populations.plan_tier',
-            'segment': 'populations.segment',
-            'region': 'populations.region',
-        }) }} as dimension_value,
+        {{ account_dimension_value('populations', region='region') }} as dimension_value,
         populations.days_to_value
     from populations
     inner join periods

@@ -13,11 +13,7 @@ account_periods as (
         mrr.grain,
         mrr.period_start,
         grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'accounts.plan_tier',
-            'segment': 'accounts.segment',
-            'region': 'accounts.home_region',
-        }) }} as dimension_value,
+        {{ account_dimension_value('accounts') }} as dimension_value,
         mrr.mrr,
         mrr.previous_mrr,
         mrr.movement
