@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from o2r.bronze.contracts import BOOKKEEPING, load_contracts
+from o2r.contracts import BOOKKEEPING, load_contracts
 from o2r.warehouse import setup
 
 CONTRACTS = load_contracts(Path(__file__).parents[2] / "dbt")
