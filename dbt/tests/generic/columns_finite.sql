@@ -5,9 +5,9 @@
   columns: names of the columns, numeric.
 -#}
 {% test columns_finite(model, columns) %}
-    select {{ columns | join(', ') }}
-    from {{ model }}
-    where {% for column in columns -%}
-        {{ 'or ' if not loop.first }}{{ column }} = cast('NaN' as numeric(18, 6))
-    {% endfor %}
+{%- set finite = [] %}
+{%- for column in columns -%}
+    {% do finite.append([column ~ " <> cast('NaN' as numeric(18, 6))", column ~ ' is NaN']) %}
+{%- endfor %}
+    {{ rows_with_problem(model, finite) }}
 {% endtest %}

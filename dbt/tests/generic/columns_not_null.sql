@@ -4,7 +4,7 @@
   columns: names of the columns.
 -#}
 {% test columns_not_null(model, columns) %}
-    select {{ columns | join(', ') }}
-    from {{ model }}
-    where {{ columns | join(' is null or ') }} is null
+{%- set filled = [] %}
+{%- for column in columns %}{% do filled.append([column ~ ' is not null', column ~ ' is null']) %}{% endfor %}
+    {{ rows_with_problem(model, filled) }}
 {% endtest %}
