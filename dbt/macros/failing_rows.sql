@@ -21,6 +21,15 @@ where not (
 )
 {%- endmacro %}
 
+{#- One condition for each of the columns, as rows_with_problem takes them. -#}
+{% macro conditions_of(columns, condition, problem) -%}
+    {%- set found = [] -%}
+    {%- for column in columns -%}
+        {%- do found.append([column ~ ' ' ~ condition, column ~ ' ' ~ problem]) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
+
 {#-
   At the end of a run: print the first rows of the data tests that failed or warned, the column
   `problem` first, so that the reason stands where the failure is told.

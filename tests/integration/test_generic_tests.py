@@ -34,8 +34,8 @@ WITHIN = {
 NAMED = """
 select -1 as sale_count, 101.0 as share_pct, 0 as rank_overall, -500.0 as growth_pct,
     -5.0 as net_revenue, -3 as credit_count, 'x' as customer_count_name, 'week' as grain,
-    date '2026-01-05' as week_start, date '2026-01-06' as period_start, date '2026-01-01' as month_start,
-    date '2026-02-02' as fiscal_year_start
+    date '2026-01-05' as week_start, date '2026-01-06' as period_start,
+    date '2026-01-01' as month_start, date '2026-02-02' as fiscal_year_start
 """
 OF_NAME = {
     "sale_count": ("integer", 1),

@@ -5,9 +5,7 @@
   columns: names of the columns, numeric.
 -#}
 {% test columns_finite(model, columns) %}
-{%- set finite = [] %}
-{%- for column in columns -%}
-    {% do finite.append([column ~ " <> cast('NaN' as numeric(18, 6))", column ~ ' is NaN']) %}
-{%- endfor %}
-    {{ rows_with_problem(model, finite) }}
+{{ rows_with_problem(
+    model, conditions_of(columns, "<> cast('NaN' as numeric(18, 6))", 'is NaN')
+) }}
 {% endtest %}

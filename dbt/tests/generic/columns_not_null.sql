@@ -4,7 +4,5 @@
   columns: names of the columns.
 -#}
 {% test columns_not_null(model, columns) %}
-{%- set filled = [] %}
-{%- for column in columns %}{% do filled.append([column ~ ' is not null', column ~ ' is null']) %}{% endfor %}
-    {{ rows_with_problem(model, filled) }}
+{{ rows_with_problem(model, conditions_of(columns, 'is not null', 'is null')) }}
 {% endtest %}

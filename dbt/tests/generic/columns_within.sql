@@ -6,7 +6,6 @@
       instead of bounds means none.
 -#}
 {% test columns_within(model, ranges={}) %}
-{%- set within = with_ranges_of_names(ranges) %}
-    -- compares: {{ within.keys() | join(', ') }}
-    {{ rows_with_problem(model, within.values() | sum(start=[])) }}
+-- compares: {{ with_ranges_of_names(ranges).keys() | join(', ') }}
+{{ rows_with_problem(model, with_ranges_of_names(ranges).values() | sum(start=[])) }}
 {% endtest %}

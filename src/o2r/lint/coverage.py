@@ -6,8 +6,8 @@
   a word such as grain, band, status or tier. Covered by `accepted_values` or `relationships`, or by
   an expression that says `column in (...)`.
 * range: an integer, or a number named for a unit that has a bound (`*_pct`, `*_hours`, `*_score`),
-  unless it is a change; the start of a period. Covered by `columns_within`, `accepted_range` or an expression. Amounts of
-  money have none: a credit makes any of them negative.
+  unless it is a change; the start of a period. Covered by `columns_within`, `accepted_range` or an
+  expression. Amounts of money have none: a credit makes any of them negative.
 
 Where the source decides the values of an enum or a range, a warning on the column of that name in
 the staging model covers it, as a build must not stop for them.
