@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from o2r.bronze.contracts import SCHEMA, load_contracts
-from o2r.builds import fate, query
+from o2r.builds.ledger import fate
+from o2r.builds.manifests import RESULTS
+from o2r.builds.reconcile import compare_now, in_words
+from o2r.builds.run import check_target, work_dir
+from o2r.builds.table_states import bronze_lost, look
+from o2r.contracts import SCHEMA, load_contracts
 from o2r.errors import UserError
-from o2r.manifests import RESULTS
-from o2r.reconcile import compare_now, in_words
 from o2r.settings import Settings
-from o2r.tables import bronze_lost, look
-from o2r.transform import check_target, work_dir
-from o2r.warehouse.health import check_disk
+from o2r.warehouse.doctor import check_disk
+from o2r.warehouse.query import query
 
 OK, LATE, CHECK, WRONG = "ok", "late", "check", "WRONG"
 LONGEST_RUN = timedelta(hours=3)

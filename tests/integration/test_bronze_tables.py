@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from o2r.bronze.contracts import load_contracts
+from o2r.contracts import load_contracts
 from o2r.errors import UserError
 from o2r.warehouse import bronze_tables, connect, setup
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import pytest
 
 from o2r.bronze.loader import load
-from o2r.transform import fingerprint
+from o2r.builds.run import fingerprint
 from o2r.warehouse import setup
 
 USAGE = "raw_bronze.inference_user_token_usage_proprietary"

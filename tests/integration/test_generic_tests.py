@@ -44,7 +44,7 @@ OF_NAME = {
     "credit_count": ("integer", "pass"),
     "customer_count_name": ("text", "pass"),
 }
-"""Type of each column of NAMED and how the bounds of its name fare; credit_count says it has none."""
+"""Type of each column of NAMED, and how the bounds of its name fare (credit_count has none)."""
 NOT_NULL = {
     "none": (["a"], "pass"),
     "one": (["a", "b"], 1),

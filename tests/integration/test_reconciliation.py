@@ -9,14 +9,14 @@ from tests.integration.small_project import add_ticket, small_warehouse
 from tests.metrics.warehouse import clone, execute, frame
 
 from o2r.bronze.loader import load
+from o2r.builds.manifests import FILE
+from o2r.builds.manifests import load as load_json
+from o2r.builds.publish import publish
+from o2r.builds.reconcile import Compared, Start, reconcile, start
+from o2r.builds.run import build, work_dir
 from o2r.errors import UserError
 from o2r.health import examine
-from o2r.manifests import FILE
-from o2r.manifests import load as load_json
-from o2r.publish import publish
-from o2r.reconcile import Compared, Start, reconcile, start
 from o2r.settings import Settings
-from o2r.transform import build, work_dir
 
 BRONZE = """
 select

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from tests.metrics.warehouse import execute, frame
 
+from o2r.builds.swap import make_shadow, require_replaceable, swap
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect
-from o2r.warehouse.swap import make_shadow, require_replaceable, swap
 
 SUM = "select (select min(x) from mart_gold.a) || ',' || (select min(x) from mart_gold.b)"
 

@@ -1,4 +1,4 @@
-"""Running dbt through `o2r.transform`: what it reports, and what it records."""
+"""Running dbt through `o2r.builds.run`: what it reports, and what it records."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,10 +6,10 @@ import pytest
 from tests.in_process import dbt_in_process
 from tests.integration.small_project import small_project
 
-from o2r.demo import headline
+from o2r.builds.run import build, dbt
+from o2r.demo.run import headline
 from o2r.errors import UserError
-from o2r.semantic import mf
-from o2r.transform import build, dbt
+from o2r.metricflow import mf
 
 ONE_MODEL = ["--select", "int_as_of"]
 
@@ -94,7 +94,7 @@ def test_every_target_but_prod_puts_its_own_schema_in_front(small, query):
 
 
 def test_metricflow_that_is_not_installed_is_named(warehouse, monkeypatch):
-    monkeypatch.setattr("o2r.semantic.find_spec", lambda _: None)
+    monkeypatch.setattr("o2r.metricflow.find_spec", lambda _: None)
     with pytest.raises(UserError, match="MetricFlow is not installed: run `make install`"):
         mf(warehouse, ["list", "metrics"])
 

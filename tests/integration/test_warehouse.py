@@ -11,13 +11,13 @@ import psutil
 import psycopg2
 import pytest
 
-from o2r.bronze.contracts import load_contracts
+from o2r.contracts import load_contracts
 from o2r.errors import UserError
 from o2r.settings import load_settings
 from o2r.warehouse import connect, connection_parameters, embedded, environment, setup
 from o2r.warehouse.setup import scripts
 
-COMMAND = [sys.executable, "-c", "from o2r.cli import app; app()"]
+COMMAND = [sys.executable, "-c", "from o2r.cli.main import app; app()"]
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 from tests.metrics.warehouse import NewDatabase, clone, execute, frame, small_gold
 
-from o2r.manifests import FILE, load
-from o2r.reconcile import reconcile, start
+from o2r.builds.manifests import FILE, load
+from o2r.builds.reconcile import reconcile, start
+from o2r.builds.run import work_dir
 from o2r.settings import Settings
-from o2r.transform import work_dir
 
 
 def test_faulty_deliveries_add_up(new_database: NewDatabase) -> None:

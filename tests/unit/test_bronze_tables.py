@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from o2r.bronze.contracts import BOOKKEEPING, Column, Contract
+from o2r.contracts import BOOKKEEPING, Column, Contract
 from o2r.warehouse.bronze_tables import FULL_NAMES, FoundColumn, FoundTable, plan, widens
 
 CONTRACT = Contract(

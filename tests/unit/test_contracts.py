@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from o2r.bronze.contracts import BOOKKEEPING, load_contracts
+from o2r.contracts import BOOKKEEPING, load_contracts
 
 DBT_DIR = Path(__file__).parents[2] / "dbt"
 CONTRACTS = load_contracts(DBT_DIR)

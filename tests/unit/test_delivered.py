@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from o2r.bronze.contracts import load_contracts
+from o2r.contracts import load_contracts
 from o2r.dashboards.lineage import SOURCE, Lineage
 
 DBT = Path(__file__).resolve().parents[2] / "dbt"

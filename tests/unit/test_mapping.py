@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from psycopg2.sql import SQL, Identifier
 
-from o2r.bronze.contracts import Column, Contract
 from o2r.bronze.files import DataFile
 from o2r.bronze.mapping import FileMapping, Mapping, choose_table, read_mapping, resolve
+from o2r.contracts import Column, Contract
 from o2r.errors import UserError
 
 

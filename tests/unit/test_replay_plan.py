@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from o2r.bronze.contracts import load_contracts
+from o2r.contracts import load_contracts
 from o2r.errors import UserError
 from o2r.replay.faults import FAULTS, FUTURE_DAYS, LATE_DAYS, LONG_TRANSACTION, _corrected, mix_in
 from o2r.replay.plan import NEVER, Evening, EventTable, Plan, cut

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Set
 from functools import cached_property
 from pathlib import Path
 
-from o2r.bronze.contracts import SCHEMA, load_contracts
+from o2r.contracts import SCHEMA, load_contracts
 from o2r.dashboards.definitions import Card
 from o2r.dashboards.queries import tables
 

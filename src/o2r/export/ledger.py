@@ -11,10 +11,10 @@ from pathlib import Path
 
 from psycopg2 import errors, extensions
 
+from o2r.builds.run import alone
 from o2r.errors import UserError
 from o2r.export.files import sha256
 from o2r.settings import Settings
-from o2r.transform import alone
 from o2r.warehouse import connect
 
 # The same question as int_person_consent, asked of contacts as they are in bronze at this moment: a

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from o2r.bronze.contracts import NORMAL_FORMS
+from o2r.contracts import NORMAL_FORMS
 from o2r.lint.manifest import RULES
 
 

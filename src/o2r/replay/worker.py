@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import IO
 
-from o2r.packages import install_packages
+from o2r.builds.packages import install_packages
+from o2r.builds.run import prepare
 from o2r.settings import Settings
-from o2r.transform import prepare
 
 QUIET_KILL = "ignore:resource_tracker"
 """Python warns of what a killed process leaves to its helper to clean up."""

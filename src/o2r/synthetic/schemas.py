@@ -4,7 +4,7 @@ from functools import cache
 
 import pyarrow as pa
 
-from o2r.bronze.contracts import DECIMAL, load_contracts
+from o2r.contracts import DECIMAL, load_contracts
 from o2r.settings import load_settings
 
 TABLES = (

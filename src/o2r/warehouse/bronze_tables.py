@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
 
-from o2r.bronze.contracts import BOOKKEEPING, DECIMAL, SCHEMA, Column, Contract
+from o2r.contracts import BOOKKEEPING, DECIMAL, SCHEMA, Column, Contract
 
 FULL_NAMES = {
     "timestamptz": "timestamp with time zone",

@@ -1,4 +1,4 @@
-"""`o2r sql`: one statement, its rows as they would be read by a person or a program."""
+"""Statements on the warehouse: those of `o2r sql`, and the questions of other commands."""
 
 import csv
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import IO, Any
 
 import psycopg2
+from psycopg2 import errors
 
 from o2r.errors import UserError
 from o2r.settings import Settings
@@ -34,12 +35,30 @@ def run_sql(settings: Settings, statement: str, *, write: bool = False) -> Answe
                 return Answer([], [], cursor.statusmessage)
             names = [column.name for column in cursor.description]
             return Answer(names, cursor.fetchall(), cursor.statusmessage)
-    except psycopg2.errors.ReadOnlySqlTransaction as error:
+    except errors.ReadOnlySqlTransaction as error:
         raise UserError(f"{error.diag.message_primary}: add --write to change data") from None
     except psycopg2.Error as error:
         position = error.diag.statement_position
         near = f" (character {position})" if position else ""
         raise UserError(f"SQL: {error.diag.message_primary or error}{near}") from None
+    finally:
+        connection.close()
+
+
+def query(settings: Settings, statement: str, *parameters: object) -> list[tuple]:
+    """Run one statement on the tables of ops; UserError when they are not there."""
+    connection = connect(settings, autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+    except (errors.InvalidSchemaName, errors.UndefinedTable, errors.UndefinedColumn):
+        raise UserError(
+            f"database {settings.database} is not set up, or by an older version: run `o2r setup`"
+        ) from None
+    except psycopg2.Error as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"the warehouse refused: {reason}") from None
     finally:
         connection.close()
 

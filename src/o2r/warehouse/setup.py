@@ -8,7 +8,7 @@ import psycopg2
 from psycopg2 import errors, sql
 from psycopg2.extensions import encrypt_password
 
-from o2r.bronze.contracts import BOOKKEEPING, SCHEMA, Contract, load_contracts
+from o2r.contracts import BOOKKEEPING, SCHEMA, Contract, load_contracts
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import bronze_tables, locks

@@ -1,4 +1,4 @@
-"""dbt that says how far it is: `python -c "from o2r.progress import main; main()" build`."""
+"""dbt that says how far it is: `python -c "from o2r.builds.progress import main; main()" build`."""
 
 from __future__ import annotations
 

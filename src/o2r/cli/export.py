@@ -27,9 +27,9 @@ def audience(
     ] = False,
 ) -> None:
     """Write the customer list of an audience: hashes of people who agree to marketing now."""
+    from o2r.cli.terminal import print_answer
     from o2r.export import export_audience, preview
     from o2r.settings import load_settings
-    from o2r.terminal import print_answer
     from o2r.warehouse.query import Answer
 
     settings = load_settings()
@@ -66,8 +66,8 @@ def signals(
 @app.command()
 def log() -> None:
     """List what was exported, newest first."""
+    from o2r.cli.terminal import print_answer
     from o2r.settings import load_settings
-    from o2r.terminal import print_answer
     from o2r.warehouse.query import run_sql
 
     print_answer(

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from psycopg2 import sql
 
-from o2r.bronze.contracts import SCHEMA, load_contracts
+from o2r.contracts import SCHEMA, load_contracts
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import bronze_tables, embedded

@@ -26,8 +26,8 @@ def ci(
     """Build what differs from production in schemas of its own, and drop them."""
     if context.invoked_subcommand:
         return
+    from o2r.builds.slim_ci import run
     from o2r.settings import load_settings
-    from o2r.slim_ci import run
 
     run(load_settings(), typer.echo, state=state, name=schema, keep=keep)
 
@@ -37,8 +37,8 @@ def manifest(
     folder: Annotated[Path, typer.Argument(help="Folder that gets the manifest.")],
 ) -> None:
     """Save the manifest of this commit, once another machine has built production from it."""
+    from o2r.builds.run import parse_manifest
     from o2r.settings import load_settings
-    from o2r.transform import parse_manifest
 
     parse_manifest(load_settings(), folder)
 
@@ -49,8 +49,8 @@ def clean(
     older_than: Annotated[float | None, typer.Option(help="Age of the run in days.")] = None,
 ) -> None:
     """Drop the schemas that killed or kept CI runs left."""
+    from o2r.builds.slim_ci import clean as run_clean
     from o2r.settings import load_settings
-    from o2r.slim_ci import clean as run_clean
 
     dropped = run_clean(load_settings(), name=schema, older_than_days=older_than)
     typer.echo(f"dropped: {', '.join(dropped) or 'nothing'}")

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from o2r.cli_ci import app as ci_app
-from o2r.cli_dashboards import app as dashboards_app
-from o2r.cli_export import app as export_app
-from o2r.cli_metabase import app as metabase_app
-from o2r.cli_metric import app as metric_app
-from o2r.cli_scheduled import app as scheduled_app
-from o2r.cli_site import app as site_app
+from o2r.cli.ci import app as ci_app
+from o2r.cli.dashboards import app as dashboards_app
+from o2r.cli.export import app as export_app
+from o2r.cli.metabase import app as metabase_app
+from o2r.cli.metric import app as metric_app
+from o2r.cli.scheduled import app as scheduled_app
+from o2r.cli.site import app as site_app
+from o2r.cli.terminal import ask_to_take_back, print_answer, progress_bar
 from o2r.errors import UserError
-from o2r.terminal import ask_to_take_back, print_answer, progress_bar
 
 if TYPE_CHECKING:
     from o2r.bronze.loader import BatchResult
@@ -93,11 +93,11 @@ def down() -> None:
 def status() -> None:
     """Say where the warehouse runs and what bronze holds."""
     from o2r.settings import load_settings
-    from o2r.warehouse import health
+    from o2r.warehouse.doctor import status as read_status
     from o2r.warehouse.query import Answer
 
     settings = load_settings()
-    found = health.status(settings)
+    found = read_status(settings)
     typer.echo(f"PostgreSQL {found.version}, {found.where}")
     typer.echo(f"databases: {', '.join(found.databases)} (in use: {settings.database})")
     if not found.rows:
@@ -132,7 +132,7 @@ def setup() -> None:
 
 def _ready_plain_dbt(settings: Settings) -> None:
     """Let `cd dbt && dbt build` work as well: a profile, and packages where there are none."""
-    from o2r.packages import PACKAGES, install_packages
+    from o2r.builds.packages import PACKAGES, install_packages
     from o2r.warehouse.profile import write_profile
 
     if write_profile(settings.project) and not (settings.dbt_dir / PACKAGES).is_dir():
@@ -164,9 +164,9 @@ def sql(
 def doctor() -> None:
     """Check that everything O2R needs is there; exit code 1 if not."""
     from o2r.settings import load_settings
-    from o2r.warehouse import health
+    from o2r.warehouse.doctor import doctor
 
-    checks = health.doctor(load_settings())
+    checks = doctor(load_settings())
     for check in checks:
         typer.echo(f"{'ok  ' if check.good else 'FAIL'} {check.name}: {check.detail}")
     if not all(check.good for check in checks):
@@ -215,7 +215,7 @@ def load(
 ) -> None:
     """Load files into bronze; bad rows go to ops.quarantined_rows."""
     from o2r.bronze import loader
-    from o2r.bronze.datasets import load_dataset
+    from o2r.demo.datasets import load_dataset
     from o2r.settings import load_settings
 
     if (path is None) == (dataset is None):
@@ -293,7 +293,7 @@ def generate(
     ] = 0,
 ) -> None:
     """Simulate a company for `o2r load --dataset demo`."""
-    from o2r.demo import simulate
+    from o2r.demo.run import simulate
     from o2r.settings import load_settings
 
     settings = load_settings()
@@ -313,7 +313,7 @@ def generate(
 @app.command()
 def deps() -> None:
     """Install the dbt packages: from the package hub, else the offline stand-ins."""
-    from o2r.packages import install_packages
+    from o2r.builds.packages import install_packages
     from o2r.settings import load_settings
 
     settings = load_settings()
@@ -334,8 +334,8 @@ def build(
     ] = None,
 ) -> None:
     """Build and test silver and gold; further arguments go to `dbt build`."""
+    from o2r.builds.run import build as run_build
     from o2r.settings import load_settings
-    from o2r.transform import build as run_build
 
     built = run_build(
         load_settings(),
@@ -366,7 +366,7 @@ def publish(
     wait: Annotated[float, typer.Option(help="Minutes to wait for readers of gold.")] = 10,
 ) -> None:
     """Build and test gold aside, then put it in place of the old one as a whole."""
-    from o2r.publish import publish as run_publish
+    from o2r.builds.publish import publish as run_publish
     from o2r.settings import load_settings
 
     done = run_publish(
@@ -392,8 +392,8 @@ def dbt(
     target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "personal",
 ) -> None:
     """Run any dbt command on this warehouse, such as `o2r dbt source freshness`."""
+    from o2r.builds.run import dbt as run_dbt
     from o2r.settings import load_settings
-    from o2r.transform import dbt as run_dbt
 
     raise typer.Exit(run_dbt(load_settings(), context.args, target))
 
@@ -410,7 +410,7 @@ def mf(
     ] = False,
 ) -> None:
     """Ask the semantic layer: any MetricFlow command, such as `o2r mf list metrics`."""
-    from o2r.semantic import mf as run_mf
+    from o2r.metricflow import mf as run_mf
     from o2r.settings import load_settings
 
     raise typer.Exit(run_mf(load_settings(), context.args, target, provisional=provisional))
@@ -419,7 +419,7 @@ def mf(
 @app.command()
 def demo() -> None:
     """Start, simulate, load, build, print the headline numbers, and where the dashboards are."""
-    from o2r.demo import run_demo
+    from o2r.demo.run import run_demo
     from o2r.settings import load_settings
 
     settings = load_settings()
@@ -432,7 +432,7 @@ def demo() -> None:
 @app.command()
 def headline() -> None:
     """Print the headline metrics, each of its newest final week."""
-    from o2r.demo import headline as read_headline
+    from o2r.demo.run import headline as read_headline
     from o2r.settings import load_settings
     from o2r.warehouse.query import Answer
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from o2r.bronze.datasets import company
 from o2r.bronze.loader import BatchResult, load
-from o2r.demo import yesterday
+from o2r.demo.datasets import company
+from o2r.demo.run import yesterday
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.synthetic import SimulationConfig

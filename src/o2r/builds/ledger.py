@@ -8,12 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from psycopg2 import Error
-from psycopg2.errors import InvalidSchemaName, UndefinedColumn, UndefinedTable
-
-from o2r.errors import UserError
 from o2r.settings import Settings
-from o2r.warehouse import connect
+from o2r.warehouse.query import query
 
 BUILD_VARIABLE = "O2R_BUILD"
 """Name under which dbt keeps the number of a build in the metadata of its results."""
@@ -97,24 +93,6 @@ def last_fingerprint(settings: Settings, target: str) -> str | None:
 def no_longer_current(settings: Settings, target: str) -> None:
     """Take from the target the mark of being up to date."""
     query(settings, "update ops.builds set is_current = false where target = %s", target)
-
-
-def query(settings: Settings, statement: str, *parameters: object) -> list[tuple]:
-    """Run one statement on the tables of ops; UserError when they are not there."""
-    connection = connect(settings, autocommit=True)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            return cursor.fetchall() if cursor.description else []
-    except (InvalidSchemaName, UndefinedTable, UndefinedColumn):
-        raise UserError(
-            f"database {settings.database} is not set up, or by an older version: run `o2r setup`"
-        ) from None
-    except Error as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"the warehouse refused: {reason}") from None
-    finally:
-        connection.close()
 
 
 def _finish(settings: Settings, build_id: int, outcome: str, message: str | None) -> None:

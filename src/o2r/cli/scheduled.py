@@ -64,8 +64,8 @@ def live(
     ] = None,
 ) -> None:
     """Land the next days of the demo company in bronze, up to and with one day."""
-    from o2r.demo import yesterday
-    from o2r.live import land_days
+    from o2r.demo.live import land_days
+    from o2r.demo.run import yesterday
     from o2r.settings import load_settings
 
     try:

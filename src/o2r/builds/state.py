@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from o2r.manifests import Manifest
+from o2r.builds.manifests import Manifest
 
 SEEN_IN_NODES = {
     *("name", "version", "clean-targets", "on-run-start", "on-run-end"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
-from o2r.bronze.contracts import SCHEMA, load_contracts
-from o2r.builds import query
-from o2r.manifests import Manifest, relations
+from o2r.builds.manifests import Manifest, relations
+from o2r.contracts import SCHEMA, load_contracts
 from o2r.settings import Settings
 from o2r.warehouse import connect
+from o2r.warehouse.query import query
 
 LAYERS = {"intermediate": "silver", "marts": "gold"}
 """Layer of the tables by folder of the models; views of staging repeat bronze."""

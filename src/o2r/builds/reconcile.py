@@ -16,13 +16,13 @@ from psycopg2 import Error
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from o2r.bronze.contracts import SCHEMA, Contract, load_contracts
 from o2r.bronze.faults import is_forbidden
-from o2r.builds import query
+from o2r.builds.manifests import Manifest, relations
+from o2r.contracts import SCHEMA, Contract, load_contracts
 from o2r.errors import UserError
-from o2r.manifests import Manifest, relations
 from o2r.settings import Settings
 from o2r.warehouse import connect
+from o2r.warehouse.query import query
 
 EVENT_DAY = "cast(timezone('UTC', event_timestamp) as date)"
 FEEDS = ("inference_user_token_usage_open_source", "inference_user_token_usage_proprietary")

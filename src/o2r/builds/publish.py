@@ -9,10 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from o2r.builds import recorded
-from o2r.counts import count_rows
-from o2r.errors import UserError
-from o2r.manifests import (
+from o2r.builds.ledger import recorded
+from o2r.builds.manifests import (
     FILE,
     RESULTS,
     Manifest,
@@ -22,10 +20,12 @@ from o2r.manifests import (
     relations,
     save_manifest,
 )
-from o2r.reconcile import reconcile, start
+from o2r.builds.reconcile import reconcile, start
+from o2r.builds.row_counts import count_rows
+from o2r.builds.run import SHADOW, alone, check_target, fingerprint, run_dbt, work_dir
+from o2r.builds.swap import make_shadow, require_replaceable, swap
+from o2r.errors import UserError
 from o2r.settings import Settings
-from o2r.transform import SHADOW, alone, check_target, fingerprint, run_dbt, work_dir
-from o2r.warehouse.swap import make_shadow, require_replaceable, swap
 
 ONLY_GOLD = ("--select", "path:models/marts")
 PATIENCE = 600.0

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from psycopg2 import sql
 
-from o2r.builds import query
 from o2r.settings import Settings
 from o2r.warehouse import connect
+from o2r.warehouse.query import query
 
 
 class Table(NamedTuple):

@@ -12,11 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from o2r.bronze.contracts import SCHEMA, load_contracts
-from o2r.builds import BUILD_VARIABLE, last_fingerprint, no_longer_current, query, recorded
-from o2r.counts import count_rows
-from o2r.errors import UserError
-from o2r.manifests import (
+from o2r.builds.ledger import BUILD_VARIABLE, last_fingerprint, no_longer_current, recorded
+from o2r.builds.manifests import (
     FILE,
     RESULTS,
     left_out_of,
@@ -26,10 +23,14 @@ from o2r.manifests import (
     save_manifest,
     save_parsed_manifest,
 )
-from o2r.packages import install_packages
-from o2r.reconcile import reconcile, start
+from o2r.builds.packages import install_packages
+from o2r.builds.reconcile import reconcile, start
+from o2r.builds.row_counts import count_rows
+from o2r.contracts import SCHEMA, load_contracts
+from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect, environment, locks
+from o2r.warehouse.query import query
 
 TARGETS = ("personal", "dev", "ci", "prod")
 PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
@@ -39,7 +40,7 @@ WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"
 SHADOW = "_shadow"
 """What follows the name of the gold schema while `o2r publish` builds and tests it."""
 DBT = "from dbt.cli.main import cli; cli(prog_name='dbt')"
-PROGRESS = "from o2r.progress import main; main()"
+PROGRESS = "from o2r.builds.progress import main; main()"
 
 
 def dbt(
@@ -176,7 +177,7 @@ def run_dbt(
     shadow: marts go to the shadow of the gold schema.
     lock: what `alone` gave, for dbt to hold on to.
     build_id: number in ops.builds, for dbt to keep in its results.
-    progress: say on stderr how far it is, see o2r.progress.
+    progress: say on stderr how far it is, see o2r.builds.progress.
     """
     install_packages(settings.dbt_dir)
     variables = os.environ | prepare(settings, arguments, target, prefix, shadow=shadow)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from importlib.util import find_spec
 
-from o2r.builds import query
+from o2r.builds.manifests import FILE, load
+from o2r.builds.run import dbt, prepare, work_dir
 from o2r.errors import UserError
-from o2r.manifests import FILE, load
 from o2r.settings import Settings
-from o2r.transform import dbt, prepare, work_dir
+from o2r.warehouse.query import query
 
 MF = """
 from dbt_metricflow.cli import main

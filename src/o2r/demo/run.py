@@ -20,7 +20,7 @@ HEADLINE = (
 )  # fmt: skip
 """Metrics of the demo's closing table, in order."""
 DAYS_AHEAD = 182
-"""Days that the company of `o2r demo` can live on, see o2r.live."""
+"""Days that the company of `o2r demo` can live on, see o2r.demo.live."""
 
 
 def yesterday() -> date:
@@ -57,9 +57,9 @@ def run_demo(settings: Settings, say: Callable[[str], None]) -> Path:
     dashboards are written anew; returns their front page.
     Raises UserError when a step fails.
     """
-    from o2r.bronze.datasets import load_dataset
+    from o2r.builds.run import build
     from o2r.dashboards.site import build_site
-    from o2r.transform import build
+    from o2r.demo.datasets import load_dataset
     from o2r.warehouse import embedded, setup
     from o2r.warehouse.connection import BUILDER
 

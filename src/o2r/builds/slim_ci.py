@@ -19,11 +19,11 @@ from psycopg2 import Error, sql
 from psycopg2.errors import DuplicateSchema
 from psycopg2.extensions import cursor as Cursor
 
+from o2r.builds.manifests import FILE, Manifest, provenance, read_production, relations
+from o2r.builds.run import alone, dbt, work_dir
+from o2r.builds.state import everything_because, graph_tests
 from o2r.errors import UserError
-from o2r.manifests import FILE, Manifest, provenance, read_production, relations
 from o2r.settings import Settings
-from o2r.state import everything_because, graph_tests
-from o2r.transform import alone, dbt, work_dir
 from o2r.warehouse import connect
 
 BUILDABLE = ("seed", "model", "snapshot", "test", "unit_test")
