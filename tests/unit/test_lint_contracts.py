@@ -25,7 +25,8 @@ sources:
         columns:
           - {name: call_id, data_type: text, description: Call.,
              config: {meta: {normal_form: trim}}}
-          - {name: seconds, data_type: "numeric(18,6)", description: Length.}
+          - {name: seconds, data_type: "numeric(18,6)", description: Length.,
+             config: {meta: {required: true}}}
           - {name: state, data_type: text, description: How it ended.}
           - {name: called_at, data_type: timestamptz, description: Begin.}
 """
@@ -58,6 +59,7 @@ def test_a_sound_contract_and_those_of_the_project_have_no_gaps():
         ("column", {"name": "the state"}, "calls.the state: name it in a-z, 0-9 and _"),
         ("column", {"description": None}, "calls.state: lacks a description"),
         ("column_meta", {"aliases": ["seconds"]}, "calls.seconds: the name of two columns"),
+        ("meta", {"business_key": ["seconds"]}, "calls.seconds.required: a column of the key is"),
         ("column_meta", {"words": ["open"]}, "calls.state: say its normal_form: raw, trim, lower"),
         ("column_meta", {"normal_form": "Lower"}, "calls.state.normal_form: raw, trim, lower, "),
         (

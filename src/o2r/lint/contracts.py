@@ -74,6 +74,10 @@ def _table_gaps(table: dict[str, Any]) -> Iterator[str]:
     for name, count in Counter(names).items():
         if count > 1:
             yield f"{place}.{name}: the name of two columns, aliases and bookkeeping included"
+    always = {*named["business_key"], *named.get("partition_by_month", [])}
+    for name in always & columns.keys():
+        if "required" in columns[name].get("config", {}).get("meta", {}):
+            yield f"{place}.{name}.required: a column of the key is, leave it out"
     for column in columns.values():
         yield from _column_gaps(place, meta.get("business_key", []), column)
 
