@@ -52,7 +52,7 @@ def mf(
     times = [] if provisional else _final_times(settings, list(arguments), target)
     work = work_dir(settings, target)
     shutil.copy(settings.dbt_dir / "dbt_project.yml", work)
-    variables = os.environ | prepare(settings, (), target) | {"DBT_PROJECT_DIR": str(work)}
+    variables = os.environ | prepare(settings, target) | {"DBT_PROJECT_DIR": str(work)}
     return subprocess.run(
         [sys.executable, "-c", MF, *arguments, *times], env=variables, check=False
     ).returncode

@@ -10,7 +10,7 @@ from tests.integration.small_project import GOLD, small_warehouse
 from tests.metrics.warehouse import clone, execute, frame
 from typer.testing import CliRunner
 
-from o2r.builds.run import alone, build
+from o2r.builds.run import build, target_lock
 from o2r.cli.main import app
 from o2r.errors import UserError
 from o2r.health import CHECK, LATE, OK, WRONG, Finding, examine
@@ -218,7 +218,7 @@ def test_a_failed_run_is_settled_by_a_later_one_of_everything(
 
 def test_a_run_at_work_is_no_finding_until_it_takes_too_long(copy: Settings) -> None:
     execute(copy, "update ops.builds set outcome = 'running', started_at = now()")
-    with alone(copy, "prod"):
+    with target_lock(copy, "prod"):
         [notice] = not_ok(copy)
         assert (notice.area, notice.state) == ("tables", LATE)
         assert "not looked at while a run is at work: what is said here is as of" in notice.found

@@ -19,7 +19,7 @@ from tests.metrics.warehouse import clone, execute, frame, gold_hashes
 from typer.testing import CliRunner
 
 from o2r.builds.publish import publish
-from o2r.builds.run import alone, build
+from o2r.builds.run import build, target_lock
 from o2r.cli.main import app
 from o2r.errors import UserError
 from o2r.health import OK, examine
@@ -401,7 +401,7 @@ def test_setup_and_builds_at_the_same_time(
 ) -> None:
     """They follow one another; who waits says for whom; who may write does not depend on it."""
     command = [sys.executable, "-c", SETUPS]
-    with alone(gold, "prod", "build"):
+    with target_lock(gold, "prod", "build"):
         setups = subprocess.Popen(command, env=environ(gold), stderr=subprocess.PIPE, text=True)
         line = setups.stderr.readline()
         assert line.startswith("waiting until this has ended: o2r build prod, process ")

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from o2r.settings import Settings
-from o2r.warehouse.query import query
+from o2r.warehouse.query import Session
 
 BUILD_VARIABLE = "O2R_BUILD"
 """Name under which dbt keeps the number of a build in the metadata of its results."""
@@ -17,7 +16,7 @@ BUILD_VARIABLE = "O2R_BUILD"
 
 @contextmanager
 def recorded(
-    settings: Settings,
+    session: Session,
     target: str,
     kind: str,
     arguments: Sequence[str],
@@ -30,20 +29,17 @@ def recorded(
     The caller holds the lock of the target, so a run that is still noted as running was killed.
     An exception is noted as the failure and goes on.
     """
-    for left, its_kind in query(
-        settings,
+    for left, its_kind in session.query(
         "select build_id, kind from ops.builds where target = %s and outcome = 'running'",
         target,
     ):
         outcome, message, finished = fate(left, its_kind, results)
-        query(
-            settings,
+        session.query(
             "update ops.builds set outcome = %s, message = %s, finished_at = %s "
             "where build_id = %s",
             *(outcome, message, finished, left),
         )
-    [(build_id,)] = query(
-        settings,
+    [(build_id,)] = session.query(
         "insert into ops.builds (target, kind, arguments, fingerprint, started_at, outcome) "
         "values (%s, %s, %s, %s, now(), 'running') returning build_id",
         target,
@@ -54,9 +50,9 @@ def recorded(
     try:
         yield build_id
     except BaseException as error:
-        _finish(settings, build_id, "failed", str(error) or type(error).__name__)
+        _finish(session, build_id, "failed", str(error) or type(error).__name__)
         raise
-    _finish(settings, build_id, "succeeded", None)
+    _finish(session, build_id, "succeeded", None)
 
 
 def fate(build_id: int, kind: str, results: Path) -> tuple[str, str | None, str | None]:
@@ -79,10 +75,9 @@ def fate(build_id: int, kind: str, results: Path) -> tuple[str, str | None, str 
     return "succeeded", "o2r was killed, dbt completed: the layers were not compared", ended
 
 
-def last_fingerprint(settings: Settings, target: str) -> str | None:
+def last_fingerprint(session: Session, target: str) -> str | None:
     """Fingerprint of the build that the target still shows unchanged, None when there is none."""
-    rows = query(
-        settings,
+    rows = session.query(
         "select fingerprint from ops.builds where target = %s and is_current "
         "order by build_id desc limit 1",
         target,
@@ -90,14 +85,13 @@ def last_fingerprint(settings: Settings, target: str) -> str | None:
     return rows[0][0] if rows else None
 
 
-def no_longer_current(settings: Settings, target: str) -> None:
+def no_longer_current(session: Session, target: str) -> None:
     """Take from the target the mark of being up to date."""
-    query(settings, "update ops.builds set is_current = false where target = %s", target)
+    session.query("update ops.builds set is_current = false where target = %s", target)
 
 
-def _finish(settings: Settings, build_id: int, outcome: str, message: str | None) -> None:
-    query(
-        settings,
+def _finish(session: Session, build_id: int, outcome: str, message: str | None) -> None:
+    session.query(
         "update ops.builds set outcome = %s, message = %s, finished_at = now(), "
         "is_current = %s where build_id = %s",
         outcome,

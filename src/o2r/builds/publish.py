@@ -22,10 +22,11 @@ from o2r.builds.manifests import (
 )
 from o2r.builds.reconcile import reconcile, start
 from o2r.builds.row_counts import count_rows
-from o2r.builds.run import SHADOW, alone, check_target, fingerprint, run_dbt, work_dir
+from o2r.builds.run import SHADOW, check_target, fingerprint, run_dbt, target_lock, work_dir
 from o2r.builds.swap import make_shadow, require_replaceable, swap
 from o2r.errors import UserError
 from o2r.settings import Settings
+from o2r.warehouse.query import Session
 
 ONLY_GOLD = ("--select", "path:models/marts")
 PATIENCE = 600.0
@@ -72,17 +73,17 @@ def publish(
         *(["--full-refresh"] if full_refresh else []),
         *(["--vars", variables] if variables else []),
     ]
-    with alone(settings, target, "publish") as lock:
-        state = fingerprint(settings, choices)
+    with target_lock(settings, target, "publish") as lock, Session(settings) as session:
+        state = fingerprint(session, choices)
         origin = provenance(settings.dbt_dir)
-        since = start(settings)
+        since = start(session)
         results = work_dir(settings, target) / "target" / RESULTS
-        with recorded(settings, target, "publish", choices, state, results) as build_id:
-            gold, new = _parse(settings, target, variables)
-            require_replaceable(settings, gold, new)
-            make_shadow(settings, gold, gold + SHADOW)
+        with recorded(session, target, "publish", choices, state, results) as build_id:
+            gold, new = _parse(session, target, variables)
+            require_replaceable(session, gold, new)
+            make_shadow(session, gold, gold + SHADOW)
             command = [*(["--quiet"] if quiet else []), "build", *choices]
-            if run_dbt(settings, command, target, shadow=True, lock=lock) != 0:
+            if run_dbt(session, command, target, shadow=True, lock=lock) != 0:
                 raise UserError(
                     f"not published, {gold} is as it was: correct what is printed above, "
                     "then run it again"
@@ -90,22 +91,22 @@ def publish(
             manifest = load(_folder(settings, target) / FILE)
             _require_audited(settings, target, manifest, gold + SHADOW)
             try:
-                reconcile(settings, build_id, target, manifest, since)
-                count_rows(settings, build_id, manifest)
+                reconcile(session, build_id, target, manifest, since)
+                count_rows(session, build_id, manifest)
             except UserError as error:
                 raise UserError(f"not published, {gold} is as it was: {error}") from None
-            gone = swap(settings, gold, gold + SHADOW, patience=patience)
+            gone = swap(session, gold, gold + SHADOW, patience=patience)
         if manifest_dir:
-            _save_manifest(settings, manifest_dir, origin)
+            _save_manifest(session, manifest_dir, origin)
         return Published(gold, len(new), gone)
 
 
-def _parse(settings: Settings, target: str, variables: str | None) -> tuple[str, set[str]]:
+def _parse(session: Session, target: str, variables: str | None) -> tuple[str, set[str]]:
     """Name of the gold schema, and the tables and views that the project puts into it."""
     command = ["--quiet", "parse", *(["--vars", variables] if variables else [])]
-    if run_dbt(settings, command, target, shadow=True) != 0:
+    if run_dbt(session, command, target, shadow=True) != 0:
         raise UserError("the dbt project cannot be parsed: correct what is printed above")
-    manifest = load(_folder(settings, target) / FILE)
+    manifest = load(_folder(session.settings, target) / FILE)
     nodes = [node for node in relations(manifest).values() if node["schema"].endswith(SHADOW)]
     schemas = {node["schema"].removesuffix(SHADOW) for node in nodes}
     if len(schemas) != 1:
@@ -136,15 +137,15 @@ def _tests_of(manifest: Manifest, models: Iterable[str]) -> set[str]:
     return {key for key, node in tests.items() if models & set(node["depends_on"]["nodes"])}
 
 
-def _save_manifest(settings: Settings, folder: Path, origin: dict[str, str]) -> None:
+def _save_manifest(session: Session, folder: Path, origin: dict[str, str]) -> None:
     """Save the manifest of a plain parse, which names the schema that gold is in now."""
-    if run_dbt(settings, ["--quiet", "parse"], "prod") != 0:
+    if run_dbt(session, ["--quiet", "parse"], "prod") != 0:
         raise UserError("published, but the manifest was not saved: the project cannot be parsed")
     save_manifest(
-        work_dir(settings, "prod") / "target",
+        work_dir(session.settings, "prod") / "target",
         folder,
         origin,
-        results_dir=_folder(settings, "prod"),
+        results_dir=_folder(session.settings, "prod"),
     )
 
 

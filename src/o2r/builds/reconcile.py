@@ -20,9 +20,7 @@ from o2r.bronze.faults import is_forbidden
 from o2r.builds.manifests import Manifest, relations
 from o2r.contracts import SCHEMA, Contract, load_contracts
 from o2r.errors import UserError
-from o2r.settings import Settings
-from o2r.warehouse import connect
-from o2r.warehouse.query import query
+from o2r.warehouse.query import Session
 
 EVENT_DAY = "cast(timezone('UTC', event_timestamp) as date)"
 FEEDS = ("inference_user_token_usage_open_source", "inference_user_token_usage_proprietary")
@@ -247,10 +245,9 @@ class Start(NamedTuple):
     at: datetime
 
 
-def start(settings: Settings) -> Start:
+def start(session: Session) -> Start:
     """Call this before dbt starts, and give it to `reconcile`."""
-    [(batches, at)] = query(
-        settings,
+    [(batches, at)] = session.query(
         "select coalesce(array_agg(batch_id), '{}'), clock_timestamp() from ops.load_batches "
         "where table_name = 'support_tickets'",
     )
@@ -258,7 +255,7 @@ def start(settings: Settings) -> Start:
 
 
 def reconcile(
-    settings: Settings, build_id: int, target: str, manifest: Manifest, since: Start
+    session: Session, build_id: int, target: str, manifest: Manifest, since: Start
 ) -> list[Compared]:
     """Compare the layers that a complete run has built, and keep the result.
 
@@ -271,47 +268,42 @@ def reconcile(
         node["name"]: f'"{node["schema"]}"."{node["alias"]}"'
         for node in relations(manifest).values()
     }
-    found = _compare(settings, names, since)
-    contracts = load_contracts(settings.dbt_dir)
-    connection = connect(settings)
-    try:
-        with connection, connection.cursor() as cursor:
-            execute_values(
-                cursor,
-                "insert into ops.reconciliation (build_id, target, check_name, unit, bronze, "
-                "silver, gold, difference, left_out_count) values %s",
-                [(build_id, target, *row) for row in found],
-            )
-            aside = {table: _left_out(cursor, one) for table, one in contracts.items()}
-            execute_values(
-                cursor,
-                "insert into ops.left_out_rows (build_id, target, table_name, row_count, "
-                "merged_keys) values %s",
-                [(build_id, target, table, *counted) for table, counted in aside.items()],
-            )
-    finally:
-        connection.close()
+    found = _compare(session, names, since)
+    contracts = load_contracts(session.settings.dbt_dir)
+    with session.transaction() as cursor:
+        execute_values(
+            cursor,
+            "insert into ops.reconciliation (build_id, target, check_name, unit, bronze, "
+            "silver, gold, difference, left_out_count) values %s",
+            [(build_id, target, *row) for row in found],
+        )
+        aside = {table: _left_out(cursor, one) for table, one in contracts.items()}
+        execute_values(
+            cursor,
+            "insert into ops.left_out_rows (build_id, target, table_name, row_count, "
+            "merged_keys) values %s",
+            [(build_id, target, table, *counted) for table, counted in aside.items()],
+        )
     if wrong := [row for row in found if row.difference]:
         raise UserError(f"bronze, silver and gold differ: {'; '.join(map(in_words, wrong))}")
     return found
 
 
-def compare_now(settings: Settings, target: str) -> list[Compared] | None:
+def compare_now(session: Session, target: str) -> list[Compared] | None:
     """Compare the layers of a target as they are at this moment; None before a complete run.
 
     What has come to bronze since the last complete run began is left out, as `reconcile` does.
     Raises UserError when a table or view is missing.
     """
-    runs = query(
-        settings,
+    runs = session.query(
         "select started_at, array(select batch_id from ops.load_batches where table_name = "
         "'support_tickets' and finished_at < started_at) from ops.builds where target = %s "
         "and outcome = 'succeeded' and started_at is not null "
         "and build_id in (select build_id from ops.reconciliation) order by build_id desc limit 1",
         target,
     )
-    tables = query(
-        settings, "select table_name, schema_name from ops.table_states where target = %s", target
+    tables = session.query(
+        "select table_name, schema_name from ops.table_states where target = %s", target
     )
     if not runs or not tables:
         return None
@@ -321,15 +313,14 @@ def compare_now(settings: Settings, target: str) -> list[Compared] | None:
             staging = schema.replace("intermediate_silver", "staging_silver")
             names["stg_tickets"] = f'"{staging}"."stg_tickets"'
     [(at, batches)] = runs
-    return _compare(settings, names, Start(batches, at))
+    return _compare(session, names, Start(batches, at))
 
 
-def _compare(settings: Settings, names: dict[str, str], since: Start) -> list[Compared]:
-    contracts = load_contracts(settings.dbt_dir)
-    connection = connect(settings)
-    connection.set_session(isolation_level="REPEATABLE READ")
+def _compare(session: Session, names: dict[str, str], since: Start) -> list[Compared]:
+    contracts = load_contracts(session.settings.dbt_dir)
     try:
-        with connection, connection.cursor() as cursor:
+        with session.transaction() as cursor:
+            cursor.execute("set transaction isolation level repeatable read")
             found = []
             for check, statement in _statements(names, contracts).items():
                 cursor.execute(statement, since._asdict() | {"started_at": since.at})
@@ -339,8 +330,6 @@ def _compare(settings: Settings, names: dict[str, str], since: Start) -> list[Co
         raise UserError(f"layers cannot be compared: the project has no model {error}") from None
     except Error as error:
         raise UserError(f"layers cannot be compared: {error}") from None
-    finally:
-        connection.close()
 
 
 def _left_out(cursor: Cursor, contract: Contract) -> tuple[int, int]:

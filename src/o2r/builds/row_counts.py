@@ -6,20 +6,20 @@ from psycopg2 import sql
 
 from o2r.builds.manifests import Manifest, relations
 from o2r.contracts import SCHEMA, load_contracts
-from o2r.settings import Settings
-from o2r.warehouse import connect
-from o2r.warehouse.query import query
+from o2r.warehouse.query import Session
 
 LAYERS = {"intermediate": "silver", "marts": "gold"}
 """Layer of the tables by folder of the models; views of staging repeat bronze."""
 
 
-def count_rows(settings: Settings, build_id: int, manifest: Manifest) -> None:
+def count_rows(session: Session, build_id: int, manifest: Manifest) -> None:
     """Count the rows of bronze and of all models of a run, and keep them.
 
     build_id: of the run in ops.builds; manifest: dbt's, which says where the tables are.
     """
-    tables = [("bronze", SCHEMA, table, table) for table in load_contracts(settings.dbt_dir)]
+    tables = [
+        ("bronze", SCHEMA, table, table) for table in load_contracts(session.settings.dbt_dir)
+    ]
     for node in relations(manifest).values():
         if node["resource_type"] == "model" and node["config"]["materialized"] != "view":
             layer = LAYERS[node["fqn"][1]]
@@ -30,12 +30,9 @@ def count_rows(settings: Settings, build_id: int, manifest: Manifest) -> None:
         )
         for layer, schema, table, name in tables
     )
-    statement = sql.SQL(
-        "insert into ops.row_counts (build_id, layer, table_name, row_count) "
-        "select {}, found.* from ({}) as found (layer, table_name, row_count)"
-    ).format(sql.Literal(build_id), counts)
-    connection = connect(settings)
-    try:
-        query(settings, statement.as_string(connection))
-    finally:
-        connection.close()
+    session.query(
+        sql.SQL(
+            "insert into ops.row_counts (build_id, layer, table_name, row_count) "
+            "select {}, found.* from ({}) as found (layer, table_name, row_count)"
+        ).format(sql.Literal(build_id), counts)
+    )

@@ -30,7 +30,7 @@ from o2r.contracts import SCHEMA, load_contracts
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect, environment, locks
-from o2r.warehouse.query import query
+from o2r.warehouse.query import Session
 
 TARGETS = ("personal", "dev", "ci", "prod")
 PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
@@ -63,10 +63,11 @@ def dbt(
     Raises UserError for an unknown target, a folder that cannot be written, or no `o2r setup`.
     """
     check_target(target)
-    if prefix or not WRITING & set(arguments):
-        return run_dbt(settings, arguments, target, prefix=prefix, output=output)
-    with alone(settings, target, "dbt") as lock:
-        return run_dbt(settings, arguments, target, output=output, lock=lock)
+    with Session(settings) as session:
+        if prefix or not WRITING & set(arguments):
+            return run_dbt(session, arguments, target, prefix=prefix, output=output)
+        with target_lock(settings, target, "dbt") as lock:
+            return run_dbt(session, arguments, target, output=output, lock=lock)
 
 
 def work_dir(settings: Settings, name: str) -> Path:
@@ -96,17 +97,17 @@ def build(
     when all was built and bronze, silver and gold do not add up to the same.
     """
     check_target(target, manifest_dir)
-    with alone(settings, target, "build") as lock:
-        state = fingerprint(settings, arguments)
-        if only_if_changed and state == last_fingerprint(settings, target):
+    with target_lock(settings, target, "build") as lock, Session(settings) as session:
+        state = fingerprint(session, arguments)
+        if only_if_changed and state == last_fingerprint(session, target):
             return False
         origin = provenance(settings.dbt_dir)
         command = [*(["--quiet"] if quiet else []), "build", *arguments]
-        since = start(settings)
+        since = start(session)
         built = work_dir(settings, target) / "target"
-        with recorded(settings, target, "build", arguments, state, built / RESULTS) as build_id:
+        with recorded(session, target, "build", arguments, state, built / RESULTS) as build_id:
             code = run_dbt(
-                settings, command, target, lock=lock, build_id=build_id, progress=progress
+                session, command, target, lock=lock, build_id=build_id, progress=progress
             )
             if code != 0:
                 raise UserError(
@@ -115,8 +116,8 @@ def build(
                 )
             manifest = load(built / FILE)
             if not left_out_of(load(built / RESULTS), relations(manifest)):
-                reconcile(settings, build_id, target, manifest, since)
-                count_rows(settings, build_id, manifest)
+                reconcile(session, build_id, target, manifest, since)
+                count_rows(session, build_id, manifest)
         if manifest_dir:
             save_manifest(built, manifest_dir, origin)
         return True
@@ -134,7 +135,7 @@ def parse_manifest(settings: Settings, folder: Path) -> None:
 
 
 @contextmanager
-def alone(settings: Settings, name: str, kind: str = "at") -> Iterator[int]:
+def target_lock(settings: Settings, name: str, kind: str = "at") -> Iterator[int]:
     """Hold the lock of a target, or of the prefix of a CI run; gives the lock for `run_dbt`.
 
     kind: what it is for, as others are told who wait; `o2r setup` waits for it, too.
@@ -161,7 +162,7 @@ def check_target(target: str, manifest_dir: Path | None = None) -> None:
 
 
 def run_dbt(
-    settings: Settings,
+    session: Session,
     arguments: Sequence[str],
     target: str,
     *,
@@ -175,12 +176,16 @@ def run_dbt(
     """Run dbt as a process of its own, without waiting for others; see `dbt`.
 
     shadow: marts go to the shadow of the gold schema.
-    lock: what `alone` gave, for dbt to hold on to.
+    lock: what `target_lock` gave, for dbt to hold on to.
     build_id: number in ops.builds, for dbt to keep in its results.
     progress: say on stderr how far it is, see o2r.builds.progress.
     """
+    settings = session.settings
     install_packages(settings.dbt_dir)
-    variables = os.environ | prepare(settings, arguments, target, prefix, shadow=shadow)
+    variables = os.environ | prepare(settings, target, prefix, shadow=shadow)
+    if WRITING & set(arguments) and not prefix:
+        no_longer_current(session, target)
+    session.close()  # dbt is at work for long, with connections of its own
     if build_id is not None:
         variables[f"DBT_ENV_CUSTOM_ENV_{BUILD_VARIABLE}"] = str(build_id)
     command = [
@@ -200,17 +205,9 @@ def run_dbt(
 
 
 def prepare(
-    settings: Settings,
-    arguments: Sequence[str],
-    target: str,
-    prefix: str | None = None,
-    *,
-    shadow: bool = False,
+    settings: Settings, target: str, prefix: str | None = None, *, shadow: bool = False
 ) -> dict[str, str]:
-    """Get ready for one dbt command: make its folder, take the mark of being up to date.
-
-    Returns the variables of its environment.
-    """
+    """Make the work folder of dbt, and return the variables of its environment."""
     suffix = SHADOW if shadow else ""
     work = work_dir(settings, prefix or target + suffix)
     try:
@@ -219,8 +216,6 @@ def prepare(
         raise UserError(
             f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
         ) from None
-    if WRITING & set(arguments) and not prefix:
-        no_longer_current(settings, target)
     return environment(settings) | {
         "DBT_TARGET": target,
         "DBT_TARGET_PATH": str(work / "target"),
@@ -233,22 +228,23 @@ def prepare(
     }
 
 
-def fingerprint(settings: Settings, arguments: Sequence[str]) -> str:
+def fingerprint(session: Session, arguments: Sequence[str]) -> str:
     """SHA-256 over the dbt project, the arguments and everything that has happened to bronze."""
+    dbt_dir = session.settings.dbt_dir
     digest = hashlib.sha256(json.dumps(list(arguments)).encode())
-    for path in _project_files(settings.dbt_dir):
-        digest.update(path.relative_to(settings.dbt_dir).as_posix().encode())
+    for path in _project_files(dbt_dir):
+        digest.update(path.relative_to(dbt_dir).as_posix().encode())
         digest.update(path.read_bytes())
     for statement in (
         "select batch_id, checksum from ops.load_batches order by batch_id",
         "select distinct table_name, change from ops.changed_days order by table_name, change",
-        _foreign_rows(settings),
+        _foreign_rows(dbt_dir),
     ):
-        digest.update(json.dumps(query(settings, statement), default=str).encode())
+        digest.update(json.dumps(session.query(statement), default=str).encode())
     return digest.hexdigest()
 
 
-def _foreign_rows(settings: Settings) -> str:
+def _foreign_rows(dbt_dir: Path) -> str:
     """Query the newest arrival of another tool in each table, and the rows since the day before it.
 
     Their transactions may commit late, so the newest arrival alone does not tell all. A stamp ahead
@@ -260,9 +256,7 @@ def _foreign_rows(settings: Settings) -> str:
         "select max(loaded_at) as newest from {1}.{0} "
         "where batch_id is null and loaded_at <= now()) as arrivals"
     )
-    return " union all ".join(
-        table.format(name, SCHEMA) for name in load_contracts(settings.dbt_dir)
-    )
+    return " union all ".join(table.format(name, SCHEMA) for name in load_contracts(dbt_dir))
 
 
 def _macros(dbt_dir: Path) -> str:

@@ -20,7 +20,7 @@ from psycopg2.errors import DuplicateSchema
 from psycopg2.extensions import cursor as Cursor
 
 from o2r.builds.manifests import FILE, Manifest, provenance, read_production, relations
-from o2r.builds.run import alone, dbt, work_dir
+from o2r.builds.run import dbt, target_lock, work_dir
 from o2r.builds.state import everything_because, graph_tests
 from o2r.errors import UserError
 from o2r.settings import Settings
@@ -51,7 +51,7 @@ def run(
     """
     prefix = _prefix(name or _default_name())
     production = read_production(state, settings.dbt_dir, settings.database) if state else None
-    with _terminated_as_interrupted(), alone(settings, prefix):
+    with _terminated_as_interrupted(), target_lock(settings, prefix):
         drop(settings, prefix)
         current = _parse(settings, prefix)
         schemas = _schemas(current, prefix)

@@ -11,8 +11,7 @@ from psycopg2 import Error, errors, sql
 from psycopg2.extensions import cursor as Cursor
 
 from o2r.errors import UserError
-from o2r.settings import Settings
-from o2r.warehouse.connection import connect
+from o2r.warehouse.query import Session
 
 MARK = "Being built by `o2r publish`; its next run drops it."
 """Comment of a shadow. No schema without it is ever dropped."""
@@ -88,15 +87,14 @@ class _Relation(NamedTuple):
     owner: str
 
 
-def make_shadow(settings: Settings, schema: str, shadow: str) -> None:
+def make_shadow(session: Session, schema: str, shadow: str) -> None:
     """Create the empty schema `shadow`, in place of the one that a killed run left.
 
     Tables made in it get the default privileges of `schema`, which is created when missing; the
     shadow itself is open to nobody else. Raises UserError when a schema of that name is not ours.
     """
-    connection = connect(settings)
     try:
-        with connection, connection.cursor() as cursor:
+        with session.transaction() as cursor:
             cursor.execute("select obj_description(to_regnamespace(%s), 'pg_namespace')", (shadow,))
             [(comment,)] = cursor.fetchall()
             names = {"schema": sql.Identifier(schema), "shadow": sql.Identifier(shadow)}
@@ -123,11 +121,9 @@ def make_shadow(settings: Settings, schema: str, shadow: str) -> None:
         ) from None
     except Error as error:
         raise UserError(f"the warehouse refused: {error}") from None
-    finally:
-        connection.close()
 
 
-def require_replaceable(settings: Settings, schema: str, new: Iterable[str]) -> None:
+def require_replaceable(session: Session, schema: str, new: Iterable[str]) -> None:
     """UserError naming what stands in the way of replacing all tables of a schema.
 
     new: names of the tables and views that are going to be in it.
@@ -135,15 +131,11 @@ def require_replaceable(settings: Settings, schema: str, new: Iterable[str]) -> 
     tables that are gone, materialized views, keys and functions that depend on its tables, which
     would be dropped with them; tables of other roles that no new one replaces.
     """
-    connection = connect(settings)
-    try:
-        with connection, connection.cursor() as cursor:
-            _require_replaceable(cursor, schema, set(new))
-    finally:
-        connection.close()
+    with session.transaction() as cursor:
+        _require_replaceable(cursor, schema, set(new))
 
 
-def swap(settings: Settings, schema: str, shadow: str, *, patience: float) -> list[str]:
+def swap(session: Session, schema: str, shadow: str, *, patience: float) -> list[str]:
     """Put the tables and views of `shadow` in the place of those of `schema`; drop the shadow.
 
     Readers see all old tables or all new ones. The publisher gives way to them: it holds locks for
@@ -154,20 +146,17 @@ def swap(settings: Settings, schema: str, shadow: str, *, patience: float) -> li
     """
     until, pause = time.monotonic() + patience, FIRST_PAUSE
     while True:
-        connection = connect(settings)
         try:
-            with connection, connection.cursor() as cursor:
+            with session.transaction() as cursor:
                 return _swap(cursor, schema, shadow)
         except (errors.QueryCanceled, errors.LockNotAvailable, errors.DeadlockDetected):
             if time.monotonic() + pause > until:
-                raise UserError(_in_the_way(settings, schema, shadow, patience)) from None
+                raise UserError(_in_the_way(session, schema, shadow, patience)) from None
         except errors.DependentObjectsStillExist as error:
             reason = error.diag.message_detail or error.diag.message_primary
             raise UserError(f"{schema} was not replaced: {reason}: drop it first") from None
         except Error as error:
             raise UserError(f"{schema} was not replaced: {error}") from None
-        finally:
-            connection.close()
         time.sleep(pause * random.uniform(0.5, 1))
         pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -287,18 +276,12 @@ def _names(schema: str, relations: Sequence[_Relation]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(schema, relation.name) for relation in relations)
 
 
-def _in_the_way(settings: Settings, schema: str, shadow: str, patience: float) -> str:
+def _in_the_way(session: Session, schema: str, shadow: str, patience: float) -> str:
     """Say that the wait is over, and whose sessions hold locks."""
-    connection = connect(settings)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(READERS, (schema, shadow))
-            readers = [
-                f"process {pid} of {user}, in its transaction for {seconds} s"
-                for pid, user, seconds in cursor.fetchall()
-            ]
-    finally:
-        connection.close()
+    readers = [
+        f"process {pid} of {user}, in its transaction for {seconds} s"
+        for pid, user, seconds in session.query(READERS, schema, shadow)
+    ]
     return (
         f"{schema} was not replaced: its tables were in use for {patience:g} s "
         f"({'; '.join(readers) or 'by short statements'}): end these sessions or try again later"

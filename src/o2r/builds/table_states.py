@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 from psycopg2 import sql
 
-from o2r.settings import Settings
-from o2r.warehouse import connect
-from o2r.warehouse.query import query
+from o2r.warehouse.query import Session
 
 
 class Table(NamedTuple):
@@ -43,10 +41,9 @@ class Table(NamedTuple):
         return None
 
 
-def look(settings: Settings, target: str) -> list[Table]:
+def look(session: Session, target: str) -> list[Table]:
     """Count and hash every table that dbt has built for a target, as it is now."""
-    noted = query(
-        settings,
+    noted = session.query(
         "select states.layer, states.schema_name, states.table_name, states.noted_at, "
         "states.row_count, states.checksum, array(select parent.table_name "
         " from ops.table_states parent where parent.target = states.target "
@@ -70,12 +67,7 @@ def look(settings: Settings, target: str) -> list[Table]:
         )
         for table in there
     )
-    connection = connect(settings)
-    try:
-        text = statement.as_string(connection)
-    finally:
-        connection.close()
-    now = {(schema, name): found for schema, name, *found in query(settings, text)}
+    now = {(schema, name): found for schema, name, *found in session.query(statement)}
     return [
         table._replace(**dict(zip(("count_now", "checksum_now"), now[key], strict=True)))
         if (key := (row[1], row[2])) in now
@@ -85,13 +77,12 @@ def look(settings: Settings, target: str) -> list[Table]:
     ]
 
 
-def bronze_lost(settings: Settings, target: str) -> list[tuple[str, int, int, bool]]:
+def bronze_lost(session: Session, target: str) -> list[tuple[str, int, int, bool]]:
     """Bronze tables with fewer rows than the last complete run, loads and unloads say.
 
     Returns table, rows now, rows expected at least, and whether ops.changed_days has noted why.
     """
-    expected = query(
-        settings,
+    expected = session.query(
         "with newest as (select build_id, finished_at from ops.builds where target = %s "
         "and outcome = 'succeeded' and build_id in (select build_id from ops.row_counts) "
         "order by build_id desc limit 1) "
@@ -109,8 +100,7 @@ def bronze_lost(settings: Settings, target: str) -> list[tuple[str, int, int, bo
     if not expected:
         return []
     now = dict(
-        query(
-            settings,
+        session.query(
             " union all ".join(
                 f"select '{table}', count(*) from raw_bronze.{table}" for table, *_ in expected
             ),

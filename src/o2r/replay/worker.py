@@ -60,7 +60,7 @@ class DbtWorker:
     def _send(self, arguments: Sequence[str], target: str) -> None:
         if self._process is None:
             self._start()
-        variables = prepare(self._settings, arguments, target)
+        variables = prepare(self._settings, target)
         order = json.dumps([list(arguments), variables])
         self._process.stdin.write(order.encode() + b"\n")
         self._process.stdin.flush()
