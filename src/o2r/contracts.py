@@ -1,6 +1,7 @@
 """Contracts of the bronze tables, read from dbt's own `sources.yml` files."""
 
 import csv
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -8,14 +9,9 @@ from pathlib import Path
 
 import yaml
 
+from o2r.errors import UserError
+
 SCHEMA = "raw_bronze"
-BOOKKEEPING = {
-    "loaded_at": "Instant at which the row came into the warehouse.",
-    "batch_id": "Batch in ops.load_batches; null where another tool loaded the row.",
-    "source_file": "File the row came from; null where another tool loaded it.",
-}
-
-
 NORMAL_FORMS = {
     "raw": "{}",
     "trim": "trim({})",
@@ -24,6 +20,9 @@ NORMAL_FORMS = {
     "initcap": "initcap(trim({}))",
 }
 """What staging makes of a text before it compares it, by the word that a contract has for it."""
+TYPES = ("text", "boolean", "integer", "bigint", "date", "timestamp", "timestamptz")
+DECIMAL = re.compile(r"numeric\((\d+),(\d+)\)")
+"""With TYPES, the types that a column may have: numeric(18,6) has 18 digits, 6 of them decimals."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,8 @@ class Bounds:
 class Column:
     """One column of a contract; `aliases` are other names a source may give it.
 
+    required:    never null, as every column of the key and the one that months are cut by.
+    default:     SQL of its value where none is given; None for all that a source delivers.
     normal_form: of NORMAL_FORMS; values equal in it are one value to every model.
     words:       all that it may hold, in its normal form; none where it may hold anything.
     known_from:  file of the seed, and its column, that list the values; others load, and are told.
@@ -53,9 +54,10 @@ class Column:
     name: str
     data_type: str
     description: str
-    required: bool
-    aliases: tuple[str, ...]
-    pii: str | None
+    required: bool = False
+    default: str | None = None
+    aliases: tuple[str, ...] = ()
+    pii: str | None = None
     normal_form: str = "raw"
     words: tuple[str, ...] = ()
     known_from: tuple[Path, str] | None = None
@@ -72,6 +74,22 @@ class Column:
         path, name = self.known_from
         with path.open(encoding="utf-8", newline="") as lines:
             return sorted({row[name] for row in csv.DictReader(lines)})
+
+
+BOOKKEEPING = (
+    Column(
+        "loaded_at",
+        "timestamptz",
+        "Instant at which the row came into the warehouse.",
+        required=True,
+        default="now()",
+    ),
+    Column(
+        "batch_id", "bigint", "Batch in ops.load_batches; null where another tool loaded the row."
+    ),
+    Column("source_file", "text", "File the row came from; null where another tool loaded it."),
+)
+"""What every bronze table has besides the columns of its contract."""
 
 
 @dataclass(frozen=True)
@@ -115,14 +133,17 @@ class Contract:
 
 
 def load_contracts(dbt_dir: Path) -> dict[str, Contract]:
-    """Return the contracts by table name. Raises ValueError for a table described twice."""
+    """Return the contracts by table name.
+
+    Raises UserError for a table described twice, or without what a contract cannot do without.
+    """
     contracts: dict[str, Contract] = {}
     project = dbt_dir / "dbt_project.yml"
     for path in sorted(dbt_dir.glob("models/staging/*/_sources.yml")):
         changed = (path.stat().st_mtime_ns, project.stat().st_mtime_ns)
         for contract in _read(path, project, changed):
             if contract.table in contracts:
-                raise ValueError(f"{path}: table {contract.table} is described twice")
+                raise UserError(f"{path}: table {contract.table} is described twice")
             contracts[contract.table] = contract
     return contracts
 
@@ -130,11 +151,16 @@ def load_contracts(dbt_dir: Path) -> dict[str, Contract]:
 @lru_cache(maxsize=64)
 def _read(path: Path, project: Path, _changed: tuple[int, int]) -> tuple[Contract, ...]:
     bounds = _yaml(project)["vars"]["bounds"]
-    return tuple(
-        _contract(source["name"], table, bounds, project.parent / "seeds")
-        for source in _yaml(path)["sources"]
-        for table in source["tables"]
-    )
+    try:
+        return tuple(
+            _contract(source["name"], table, bounds, project.parent / "seeds")
+            for source in _yaml(path)["sources"]
+            for table in source["tables"]
+        )
+    except KeyError as error:
+        raise UserError(
+            f"{path}: {error} is missing; `python -m o2r.lint.yaml_keys` says where"
+        ) from None
 
 
 def _yaml(path: Path) -> dict:
@@ -147,9 +173,7 @@ def _contract(source: str, table: dict, bounds: dict[str, dict], seeds: Path) ->
         source=source,
         table=table["name"],
         description=table["description"],
-        columns=tuple(
-            _column(column, meta["business_key"], bounds, seeds) for column in table["columns"]
-        ),
+        columns=tuple(_column(column, meta, bounds, seeds) for column in table["columns"]),
         business_key=tuple(meta["business_key"]),
         checks=tuple(meta.get("checks", ())),
         partition_column=meta.get("partition_by_month"),
@@ -167,9 +191,9 @@ def _age(table: dict, limit: str) -> timedelta | None:
     return timedelta(**{f"{found['period']}s": found["count"]}) if found else None
 
 
-def _column(column: dict, key: list[str], bounds: dict[str, dict], seeds: Path) -> Column:
+def _column(column: dict, of_table: dict, bounds: dict[str, dict], seeds: Path) -> Column:
     meta = column.get("config", {}).get("meta", {})
-    name, data_type = column["name"], column["data_type"]
+    name, data_type, key = column["name"], column["data_type"], of_table["business_key"]
     kind = data_type.split("(")[0].replace("timestamptz", "date").replace("timestamp", "date")
     if kind == "text" and (name in key or name.endswith("_id")):
         kind = "identifier"
@@ -178,7 +202,7 @@ def _column(column: dict, key: list[str], bounds: dict[str, dict], seeds: Path) 
         name=name,
         data_type=data_type,
         description=column["description"],
-        required=meta.get("required", False),
+        required=meta.get("required", False) or name in (*key, of_table.get("partition_by_month")),
         aliases=tuple(meta.get("aliases", ())),
         pii=meta.get("pii"),
         normal_form=meta.get("normal_form", "raw"),

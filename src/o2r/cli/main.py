@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -123,7 +124,9 @@ def setup() -> None:
     done = run_setup(settings)
     if settings.metabase_reader_password:
         make_reader(settings)
-    typer.echo(f"database {settings.database}: {len(done)} scripts run")
+    typer.echo(f"database {settings.database}: {len(done.scripts)} scripts run")
+    if done.altered:
+        typer.echo(f"made or altered: {shorten(', '.join(done.altered), 300)}")
     _ready_plain_dbt(settings)
 
 

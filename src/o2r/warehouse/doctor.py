@@ -8,10 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from psycopg2 import sql
 
-from o2r.contracts import BOOKKEEPING, SCHEMA, load_contracts
+from o2r.contracts import SCHEMA, load_contracts
 from o2r.errors import UserError
 from o2r.settings import Settings
-from o2r.warehouse import embedded
+from o2r.warehouse import bronze_tables, embedded
 from o2r.warehouse.connection import connect, connection_parameters
 from o2r.warehouse.setup import OLDEST_SERVER, server_version
 
@@ -72,7 +72,7 @@ def doctor(settings: Settings) -> list[Check]:
         ("folder", _check_folder),
         ("disk", check_disk),
         ("server", _check_server),
-        ("scripts", _check_scripts),
+        ("tables", _check_tables),
     ]
     results = []
     for name, check in checks:
@@ -132,28 +132,20 @@ def _check_server(settings: Settings) -> str:
     return f"PostgreSQL {found} at {host}"
 
 
-def _check_scripts(settings: Settings) -> str:
-    contracts = load_contracts(settings.dbt_dir)
-    expected = {
-        (contract.table, name)
-        for contract in contracts.values()
-        for name in (*(column.name for column in contract.columns), *BOOKKEEPING)
-    }
+def _check_tables(settings: Settings) -> str:
+    contracts = load_contracts(settings.dbt_dir).values()
     connection = connect(settings)
     try:
         with connection.cursor() as cursor:
-            cursor.execute(
-                "select table_name, column_name from information_schema.columns "
-                "where table_schema = %s",
-                (SCHEMA,),
-            )
-            missing = sorted(expected - set(cursor.fetchall()))
+            plan = bronze_tables.plan(contracts, bronze_tables.described(cursor))
     finally:
         connection.close()
-    if missing:
-        table, column = missing[0]
+    if plan.refused:
+        raise UserError(f"database {settings.database}: {plan.refused[0]}")
+    if plan.steps:
         raise UserError(
-            f"database {settings.database} lacks {SCHEMA}.{table}.{column}: run `o2r setup`"
+            f"database {settings.database} is not as its contracts say, "
+            f"first {plan.steps[0].what}: run `o2r setup`"
         )
     return f"{len(contracts)} bronze tables in database {settings.database}"
 
