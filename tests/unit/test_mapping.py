@@ -12,7 +12,7 @@ from o2r.errors import UserError
 
 
 def column(name, *, required=False, aliases=()):
-    return Column(name, "text", "", required, tuple(aliases), None)
+    return Column(name, "text", "", required, aliases=tuple(aliases))
 
 
 CONTRACT = Contract(
