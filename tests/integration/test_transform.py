@@ -32,9 +32,13 @@ def test_an_unknown_target_is_named(warehouse):
 
 def test_a_failing_build_is_an_error_and_is_recorded_as_one(small, query, capfd):
     (small.dbt_dir / "models" / "broken.sql").write_text("select no_such_column")
+    failing = small.dbt_dir / "tests" / "singular" / "assert_in_time.sql"
+    failing.write_text("select 7 as days, 'too late' as problem")
     with pytest.raises(UserError, match="dbt build of target dev failed") as failure:
-        build(small, "dev", ["--select", "broken"])
-    assert "no_such_column" in capfd.readouterr().out
+        build(small, "dev", ["--select", "broken", "assert_in_time"], quiet=True)
+    said = capfd.readouterr().out
+    assert "no_such_column" in said
+    assert "FAIL assert_in_time: 1 rows\n    problem: too late, days: 7\n" in said
     assert query(
         small,
         "select kind, outcome, message, finished_at > started_at, is_current from ops.builds",
