@@ -11,7 +11,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import PARTIAL_PARSE_FILE_NAME, extended_mashumuro_decoder
 
-from o2r import transform
+from o2r.builds import run as builds
 
 ROOT = Path(__file__).resolve().parents[1]
 PARSED: dict[tuple[str, ...], tuple[str, bytes]] = {}
@@ -19,7 +19,7 @@ PARSED: dict[tuple[str, ...], tuple[str, bytes]] = {}
 
 @contextmanager
 def dbt_in_process() -> Iterator[list]:
-    """Let `o2r.transform.dbt` call dbt directly instead of starting a process.
+    """Let `o2r.builds.run.dbt` call dbt directly instead of starting a process.
 
     This repository's own dbt project is not parsed again for another database.
     Gives the list of results of the commands run (dbtRunnerResult), the newest last.
@@ -37,7 +37,7 @@ def dbt_in_process() -> Iterator[list]:
             return SimpleNamespace(returncode=0)
         return SimpleNamespace(returncode=1 if results[-1].exception is None else 2)
 
-    with patch.object(transform, "subprocess", SimpleNamespace(run=run)):
+    with patch.object(builds, "subprocess", SimpleNamespace(run=run)):
         yield results
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from o2r import slim_ci
-from o2r.bronze.datasets import load_dataset
-from o2r.cli import app
+from o2r.builds import slim_ci
+from o2r.builds.manifests import save_manifest
+from o2r.builds.run import build, parse_manifest, work_dir
+from o2r.builds.state import everything_because
+from o2r.cli.main import app
+from o2r.demo.datasets import load_dataset
 from o2r.errors import UserError
-from o2r.manifests import save_manifest
 from o2r.settings import Settings
-from o2r.state import everything_because
-from o2r.transform import build, parse_manifest, work_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "dbt/models/marts/customer/cs_score_account.sql"
@@ -415,7 +415,7 @@ def command(production: Production, environ: Callable, *arguments: str, **variab
     """Start `o2r ci` as a process of its own."""
     return subprocess.Popen(
         [
-            *(sys.executable, "-c", "from o2r.cli import app; app()", "ci"),
+            *(sys.executable, "-c", "from o2r.cli.main import app; app()", "ci"),
             *("--state", str(production.state), *arguments),
         ],
         env={

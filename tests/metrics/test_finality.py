@@ -23,7 +23,7 @@ from o2r.dashboards.read import read_definitions
 from o2r.dashboards.site.build import reporting_currency
 from o2r.dashboards.site.gold import Gold
 from o2r.dashboards.site.metric_pages import MetricPages
-from o2r.demo import HEADLINE, headline
+from o2r.demo.run import HEADLINE, headline
 from o2r.settings import Settings
 
 WINDOWS = {"adoption_rate_pct": ADOPTION_DAYS, "abandonment_rate_pct": FLOW_DAYS}

@@ -12,8 +12,8 @@ from decimal import Decimal
 import pytest
 from tests.metrics.warehouse import clone, execute, frame, run_models
 
+from o2r.builds.run import dbt
 from o2r.settings import Settings
-from o2r.transform import dbt
 
 DELIVERED = "2024-03-04 06:00Z"
 PROPRIETARY = "inference_user_token_usage_proprietary"

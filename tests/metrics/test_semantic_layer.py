@@ -19,8 +19,8 @@ from tests.metrics.semantic_layer import (
 )
 from tests.metrics.warehouse import chapter12_gold, frame
 
+from o2r.metricflow import mf
 from o2r.metrics import read
-from o2r.semantic import mf
 from o2r.settings import Settings
 
 ROOT = Path(__file__).parents[2]
