@@ -29,7 +29,7 @@ class Backfill:
         return (self.last - self.first).days + 1
 
 
-def mark(settings: Settings, first: str, last: str) -> Backfill:
+def mark_stale(settings: Settings, first: str, last: str) -> Backfill:
     """Note days as changed, so that the next build of every target builds them again from bronze.
 
     first, last: YYYY-MM-DD, UTC. See docs/decisions/0008-incremental-models.md.

@@ -101,9 +101,9 @@ latencies as (
     from {{ ref('int_requests') }} as requests
     inner join request_slices
         on
-            requests.account_id = request_slices.account_id
-            and requests.model_variant = request_slices.model_variant
-            and requests.source_region = request_slices.source_region
+            {{ columns_equal('requests', 'request_slices', [
+                'account_id', 'model_variant', 'source_region',
+            ]) }}
             and requests.requested_date = request_slices.usage_date
     where
         requests.latency_ms is not null

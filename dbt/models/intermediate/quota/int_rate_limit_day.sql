@@ -120,10 +120,7 @@ in_force as (
     from key_days
     inner join agreements
         on
-            key_days.account_id = agreements.account_id
-            and key_days.model_variant = agreements.model_variant
-            and key_days.inference_scope = agreements.inference_scope
-            and key_days.source_region = agreements.source_region
+            {{ columns_equal('key_days', 'agreements', key) }}
             and key_days.limit_date >= agreements.valid_from_date
             and key_days.limit_date < agreements.valid_to_date
     where agreements.version_rank = 1
@@ -149,16 +146,13 @@ final as (
     from key_days
     left join days
         on
-            key_days.account_id = days.account_id
-            and key_days.model_variant = days.model_variant
-            and key_days.inference_scope = days.inference_scope
-            and key_days.source_region = days.source_region
+            {{ columns_equal('key_days', 'days', key) }}
             and key_days.limit_date = days.usage_date
     left join defaults
         on
-            key_days.model_variant = defaults.model_variant
-            and key_days.inference_scope = defaults.inference_scope
-            and key_days.source_region = defaults.source_region
+            {{ columns_equal('key_days', 'defaults', [
+                'model_variant', 'inference_scope', 'source_region',
+            ]) }}
             and key_days.limit_date >= defaults.snapshot_date
             and (
                 key_days.limit_date < defaults.next_snapshot_date
@@ -166,11 +160,7 @@ final as (
             )
     left join in_force
         on
-            key_days.account_id = in_force.account_id
-            and key_days.model_variant = in_force.model_variant
-            and key_days.inference_scope = in_force.inference_scope
-            and key_days.source_region = in_force.source_region
-            and key_days.limit_date = in_force.limit_date
+            {{ columns_equal('key_days', 'in_force', key + ['limit_date']) }}
             and in_force.agreement_rank = 1
 
 )

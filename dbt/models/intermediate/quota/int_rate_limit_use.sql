@@ -50,9 +50,7 @@ minutes as (
             usage_minutes.usage_date >= as_of.window_start
             and usage_minutes.usage_date <= as_of.as_of_date
     inner join keys
-        on {{ columns_equal('usage_minutes', 'keys', [
-            'account_id', 'model_variant', 'inference_scope', 'source_region',
-        ]) }}
+        on {{ columns_equal('usage_minutes', 'keys', key) }}
     group by keys.key_number, usage_minutes.usage_date, usage_minutes.usage_minute_at
 
 ),

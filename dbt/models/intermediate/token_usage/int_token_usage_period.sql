@@ -45,9 +45,7 @@ compared as (
         on {{ columns_equal('totals', 'periods', ['grain', 'period_start']) }}
     left join totals as previous
         on
-            totals.entity_type = previous.entity_type
-            and totals.entity_id = previous.entity_id
-            and totals.grain = previous.grain
+            {{ columns_equal('totals', 'previous', ['entity_type', 'entity_id', 'grain']) }}
             and periods.previous_period_start = previous.period_start
 
 ),
@@ -143,10 +141,9 @@ final as (
     -- Rates of another as-of day do not match: they are missing, and a test says so.
     left join {{ ref('int_token_usage_rates') }} as rates
         on
-            ranked.entity_type = rates.entity_type
-            and ranked.entity_id = rates.entity_id
-            and ranked.grain = rates.grain
-            and ranked.period_start = rates.period_start
+            {{ columns_equal('ranked', 'rates', [
+                'entity_type', 'entity_id', 'grain', 'period_start',
+            ]) }}
             and ranked.observed_to_date = rates.observed_end
 
 )

@@ -38,10 +38,9 @@ present as (
     cross join as_of
     inner join {{ ref('int_rate_limit_day') }} as limits
         on
-            used.account_id = limits.account_id
-            and used.model_variant = limits.model_variant
-            and used.inference_scope = limits.inference_scope
-            and used.source_region = limits.source_region
+            {{ columns_equal('used', 'limits', [
+                'account_id', 'model_variant', 'inference_scope', 'source_region',
+            ]) }}
             and as_of.as_of_date = limits.limit_date
 
 ),

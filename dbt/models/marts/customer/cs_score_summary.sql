@@ -128,9 +128,7 @@ spine as (
         members.dimension_value,
         case when members.dimension = 'region' then members.dimension_value else 'all' end
             as uptime_region,
-        periods.is_complete
-        and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
-            as is_complete,
+        {{ is_over_and_known('members') }} as is_complete,
         surveyed.is_complete
         and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
             as is_survey_complete

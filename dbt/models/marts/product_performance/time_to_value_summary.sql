@@ -44,10 +44,7 @@ expanded as (
     select
         periods.grain,
         periods.period_start,
-        periods.is_complete
-        and {{ knows_members(
-            'grain_dimensions.dimension', 'periods.grain', 'periods.period_start'
-        ) }} as is_complete,
+        {{ is_over_and_known('grain_dimensions') }} as is_complete,
         populations.population,
         grain_dimensions.dimension,
         {{ account_dimension_value('populations', region='region') }} as dimension_value,

@@ -76,9 +76,7 @@ final as (
         periods.period_start,
         members.dimension,
         members.dimension_value,
-        periods.is_complete
-        and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
-            as is_complete,
+        {{ is_over_and_known('members') }} as is_complete,
         {%- for amount in [
             'opening_mrr', 'new_mrr', 'reactivation_mrr', 'expansion_mrr', 'contraction_mrr',
             'churn_mrr', 'closing_mrr'
