@@ -42,8 +42,15 @@ def test_a_database_of_an_earlier_version_becomes_that_of_today(
     connection.cursor().execute(f"create database {old.database} template template0")
     connection.close()
     query(old, version.read_text())
+    query(
+        old,
+        "insert into ops.changed_days (table_name, change, event_date) values "
+        "('t', 'batch 7', '2026-01-02'), ('t', 'change 3', '2026-01-02')",
+    )
     setup(old)
     for what, statement in SHAPES.items():
         today, upgraded = set(query(server, statement)), set(query(old, statement))
         assert upgraded == today, f"{what}: {sorted(map(str, upgraded ^ today))}"
     setup(old)
+    days = query(old, "select kind, batch_id, change_number from ops.changed_days order by 1")
+    assert days == [("batch", 7, None), ("edit", None, 3)]
