@@ -182,7 +182,7 @@ def test_a_log_of_an_earlier_version_starts_anew(warehouse: Settings) -> None:
         "event_date date, primary key (model, table_name, change, event_date)); "
         "update intermediate_silver.int_requests set requested_date = requested_date + 1",
     )
-    assert not [finding for finding in examine(warehouse) if finding.area == "reconciliation"]
+    assert "now" not in {finding.subject for finding in examine(warehouse)}
     with dbt_in_process():
         build(warehouse, quiet=True)
     latest = "select is_equal, left_out_count from ops.reconciliation where build_id > 1"
