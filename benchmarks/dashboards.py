@@ -17,7 +17,7 @@ from pathlib import Path
 
 from o2r.dashboards.queries import all_rows
 from o2r.dashboards.read import read_definitions
-from o2r.demo import run_demo
+from o2r.demo.run import run_demo
 from o2r.errors import UserError
 from o2r.settings import Settings, load_settings
 from o2r.warehouse import connect

@@ -30,9 +30,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from o2r.bronze.loader import load
+from o2r.builds.run import build, dbt
 from o2r.settings import Settings, load_settings
 from o2r.synthetic import SimulationConfig, generate
-from o2r.transform import build, dbt
 from o2r.warehouse import connect, embedded, setup
 
 FEEDS = ("inference_user_token_usage_open_source", "inference_user_token_usage_proprietary")

@@ -99,7 +99,7 @@ def o2r_load(settings: Settings, path: Path) -> tuple[float, float]:
     variables = {"O2R_HOME": str(settings.home), "POSTGRES_HOST": "", "POSTGRES_DB": ""}
     begin = time.perf_counter()
     child = subprocess.Popen(
-        [sys.executable, "-c", "from o2r.cli import app; app()", "load", path],
+        [sys.executable, "-c", "from o2r.cli.main import app; app()", "load", path],
         env={**os.environ, **variables},
         stdout=subprocess.DEVNULL,
     )

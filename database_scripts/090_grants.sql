@@ -1,6 +1,6 @@
 -- Who may do what. Everything is taken back first, so that a second run leaves exactly this.
 -- Default privileges cover what the role running this script (and dbt) creates later.
--- personal_columns: what the contracts mark as `pii`, given by `o2r setup`.
+-- open_columns: what the contracts know and do not mark as `pii`, given by `o2r setup`.
 
 do $$
 declare
@@ -82,7 +82,7 @@ begin
         join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
         where c.relnamespace = 'raw_bronze'::regnamespace
             and c.relkind in ('r', 'p') and not c.relispartition
-            and (c.relname, a.attname) not in (select table_name, column_name from personal_columns)
+            and (c.relname, a.attname) in (select table_name, column_name from open_columns)
         group by c.oid
     loop
         execute format(

@@ -28,7 +28,7 @@ from dbt.parser.manifest import (
 )
 from dbt_common.context import set_invocation_context
 
-from o2r import transform
+from o2r.builds import run as builds
 from o2r.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +43,7 @@ PARSED: dict[tuple[str, ...], bytes] = {}
 
 @contextmanager
 def dbt_in_process() -> Iterator[list]:
-    """Let `o2r.transform.dbt` call dbt directly instead of starting a process.
+    """Let `o2r.builds.run.dbt` call dbt directly instead of starting a process.
 
     Gives the list of results of the commands run (dbtRunnerResult), the newest last.
     """
@@ -60,7 +60,7 @@ def dbt_in_process() -> Iterator[list]:
             return SimpleNamespace(returncode=0)
         return SimpleNamespace(returncode=1 if results[-1].exception is None else 2)
 
-    with patch.object(transform, "subprocess", SimpleNamespace(run=run)):
+    with patch.object(builds, "subprocess", SimpleNamespace(run=run)):
         yield results
 
 
@@ -68,7 +68,7 @@ def put_parsed(
     settings: Settings, target: str = "prod", *, prefix: str | None = None, shadow: bool = False
 ) -> None:
     """Spare a dbt process that o2r will start from parsing all of this repository, or of a copy."""
-    variables = transform.prepare(settings, [], target, prefix, shadow=shadow)
+    variables = builds.prepare(settings, target, prefix, shadow=shadow)
     with chdir(settings.dbt_dir), patch.dict(os.environ, variables):
         _put_file()
 

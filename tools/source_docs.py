@@ -11,7 +11,7 @@ that it is true.
 from collections import Counter
 from pathlib import Path
 
-from o2r.bronze.contracts import Contract, load_contracts
+from o2r.contracts import Contract, load_contracts
 from o2r.dashboards.lineage import Lineage
 from o2r.dashboards.read import read_definitions
 from o2r.settings import load_settings

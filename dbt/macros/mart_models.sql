@@ -1,9 +1,8 @@
 {#-
   Sorted names of the mart models, each once whatever its versions, for tests that must cover every
   mart, also those still to come.
-  column: only marts whose YAML has this column; none gives all.
 -#}
-{% macro mart_models(column=none) -%}
+{% macro mart_models() -%}
     {%- set names = [] -%}
     {%- if execute -%}
         {%- for node in graph.nodes.values() -%}
@@ -11,7 +10,6 @@
                 node.resource_type == 'model'
                 and node.package_name == 'o2r'
                 and node.fqn[1] == 'marts'
-                and (column is none or column in node.columns)
             -%}
                 {%- do names.append(node.name) -%}
             {%- endif -%}

@@ -66,3 +66,12 @@
     {%- endfor -%}
     {{ return(found) }}
 {%- endmacro %}
+
+{#-
+  Newest arrival in a bronze table, for the freshness of its source. A table that was never filled is
+  not late; a stamp ahead of the clock says nothing of today.
+-#}
+{% macro newest_arrival() -%}
+    select coalesce(max(loaded_at) filter (where loaded_at <= current_timestamp), current_timestamp)
+    from {{ this }}
+{%- endmacro %}

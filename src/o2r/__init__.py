@@ -1,3 +1,3 @@
 """O2R, the Observability-to-Revenue analytics platform."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

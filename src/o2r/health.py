@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from o2r.bronze.contracts import SCHEMA, load_contracts
-from o2r.builds import fate, query
+from o2r.builds.ledger import fate
+from o2r.builds.manifests import RESULTS
+from o2r.builds.reconcile import compare_now, in_words
+from o2r.builds.run import check_target, work_dir
+from o2r.builds.table_states import bronze_lost, look
+from o2r.contracts import SCHEMA, load_contracts
 from o2r.errors import UserError
-from o2r.manifests import RESULTS
-from o2r.reconcile import compare_now, in_words
 from o2r.settings import Settings
-from o2r.tables import bronze_lost, look
-from o2r.transform import check_target, work_dir
-from o2r.warehouse.health import check_disk
+from o2r.warehouse.doctor import check_disk
+from o2r.warehouse.query import Session
 
 OK, LATE, CHECK, WRONG = "ok", "late", "check", "WRONG"
 LONGEST_RUN = timedelta(hours=3)
@@ -46,31 +47,32 @@ def examine(settings: Settings, target: str = "prod", now: datetime | None = Non
     """
     check_target(target)
     now = now or datetime.now(UTC)
-    at_work = _at_work(settings, target)
-    return [
-        *_sources(settings, now),
-        *_feeds(settings, target),
-        *_builds(settings, target, now, at_work),
-        *_quarantine(settings, now),
-        *_ledger(settings),
-        *_reconciliation(settings, target, now),
-        *_left_out(settings, target),
-        *(_not_compared(settings, target, now) if at_work else _tables(settings, target, now)),
-        *_row_counts(settings, target, now),
-        *([] if at_work else _plan_tiers(settings, target)),
-        _disk(settings),
-    ]
+    with Session(settings) as session:
+        at_work = _at_work(session, target)
+        return [
+            *_sources(session, now),
+            *_feeds(session, target),
+            *_builds(session, target, now, at_work),
+            *_quarantine(session, now),
+            *_ledger(session),
+            *_reconciliation(session, target, now),
+            *_left_out(session, target),
+            *(_not_compared(session, target, now) if at_work else _tables(session, target, now)),
+            *_row_counts(session, target, now),
+            *([] if at_work else _plan_tiers(session, target)),
+            _disk(session),
+        ]
 
 
-def _sources(settings: Settings, now: datetime) -> Iterator[Finding]:
+def _sources(session: Session, now: datetime) -> Iterator[Finding]:
     """Age of the newest row of each source that models depend on; one never filled is not late."""
-    contracts = load_contracts(settings.dbt_dir).values()
+    contracts = load_contracts(session.settings.dbt_dir).values()
     newest = " union all ".join(
         f"select '{one.table}', max(loaded_at) filter (where loaded_at <= %(now)s), "
         f"count(*) filter (where loaded_at > %(now)s), max(loaded_at) from {SCHEMA}.{one.table}"
         for one in contracts
     )
-    found = query(settings, newest.replace("%(now)s", "%s"), *[now] * 2 * len(contracts))
+    found = session.query(newest.replace("%(now)s", "%s"), *[now] * 2 * len(contracts))
     loaded = {table: at for table, at, *_ in found}
     for table, _, ahead, latest in found:
         if latest and latest > now + CLOCKS_DIFFER:
@@ -99,13 +101,12 @@ def _sources(settings: Settings, now: datetime) -> Iterator[Finding]:
         )
 
 
-def _feeds(settings: Settings, target: str) -> Iterator[Finding]:
+def _feeds(session: Session, target: str) -> Iterator[Finding]:
     """Up to which day each feed is known; of production, once it has been built."""
-    [(is_built,)] = query(settings, "select to_regclass('mart_gold.feed_status') is not null")
+    [(is_built,)] = session.query("select to_regclass('mart_gold.feed_status') is not null")
     if target != "prod" or not is_built:
         return
-    rows = query(
-        settings,
+    rows = session.query(
         "select bronze_table, feed, status, days_behind, usual_gap_days, reason "
         "from mart_gold.feed_status order by bronze_table",
     )
@@ -121,10 +122,9 @@ def _feeds(settings: Settings, target: str) -> Iterator[Finding]:
         yield Finding("feed", table, state, reason, what)
 
 
-def _at_work(settings: Settings, target: str) -> bool:
+def _at_work(session: Session, target: str) -> bool:
     """Whether a run holds the lock of the target: one that is noted as running is then alive."""
-    [(alive,)] = query(
-        settings,
+    [(alive,)] = session.query(
         "select exists (select from pg_locks where locktype = 'advisory' and granted "
         "and classid = hashtext('o2r build')::oid and objid = hashtext(%s)::oid "
         "and database = (select oid from pg_database where datname = current_database()))",
@@ -133,13 +133,12 @@ def _at_work(settings: Settings, target: str) -> bool:
     return alive
 
 
-def _builds(settings: Settings, target: str, now: datetime, alive: bool) -> Iterator[Finding]:
+def _builds(session: Session, target: str, now: datetime, alive: bool) -> Iterator[Finding]:
     """The newest run of each kind, and any that has been at it for too long or was killed.
 
     What failed before a later run has built everything is settled.
     """
-    rows = query(
-        settings,
+    rows = session.query(
         "select distinct on (kind) build_id, kind, outcome, started_at, finished_at, message, "
         "arguments, "
         "exists (select from ops.builds later where later.target = runs.target "
@@ -151,7 +150,7 @@ def _builds(settings: Settings, target: str, now: datetime, alive: bool) -> Iter
     )
     if not rows:
         yield Finding("run", target, WRONG, "never built", "run `o2r build` or `o2r publish`")
-    results = work_dir(settings, target) / "target" / RESULTS
+    results = work_dir(session.settings, target) / "target" / RESULTS
     for build_id, kind, outcome, started, finished, message, arguments, is_settled in rows:
         state, what = OK, ""
         if outcome == "running" and not alive:
@@ -180,10 +179,9 @@ def _builds(settings: Settings, target: str, now: datetime, alive: bool) -> Iter
         yield Finding("run", f"last {kind}", state, found, what)
 
 
-def _quarantine(settings: Settings, now: datetime) -> Iterator[Finding]:
+def _quarantine(session: Session, now: datetime) -> Iterator[Finding]:
     """Rows kept out of bronze in the last day against the day before, by table."""
-    rows = query(
-        settings,
+    rows = session.query(
         "select table_name, "
         "coalesce(sum(quarantined) filter (where finished_at > %s - interval '1 day'), 0)::bigint, "
         "coalesce(sum(quarantined) filter (where finished_at > %s - interval '2 days' "
@@ -209,18 +207,16 @@ def _quarantine(settings: Settings, now: datetime) -> Iterator[Finding]:
         )
 
 
-def _ledger(settings: Settings) -> Iterator[Finding]:
+def _ledger(session: Session) -> Iterator[Finding]:
     """Received = inserted + duplicate + quarantined, and the quarantine holds what it says."""
-    rows = query(
-        settings,
+    rows = session.query(
         "select batch_id, source_file, quarantined, kept from ("
         " select batches.*, (select count(*) from ops.quarantined_rows rows "
         "  where rows.batch_id = batches.batch_id) as kept from ops.load_batches batches"
         ") found where received <> inserted + duplicate + quarantined or quarantined <> kept "
         "order by batch_id",
     )
-    warned = query(
-        settings,
+    warned = session.query(
         "select batch_id, warning from ops.load_batches "
         "where warning is not null and unloaded_at is null order by batch_id",
     )
@@ -239,10 +235,9 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _reconciliation(settings: Settings, target: str, now: datetime) -> Iterator[Finding]:
+def _reconciliation(session: Session, target: str, now: datetime) -> Iterator[Finding]:
     """The comparison of the layers at the end of the last complete run."""
-    rows = query(
-        settings,
+    rows = session.query(
         "select check_name, unit, bronze, silver, gold, difference, left_out_count, build_id, "
         "checked_at from ops.reconciliation where target = %s and build_id = ("
         "select max(build_id) from ops.reconciliation where target = %s) order by 1, 2",
@@ -264,10 +259,10 @@ def _reconciliation(settings: Settings, target: str, now: datetime) -> Iterator[
         )
 
 
-def _not_compared(settings: Settings, target: str, now: datetime) -> Iterator[Finding]:
+def _not_compared(session: Session, target: str, now: datetime) -> Iterator[Finding]:
     """While a run replaces one table after the other they fit neither it nor the one before."""
-    [(noted,)] = query(
-        settings, "select max(noted_at) from ops.table_states where target = %s", target
+    [(noted,)] = session.query(
+        "select max(noted_at) from ops.table_states where target = %s", target
     )
     since = f"what is said here is as of {_age(now - noted)} ago" if noted else "never noted"
     yield Finding(
@@ -275,9 +270,9 @@ def _not_compared(settings: Settings, target: str, now: datetime) -> Iterator[Fi
     )
 
 
-def _tables(settings: Settings, target: str, now: datetime) -> Iterator[Finding]:
+def _tables(session: Session, target: str, now: datetime) -> Iterator[Finding]:
     """Tables as they are now: against what their last build noted, and layer against layer."""
-    tables = look(settings, target)
+    tables = look(session, target)
     if not tables:
         yield Finding(
             *("tables", target, LATE, "never noted: nothing can be said of now", "run `o2r build`")
@@ -299,7 +294,7 @@ def _tables(settings: Settings, target: str, now: datetime) -> Iterator[Finding]
                     f"{table.fault} ({_age(now - table.noted_at)} ago)",
                     "run `o2r build --full-refresh` (docs/runbook.md, table changed)",
                 )
-    for name, rows, expected, is_noted in bronze_lost(settings, target):
+    for name, rows, expected, is_noted in bronze_lost(session, target):
         why = "updates or erasures are noted" if is_noted else "nobody has noted why"
         is_small = is_noted and rows > LEAST_LEFT * expected
         yield Finding(
@@ -309,11 +304,11 @@ def _tables(settings: Settings, target: str, now: datetime) -> Iterator[Finding]
             f"has {rows} rows, {expected} by the last run and the loads since; {why}",
             "see docs/runbook.md, rows lost; if it was meant, run `o2r build`",
         )
-    yield from _layers_now(settings, target, any(table.count_now is None for table in tables))
+    yield from _layers_now(session, target, any(table.count_now is None for table in tables))
 
 
-def _layers_now(settings: Settings, target: str, is_part_gone: bool) -> Iterator[Finding]:
-    compared = None if is_part_gone else compare_now(settings, target)
+def _layers_now(session: Session, target: str, is_part_gone: bool) -> Iterator[Finding]:
+    compared = None if is_part_gone else compare_now(session, target)
     if compared is None:
         return
     wrong = [row for row in compared if row.difference]
@@ -326,10 +321,9 @@ def _layers_now(settings: Settings, target: str, is_part_gone: bool) -> Iterator
     )
 
 
-def _left_out(settings: Settings, target: str) -> Iterator[Finding]:
+def _left_out(session: Session, target: str) -> Iterator[Finding]:
     """Rows of bronze that no model read in the newest run, and keys that it took for one."""
-    rows = query(
-        settings,
+    rows = session.query(
         "select table_name, row_count, merged_keys, build_id from ops.left_out_rows "
         "where row_count + merged_keys > 0 and build_id = ("
         "select max(build_id) from ops.left_out_rows where target = %s) order by table_name",
@@ -346,10 +340,9 @@ def _left_out(settings: Settings, target: str) -> Iterator[Finding]:
         )
 
 
-def _row_counts(settings: Settings, target: str, now: datetime) -> Iterator[Finding]:
+def _row_counts(session: Session, target: str, now: datetime) -> Iterator[Finding]:
     """Rows of the newest complete run against the newest that is at least 20 hours older."""
-    rows = query(
-        settings,
+    rows = session.query(
         "with runs as (select build_id, finished_at from ops.builds where target = %s "
         "and outcome = 'succeeded' and build_id in (select build_id from ops.row_counts)), "
         "newest as (select * from runs order by build_id desc limit 1), "
@@ -386,11 +379,10 @@ def _row_counts(settings: Settings, target: str, now: datetime) -> Iterator[Find
         )
 
 
-def _plan_tiers(settings: Settings, target: str) -> Iterator[Finding]:
+def _plan_tiers(session: Session, target: str) -> Iterator[Finding]:
     """Accounts whose contract in force is of another plan tier than the CRM names."""
     schema = "mart_gold" if target == "prod" else f"dbt_{target}_mart_gold"
-    [(is_built,)] = query(
-        settings,
+    [(is_built,)] = session.query(
         "select exists (select from information_schema.columns where table_schema = %s "
         "and table_name = 'dim_account' and column_name = 'crm_plan_tier')",
         schema,
@@ -401,8 +393,7 @@ def _plan_tiers(settings: Settings, target: str) -> Iterator[Finding]:
         "plan_tier_source = 'contract' and crm_plan_tier <> 'Unknown' "
         "and lower(plan_tier) <> lower(crm_plan_tier)"
     )
-    [(told, different)] = query(
-        settings,
+    [(told, different)] = session.query(
         "select count(*) filter (where plan_tier_source = 'contract'), "
         f"count(*) filter (where {differs}) from {schema}.dim_account",
     )
@@ -417,9 +408,9 @@ def _plan_tiers(settings: Settings, target: str) -> Iterator[Finding]:
         )
 
 
-def _disk(settings: Settings) -> Finding:
+def _disk(session: Session) -> Finding:
     try:
-        return Finding("disk", "free", OK, check_disk(settings), "")
+        return Finding("disk", "free", OK, check_disk(session.settings), "")
     except UserError as error:
         return Finding("disk", "free", WRONG, str(error), "see docs/runbook.md, disk")
 

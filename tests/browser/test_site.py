@@ -13,6 +13,7 @@ from tests.chromium import SCREENSHOTS
 from tests.in_process import dbt_in_process
 from tests.metrics.warehouse import frame
 
+from o2r.builds.run import dbt
 from o2r.dashboards.queries import is_trend, metabase_sql, selected
 from o2r.dashboards.read import read_definitions
 from o2r.dashboards.site import build_site, write_review
@@ -20,7 +21,6 @@ from o2r.dashboards.site.build import dbt_docs
 from o2r.dashboards.site.gold import Gold, exact_text
 from o2r.errors import UserError
 from o2r.settings import load_settings
-from o2r.transform import dbt
 
 PROJECT = Path(__file__).resolve().parents[2]
 

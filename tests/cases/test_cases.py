@@ -14,8 +14,8 @@ from tests.in_process import dbt_in_process
 from tests.metrics.warehouse import execute, frame, run_models
 
 from o2r.bronze.loader import load
+from o2r.builds.run import dbt
 from o2r.settings import Settings
-from o2r.transform import dbt
 
 FOLDERS = sorted(path.parent for path in Path(__file__).parent.glob("*/case.yml"))
 CASES = {folder.name: yaml.safe_load((folder / "case.yml").read_text()) for folder in FOLDERS}

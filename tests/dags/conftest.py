@@ -18,8 +18,8 @@ import pytest
 from tests.dags.airflow_client import Airflow
 from tests.integration.small_project import small_project
 
-from o2r.bronze.datasets import load_dataset
-from o2r.demo import yesterday
+from o2r.demo.datasets import load_dataset
+from o2r.demo.run import yesterday
 from o2r.scheduler.api import log_in
 from o2r.settings import Settings
 from o2r.synthetic import SimulationConfig, generate

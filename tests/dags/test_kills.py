@@ -22,11 +22,11 @@ from tests.in_process import dbt_in_process
 from tests.integration.small_project import GOLD
 from tests.metrics.warehouse import frame
 
-from o2r.bronze.datasets import load_dataset
-from o2r.demo import simulate, yesterday
+from o2r.builds.publish import publish
+from o2r.demo.datasets import load_dataset
+from o2r.demo.live import land_days
+from o2r.demo.run import simulate, yesterday
 from o2r.health import WRONG, examine
-from o2r.live import land_days
-from o2r.publish import publish
 from o2r.scheduler.home import folder_of
 from o2r.scheduler.processes import noted
 from o2r.settings import Settings, load_settings

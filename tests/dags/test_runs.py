@@ -22,11 +22,11 @@ from tests.metrics.warehouse import gold_hashes
 
 from o2r import scheduler
 from o2r.bronze.loader import load
-from o2r.demo import yesterday
+from o2r.builds.run import dbt
+from o2r.demo.run import yesterday
 from o2r.replay.run import compare_targets
 from o2r.scheduler.home import folder_of
 from o2r.scheduler.processes import noted
-from o2r.transform import dbt
 from o2r.warehouse import connect
 
 ADD_TICKET = (

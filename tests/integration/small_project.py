@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.metrics.warehouse import frame
 
-from o2r.bronze.datasets import load_dataset
 from o2r.bronze.loader import load
+from o2r.demo.datasets import load_dataset
 from o2r.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

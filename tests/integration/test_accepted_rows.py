@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from psycopg2 import sql
 from tests.metrics.warehouse import execute, run_models
 
-from o2r.bronze.contracts import SCHEMA, load_contracts
 from o2r.bronze.loader import load
+from o2r.contracts import SCHEMA, load_contracts
 from o2r.synthetic import SimulationConfig, generate
 
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from tests.integration.small_project import ROOT, small_warehouse
 from tests.metrics.warehouse import frame
 from typer.testing import CliRunner
 
-from o2r.cli import app
+from o2r.cli.main import app
 from o2r.settings import Settings
 from o2r.warehouse import connect, environment, locks
 from o2r.warehouse.profile import write_profile

@@ -1,61 +1,124 @@
-"""The tables made by database_scripts/ are those of the contracts; partitions come as needed."""
+"""Setup makes the tables of the contracts, and of older tables those; partitions come as needed."""
 
 from pathlib import Path
 
 import pytest
 
-from o2r.bronze.contracts import BOOKKEEPING, load_contracts
-from o2r.warehouse import setup
+from o2r.contracts import load_contracts
+from o2r.errors import UserError
+from o2r.warehouse import bronze_tables, connect, setup
 
 CONTRACTS = load_contracts(Path(__file__).parents[2] / "dbt")
-LONG_NAMES = {"timestamptz": "timestamp with time zone", "timestamp": "timestamp without time zone"}
 USAGE = "raw_bronze.inference_user_token_usage_proprietary"
+OLDER = """
+drop table raw_bronze.platform_incidents;
+alter table raw_bronze.invoices drop column line_items;
+alter table raw_bronze.crm_contacts alter column first_name set not null;
+comment on column raw_bronze.crm_contacts.email is 'another';
+alter table raw_bronze.customer_details alter column employee_count type smallint;
+insert into raw_bronze.customer_details (account_id, employee_count, date_created, date_updated)
+values ('a', 7, '2026-01-01Z', '2026-01-01Z');
+select ops.ensure_month_partition('raw_bronze.web_events', '2026-01-01');
+alter table raw_bronze.web_events alter column utm_source type varchar(20);
+
+create view staging_silver.employees with (security_barrier = true) as
+select account_id, employee_count from raw_bronze.customer_details;
+create view mart_gold.large as
+select employees.account_id from staging_silver.employees as employees
+inner join raw_bronze.customer_details as details using (account_id)
+where details.employee_count > 5 and employees.employee_count > 5;
+comment on view mart_gold.large is 'Large ones.';
+comment on column mart_gold.large.account_id is 'Account.';
+alter view mart_gold.large owner to o2r_builder;
+revoke all on mart_gold.large from business_user;
+grant select (account_id) on mart_gold.large to partner_dw_engineer with grant option;
+grant select on mart_gold.large to data_scientist, public;
+"""
+VIEWS = """
+select c.oid::regclass::text, pg_get_viewdef(c.oid), c.relowner::regrole::text, c.reloptions,
+    obj_description(c.oid), col_description(c.oid, 1), a.attacl::text,
+    array(select x::text from unnest(c.relacl) as x order by 1)
+from pg_class as c
+inner join pg_attribute as a on a.attrelid = c.oid and a.attnum = 1
+where c.relkind = 'v' and c.relnamespace::regnamespace::text in ('staging_silver', 'mart_gold')
+order by 1
+"""
 
 
-@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=lambda contract: contract.table)
-def test_columns_types_nulls_and_comments(contract, module_warehouse, query):
-    expected = [
-        (c.name, LONG_NAMES.get(c.data_type, c.data_type), c.required, c.description)
-        for c in contract.columns
-    ] + [
-        ("loaded_at", LONG_NAMES["timestamptz"], True, BOOKKEEPING["loaded_at"]),
-        ("batch_id", "bigint", False, BOOKKEEPING["batch_id"]),
-        ("source_file", "text", False, BOOKKEEPING["source_file"]),
-    ]
-    found = query(
+def plan(settings) -> bronze_tables.Plan:
+    """What setup would do to the bronze tables of a database."""
+    connection = connect(settings)
+    with connection, connection.cursor() as cursor:
+        return bronze_tables.plan(CONTRACTS.values(), bronze_tables.described(cursor))
+
+
+def test_tables_are_those_of_the_contracts(module_warehouse, query):
+    assert plan(module_warehouse) == bronze_tables.Plan((), ())
+    columns = query(
         module_warehouse,
-        "select attname, format_type(atttypid, atttypmod), attnotnull, "
-        "col_description(attrelid, attnum) from pg_attribute "
-        "where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
-        (f"raw_bronze.{contract.table}",),
+        "select count(*) from information_schema.columns "
+        "where table_schema = 'raw_bronze' and table_name = 'invoices'",
     )
-    assert found == expected
+    assert columns == [(len(CONTRACTS["invoices"].columns) + 3,)]
 
 
-@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=lambda contract: contract.table)
-def test_key_index_and_partitioning(contract, module_warehouse, query):
-    table = (f"raw_bronze.{contract.table}",)
-    key = query(
-        module_warehouse,
-        "select a.attname from pg_index i, unnest(i.indkey) with ordinality as k (n, position) "
-        "join pg_attribute a on a.attnum = k.n where a.attrelid = i.indrelid "
-        "and i.indrelid = %s::regclass and i.indisprimary order by k.position",
-        table,
+def test_older_tables_become_those_of_the_contracts(warehouse, query):
+    """Nothing is dropped for it: rows stay, and views on what was altered are as they were."""
+    query(warehouse, OLDER)
+    before = query(warehouse, VIEWS)
+    assert len(before) == 2
+    steps = plan(warehouse).steps
+    assert {step.what for step in steps} == {
+        "raw_bronze.crm_contacts",
+        "raw_bronze.crm_contacts.first_name",
+        "raw_bronze.customer_details.employee_count",
+        "raw_bronze.invoices",
+        "raw_bronze.invoices.line_items",
+        "raw_bronze.platform_incidents",
+        "raw_bronze.web_events.utm_source",
+    }
+    query(warehouse, ";".join(step.statement for step in steps))
+    assert query(warehouse, VIEWS) == before
+    assert query(warehouse, "select * from staging_silver.employees") == [("a", 7)]
+    assert setup(warehouse).altered == []
+
+
+def test_what_cannot_be_migrated_is_named_and_nothing_is_half_done(warehouse, query):
+    query(
+        warehouse,
+        "drop table raw_bronze.platform_incidents; "
+        "alter table raw_bronze.invoices add column paid_at timestamptz, "
+        "alter column line_items type bigint using null",
     )
-    assert tuple(name for (name,) in key) == contract.primary_key
-    brin = query(
-        module_warehouse,
-        "select pg_get_indexdef(indexrelid) from pg_index join pg_class on oid = indexrelid "
-        "join pg_am on pg_am.oid = relam where indrelid = %s::regclass and amname = 'brin'",
-        table,
+    with pytest.raises(UserError) as raised:
+        setup(warehouse)
+    assert "raw_bronze.invoices.line_items is bigint and its contract says text" in str(
+        raised.value
     )
-    assert [index for (index,) in brin if "(loaded_at)" in index]
-    assert len(brin) == (2 if contract.event_day else 1)
-    strategy = query(module_warehouse, "select pg_get_partkeydef(%s::regclass)", table)[0][0]
-    column = contract.partition_column
-    assert strategy == (f"RANGE ({column})" if column else None)
-    comment = query(module_warehouse, "select obj_description(%s::regclass)", table)[0][0]
-    assert comment == contract.description
+    assert "raw_bronze.invoices.paid_at is in no contract" in str(raised.value)
+    assert query(warehouse, "select to_regclass('raw_bronze.platform_incidents')") == [(None,)]
+
+
+def test_a_required_column_without_a_value_is_named(warehouse, query):
+    query(
+        warehouse,
+        "alter table raw_bronze.invoices alter column amount drop not null; "
+        "insert into raw_bronze.invoices "
+        "(invoice_id, account_id, invoice_date, currency, status, last_updated) "
+        "values ('i', 'a', '2026-01-01', 'USD', 'paid', '2026-01-01Z')",
+    )
+    with pytest.raises(UserError, match=r"raw_bronze\.invoices\.amount: .*fill it in, or let"):
+        setup(warehouse)
+
+
+def test_a_materialized_view_on_a_widened_column_is_named(warehouse, query):
+    query(
+        warehouse,
+        "alter table raw_bronze.support_tickets alter column reopen_count type smallint; "
+        "create materialized view kept as select reopen_count from raw_bronze.support_tickets",
+    )
+    with pytest.raises(UserError, match=r"reopen_count of raw_bronze\.support_tickets is read by "):
+        setup(warehouse)
 
 
 def test_no_table_without_a_contract(module_warehouse, query):

@@ -5,8 +5,9 @@ from datetime import date, datetime
 import pytest
 
 from o2r.bronze.loader import load
-from o2r.transform import fingerprint
+from o2r.builds.run import fingerprint
 from o2r.warehouse import setup
+from o2r.warehouse.query import Session
 
 USAGE = "raw_bronze.inference_user_token_usage_proprietary"
 HEADER = "request_id,account_id,event_timestamp,input_tokens\n"
@@ -82,10 +83,10 @@ def test_giving_a_month_its_partition_is_no_change(warehouse, changes, query):
 
 
 def test_a_build_sees_loads_erasures_and_rows_of_other_tools(warehouse, tmp_path, query):
-    states = [fingerprint(warehouse, [])]
+    states = [fingerprint(Session(warehouse), [])]
 
     def changed() -> bool:
-        states.append(fingerprint(warehouse, []))
+        states.append(fingerprint(Session(warehouse), []))
         return states[-1] not in states[:-1]
 
     assert not changed()

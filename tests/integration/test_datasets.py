@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from o2r.bronze.datasets import load_dataset
 from o2r.bronze.loader import load
+from o2r.demo.datasets import load_dataset
 from o2r.errors import UserError
 
 TICKETS = """ticket_id,account_id,created_at,resolved_at,last_updated

@@ -12,8 +12,8 @@ import pytest
 from tests.in_process import dbt_in_process
 from tests.metrics.warehouse import chapter12_gold, clone, execute, frame, gold_hashes
 
+from o2r.builds.run import dbt
 from o2r.settings import Settings
-from o2r.transform import dbt
 
 NO_TESTS = ("--exclude-resource-type", "test", "unit_test")
 BUILT = {"model", "seed", "snapshot"}

@@ -12,8 +12,8 @@ from tests.in_process import dbt_in_process
 from tests.metrics.warehouse import frame
 from typer.testing import CliRunner
 
-from o2r.bronze.datasets import load_dataset
-from o2r.cli import app
+from o2r.cli.main import app
+from o2r.demo.datasets import load_dataset
 from o2r.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

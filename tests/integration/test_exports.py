@@ -16,7 +16,7 @@ import pytest
 from tests.metrics.warehouse import clone, execute, frame, small_gold
 from typer.testing import CliRunner
 
-from o2r.cli import app
+from o2r.cli.main import app
 from o2r.errors import UserError
 from o2r.export import AUDIENCES, export_audience, export_signals, files, preview
 from o2r.export.ledger import find_consenting

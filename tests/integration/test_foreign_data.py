@@ -13,9 +13,9 @@ from tests.metrics.cards import PLACES, rows_of
 from tests.metrics.warehouse import clone, execute, frame, run_models
 
 from o2r.bronze.loader import load
+from o2r.builds.run import build
 from o2r.health import WRONG, examine
 from o2r.settings import Settings
-from o2r.transform import build
 
 FILLED = {
     "subscriptions": {

@@ -33,7 +33,9 @@ WITHIN = {
 }
 NAMED = """
 select -1 as sale_count, 101.0 as share_pct, 0 as rank_overall, -500.0 as growth_pct,
-    -5.0 as net_revenue, -3 as credit_count, 'x' as customer_count_name
+    -5.0 as net_revenue, -3 as credit_count, 'x' as customer_count_name, 'week' as grain,
+    date '2026-01-05' as week_start, date '2026-01-06' as period_start,
+    date '2026-01-01' as month_start, date '2026-02-02' as fiscal_year_start
 """
 OF_NAME = {
     "sale_count": ("integer", 1),
@@ -43,8 +45,13 @@ OF_NAME = {
     "net_revenue": ("numeric(18,6)", "pass"),
     "credit_count": ("integer", "pass"),
     "customer_count_name": ("text", "pass"),
+    "grain": ("text", "pass"),
+    "week_start": ("date", "pass"),
+    "period_start": ("date", 1),
+    "month_start": ("date", "pass"),
+    "fiscal_year_start": ("date", 1),
 }
-"""Type of each column of NAMED and how the bounds of its name fare; credit_count says it has none."""
+"""Type of each column of NAMED, and how the bounds of its name fare (credit_count has none)."""
 NOT_NULL = {
     "none": (["a"], "pass"),
     "one": (["a", "b"], 1),
@@ -60,7 +67,8 @@ def dbt(command: str, settings: Settings, folder: Path, tests: list[dict]) -> st
     shutil.copy(DBT_DIR / "profiles" / "profiles.yml", folder)
     (folder / "models").mkdir()
     (folder / "macros").mkdir()
-    shutil.copy(DBT_DIR / "macros" / "ranges.sql", folder / "macros")
+    for name in ("engine", "failing_rows", "ranges"):
+        shutil.copy(DBT_DIR / "macros" / f"{name}.sql", folder / "macros")
     (folder / "models" / "rows.sql").write_text(ROWS)
     (folder / "models" / "named.sql").write_text(NAMED)
     columns = [{"name": name, "data_type": kind} for name, (kind, _) in OF_NAME.items()]
@@ -77,7 +85,9 @@ def dbt(command: str, settings: Settings, folder: Path, tests: list[dict]) -> st
         ]
     }
     (folder / "models" / "_models.yml").write_text(yaml.safe_dump(described, sort_keys=False))
-    (folder / "dbt_project.yml").write_text("{name: bad, version: '1.0', profile: o2r}")
+    (folder / "dbt_project.yml").write_text(
+        "{name: o2r, version: '1.0', profile: o2r, on-run-end: '{{ show_failing_rows(results) }}'}"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", command],
         env=os.environ | environment(settings) | {"DBT_TARGET": "ci"},
@@ -110,13 +120,24 @@ def results(
     )
     printed = dbt("build", module_warehouse, folder, tests)
     ran = json.loads((folder / "target" / "run_results.json").read_text())["results"]
-    assert len(ran) == 2 + len(tests) + len(OF_NAME), printed
-    return {
+    assert len(ran) == 3 + len(tests) + len(OF_NAME), printed
+    return {"printed": printed} | {
         result["unique_id"].split(".")[2]: result["failures"]
         if result["status"] == "fail"
         else result["status"]
         for result in ran
     }
+
+
+def test_the_first_rows_of_a_failing_test_are_printed_its_problem_first(
+    results: dict[str, str | int],
+) -> None:
+    said = str(results["printed"]).partition("FAIL within_null_beside_a_breach: 3 rows\n")[2]
+    assert said.splitlines()[:3] == [
+        "    problem: a is below 6, a: 1, b: 10, c: x, d: 1.500000, e: 1.0",
+        "    problem: a is below 6, a: 5, b: null, c: y, d: NaN, e: null",
+        "    problem: b is below 0, a: 9, b: -1, c: null, d: null, e: 2",
+    ]
 
 
 @pytest.mark.parametrize("name", WITHIN)

@@ -10,11 +10,11 @@ from tests.integration.small_project import GOLD, small_warehouse
 from tests.metrics.warehouse import clone, execute, frame
 from typer.testing import CliRunner
 
-from o2r.cli import app
+from o2r.builds.run import build, target_lock
+from o2r.cli.main import app
 from o2r.errors import UserError
 from o2r.health import CHECK, LATE, OK, WRONG, Finding, examine
 from o2r.settings import Settings
-from o2r.transform import alone, build
 
 BATCH = (
     "insert into ops.load_batches (dataset, source_file, table_name, checksum, received, inserted, "
@@ -218,7 +218,7 @@ def test_a_failed_run_is_settled_by_a_later_one_of_everything(
 
 def test_a_run_at_work_is_no_finding_until_it_takes_too_long(copy: Settings) -> None:
     execute(copy, "update ops.builds set outcome = 'running', started_at = now()")
-    with alone(copy, "prod"):
+    with target_lock(copy, "prod"):
         [notice] = not_ok(copy)
         assert (notice.area, notice.state) == ("tables", LATE)
         assert "not looked at while a run is at work: what is said here is as of" in notice.found
@@ -228,7 +228,7 @@ def test_a_run_at_work_is_no_finding_until_it_takes_too_long(copy: Settings) -> 
 
 
 def test_disk(built: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("o2r.warehouse.health.FREE_DISK", 10**18)
+    monkeypatch.setattr("o2r.warehouse.doctor.FREE_DISK", 10**18)
     [finding] = not_ok(built)
     assert (finding.area, finding.state) == ("disk", WRONG)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.metrics.warehouse import frame, run_models
 
-from o2r.bronze.contracts import load_contracts
+from o2r.contracts import load_contracts
 from o2r.settings import Settings
 from o2r.warehouse import connect
 

@@ -5,8 +5,8 @@ import shutil
 
 from tests.in_process import dbt_in_process, put_parsed
 
+from o2r.builds.run import dbt, work_dir
 from o2r.settings import Settings
-from o2r.transform import dbt, work_dir
 
 OWN = {"created_at", "build_path", "root_path"}
 """Keys that differ from one parse to the next, or say in which folder it was."""

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from o2r import live
-from o2r.bronze.datasets import load_dataset
-from o2r.demo import simulate, yesterday
+from o2r.demo import live
+from o2r.demo.datasets import load_dataset
+from o2r.demo.run import simulate, yesterday
 from o2r.errors import UserError
 from o2r.settings import load_settings
 from o2r.synthetic import SimulationConfig

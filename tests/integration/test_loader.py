@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from o2r.bronze.files import find_files, survey
+from o2r.bronze.files import find_files
 from o2r.bronze.loader import load
 from o2r.bronze.records import csv_records
 from o2r.bronze.staging import stage
+from o2r.bronze.survey import survey
 from o2r.errors import UserError
 from o2r.warehouse import connect
 
@@ -417,7 +418,7 @@ def test_copy_and_python_read_the_same_records(lines, module_warehouse, tmp_path
     file = find_files(path)[0]
     connection = connect(module_warehouse)
     with connection.cursor() as cursor:
-        stage(cursor, file, ["x", "y"], survey(file).regular, lambda done: None)
+        stage(cursor, file, survey(file), lambda done: None)
         cursor.execute("select _problem, x, y from incoming order by _row")
         found = cursor.fetchall()
     connection.close()

@@ -11,7 +11,7 @@ from o2r.bronze.loader import load
 from o2r.warehouse import connect
 
 USAGE = "inference_user_token_usage_open_source"
-COMMAND = [sys.executable, "-c", "from o2r.cli import app; app()", "load"]
+COMMAND = [sys.executable, "-c", "from o2r.cli.main import app; app()", "load"]
 ROWS = 60_000
 DIE_IN_COPY = """
 import os, signal, sys

@@ -5,8 +5,8 @@ import pytest
 from psycopg2 import errors
 from pydantic import SecretStr
 
-from o2r.bronze.datasets import load_dataset
 from o2r.bronze.loader import load
+from o2r.demo.datasets import load_dataset
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect, connection_parameters, setup

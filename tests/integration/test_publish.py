@@ -18,12 +18,12 @@ from tests.integration.small_project import GOLD, ROOT, add_ticket, small_wareho
 from tests.metrics.warehouse import clone, execute, frame, gold_hashes
 from typer.testing import CliRunner
 
-from o2r.cli import app
+from o2r.builds.publish import publish
+from o2r.builds.run import build, target_lock
+from o2r.cli.main import app
 from o2r.errors import UserError
 from o2r.health import OK, examine
-from o2r.publish import publish
 from o2r.settings import Settings
-from o2r.transform import alone, build
 from o2r.warehouse import connect
 
 BOTH = (
@@ -45,8 +45,8 @@ where locktype = 'advisory' and granted
 """
 DIE = """
 import os, signal, sys
-from o2r import publish
-from o2r.warehouse import swap
+from o2r.builds import publish
+from o2r.builds import swap
 moment = sys.argv[1]
 
 def die(*_, **__):
@@ -62,11 +62,11 @@ elif moment == "inside":
 elif moment == "after":
     publish.swap = then_die(publish.swap)
 from tests.in_process import dbt_in_process
-from o2r.cli import app
+from o2r.cli.main import app
 with dbt_in_process():
     app(["publish", "--only-gold"])
 """
-PUBLISH = [sys.executable, "-c", "from o2r.cli import app; app()", "publish"]
+PUBLISH = [sys.executable, "-c", "from o2r.cli.main import app; app()", "publish"]
 numbers = itertools.count(1)
 
 
@@ -401,7 +401,7 @@ def test_setup_and_builds_at_the_same_time(
 ) -> None:
     """They follow one another; who waits says for whom; who may write does not depend on it."""
     command = [sys.executable, "-c", SETUPS]
-    with alone(gold, "prod", "build"):
+    with target_lock(gold, "prod", "build"):
         setups = subprocess.Popen(command, env=environ(gold), stderr=subprocess.PIPE, text=True)
         line = setups.stderr.readline()
         assert line.startswith("waiting until this has ended: o2r build prod, process ")

@@ -2,21 +2,24 @@
 
 import itertools
 from collections.abc import Callable
+from unittest.mock import patch
 
+import psycopg2
 import pytest
 from tests.in_process import dbt_in_process
 from tests.integration.small_project import add_ticket, small_warehouse
 from tests.metrics.warehouse import clone, execute, frame
 
 from o2r.bronze.loader import load
+from o2r.builds.manifests import FILE
+from o2r.builds.manifests import load as load_json
+from o2r.builds.publish import publish
+from o2r.builds.reconcile import Compared, Start, reconcile, start
+from o2r.builds.run import build, work_dir
 from o2r.errors import UserError
 from o2r.health import examine
-from o2r.manifests import FILE
-from o2r.manifests import load as load_json
-from o2r.publish import publish
-from o2r.reconcile import Compared, Start, reconcile, start
 from o2r.settings import Settings
-from o2r.transform import build, work_dir
+from o2r.warehouse.query import Session
 
 BRONZE = """
 select
@@ -26,6 +29,8 @@ select
 """
 REQUESTS = "raw_bronze.inference_user_token_usage_proprietary"
 numbers = itertools.count(1)
+opened: list[object] = []
+"""Connections that the build of the module's warehouse has opened, but for dbt's own."""
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +38,11 @@ def built(
     new_database: Callable[[], Settings], tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
     settings = small_warehouse(new_database, tmp_path_factory.mktemp("small"))
-    with dbt_in_process():
+    with dbt_in_process(), patch.object(psycopg2, "connect", wraps=psycopg2.connect) as connect:
         build(settings, quiet=True)
+    opened.extend(
+        call for call in connect.mock_calls if call.kwargs.get("application_name") == "o2r"
+    )
     return settings
 
 
@@ -51,7 +59,8 @@ def compare(built: Settings, warehouse: Settings) -> Callable[..., dict[str, Com
 
     def run(since: Start | None = None) -> dict[str, Compared]:
         execute(warehouse, "delete from ops.reconciliation; delete from ops.left_out_rows")
-        found = reconcile(warehouse, 1, "prod", manifest, since or start(warehouse))
+        with Session(warehouse) as session:
+            found = reconcile(session, 1, "prod", manifest, since or start(session))
         return {row.check: row for row in found}
 
     return run
@@ -70,6 +79,11 @@ def deliver(settings: Settings, table: str, header: str, *lines: str) -> None:
     file = settings.project / f"{table}.csv"
     file.write_text("\n".join([header, *lines, ""]))
     load(file, settings=settings, mix=True)
+
+
+@pytest.mark.usefixtures("built")
+def test_a_build_opens_few_connections() -> None:
+    assert 1 <= len(opened) <= 3
 
 
 def test_a_complete_build_is_reconciled(built: Settings) -> None:
@@ -120,7 +134,7 @@ def test_what_silver_has_not_read_is_no_difference(
     warehouse: Settings, compare: Callable[..., dict[str, Compared]]
 ) -> None:
     """A late load, a correction that moves a request, rows of another tool, an erasure."""
-    before, since = compare(), start(warehouse)
+    before, since = compare(), start(Session(warehouse))
     [(request, day)] = frame(
         warehouse,
         f"select min(request_id), max(event_timestamp)::date::text from {REQUESTS}",

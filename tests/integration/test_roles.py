@@ -6,8 +6,8 @@ import psycopg2
 import pytest
 from psycopg2 import errors
 
-from o2r.bronze.contracts import load_contracts
 from o2r.bronze.loader import load
+from o2r.contracts import load_contracts
 from o2r.warehouse import connect, setup
 
 CONTRACTS = load_contracts(Path(__file__).parents[2] / "dbt")

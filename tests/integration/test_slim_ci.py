@@ -14,14 +14,14 @@ import pytest
 from tests.in_process import dbt_in_process, put_parsed
 from typer.testing import CliRunner
 
-from o2r import slim_ci
-from o2r.bronze.datasets import load_dataset
-from o2r.cli import app
+from o2r.builds import slim_ci
+from o2r.builds.manifests import save_manifest
+from o2r.builds.run import build, parse_manifest, work_dir
+from o2r.builds.state import everything_because
+from o2r.cli.main import app
+from o2r.demo.datasets import load_dataset
 from o2r.errors import UserError
-from o2r.manifests import save_manifest
 from o2r.settings import Settings
-from o2r.state import everything_because
-from o2r.transform import build, parse_manifest, work_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "dbt/models/marts/customer/cs_score_account.sql"
@@ -425,7 +425,7 @@ def command(
     put_parsed(production.settings, "ci", prefix=f"dbt_ci_{name}")
     return subprocess.Popen(
         [
-            *(sys.executable, "-c", "from o2r.cli import app; app()", "ci"),
+            *(sys.executable, "-c", "from o2r.cli.main import app; app()", "ci"),
             *("--state", str(production.state), *arguments),
         ],
         env={

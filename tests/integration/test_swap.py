@@ -7,18 +7,20 @@ from collections.abc import Callable
 import pytest
 from tests.metrics.warehouse import execute, frame
 
+from o2r.builds.swap import make_shadow, require_replaceable, swap
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect
-from o2r.warehouse.swap import make_shadow, require_replaceable, swap
+from o2r.warehouse.query import Session
 
+SCHEMAS = ("mart_gold", "mart_gold_shadow")
 SUM = "select (select min(x) from mart_gold.a) || ',' || (select min(x) from mart_gold.b)"
 
 
 @pytest.fixture
 def gold(warehouse: Settings) -> Settings:
     """Tables a and b with 1 in gold, with 2 in the shadow."""
-    make_shadow(warehouse, "mart_gold", "mart_gold_shadow")
+    make_shadow(Session(warehouse), *SCHEMAS)
     for schema, x in (("mart_gold", 1), ("mart_gold_shadow", 2)):
         for table in "ab":
             execute(warehouse, f"create table {schema}.{table} (x int primary key, n serial)")
@@ -36,7 +38,7 @@ def test_tables_views_and_what_belongs_to_them_move(gold: Settings) -> None:
         gold, "create table mart_gold.c (); create function mart_gold.mine() returns int return 1"
     )
     execute(gold, "create view mart_gold.older as select x from mart_gold.b")
-    assert swap(gold, "mart_gold", "mart_gold_shadow", patience=1) == ["c", "older"]
+    assert swap(Session(gold), *SCHEMAS, patience=1) == ["c", "older"]
     assert read(gold) == "2,2"
     assert read(gold, "select x from mart_gold.v") == 2
     assert read(gold, "select mart_gold.mine()") == 1
@@ -46,7 +48,7 @@ def test_tables_views_and_what_belongs_to_them_move(gold: Settings) -> None:
 
 
 def test_new_tables_have_the_default_privileges_of_gold(gold: Settings) -> None:
-    swap(gold, "mart_gold", "mart_gold_shadow", patience=1)
+    swap(Session(gold), *SCHEMAS, patience=1)
     for role in ("business_user", "metabase_reader", "partner_dw_engineer"):
         execute(gold, f"set role {role}; {SUM}")
     execute(gold, "set role analytics_engineer; insert into mart_gold.a values (3, 3)")
@@ -58,7 +60,7 @@ def test_the_publisher_waits_for_a_long_transaction(gold: Settings) -> None:
         cursor.execute("select x from mart_gold.b")
         done: list[object] = []
         publisher = threading.Thread(
-            target=lambda: done.append(swap(gold, "mart_gold", "mart_gold_shadow", patience=30))
+            target=lambda: done.append(swap(Session(gold), *SCHEMAS, patience=30))
         )
         publisher.start()
         worst = 0.0
@@ -83,10 +85,10 @@ def test_a_publisher_that_waited_in_vain_says_for_whom(gold: Settings) -> None:
     long = connect(gold)
     long.cursor().execute("select x from mart_gold.b")
     with pytest.raises(UserError, match=rf"in use for 1 s \(process {long.info.backend_pid} of "):
-        swap(gold, "mart_gold", "mart_gold_shadow", patience=1)
+        swap(Session(gold), *SCHEMAS, patience=1)
     long.close()
     assert read(gold) == "1,1"
-    swap(gold, "mart_gold", "mart_gold_shadow", patience=1)
+    swap(Session(gold), *SCHEMAS, patience=1)
 
 
 def test_no_statement_of_many_readers_fails_or_mixes(gold: Settings) -> None:
@@ -111,10 +113,10 @@ def test_no_statement_of_many_readers_fails_or_mixes(gold: Settings) -> None:
     try:
         for x in range(2, 22):
             if x > 2:
-                make_shadow(gold, "mart_gold", "mart_gold_shadow")
+                make_shadow(Session(gold), *SCHEMAS)
                 for table in "ab":
                     execute(gold, f"create table mart_gold_shadow.{table} as select {x} as x")
-            swap(gold, "mart_gold", "mart_gold_shadow", patience=30)
+            swap(Session(gold), *SCHEMAS, patience=30)
     finally:
         over.set()
         for thread in readers:
@@ -155,17 +157,17 @@ def test_what_would_be_lost_is_named(
 ) -> None:
     query(gold, made)
     with pytest.raises(UserError, match=named):
-        swap(gold, "mart_gold", "mart_gold_shadow", patience=1)
+        swap(Session(gold), *SCHEMAS, patience=1)
     assert read(gold) == "1,1"
     if "mine(mart_gold.a)" not in made and "fit" not in named:
         with pytest.raises(UserError, match=named):
-            require_replaceable(gold, "mart_gold", ["a", "b"])
+            require_replaceable(Session(gold), "mart_gold", ["a", "b"])
 
 
 def test_a_schema_that_is_not_ours_is_left_alone(warehouse: Settings) -> None:
     execute(warehouse, "create schema mart_gold_shadow; create table mart_gold_shadow.mine ()")
     with pytest.raises(UserError, match="mart_gold_shadow exists and is not of `o2r publish`"):
-        make_shadow(warehouse, "mart_gold", "mart_gold_shadow")
+        make_shadow(Session(warehouse), *SCHEMAS)
     assert frame(warehouse, "select * from mart_gold_shadow.mine").empty
 
 
@@ -187,10 +189,10 @@ def test_views_follow_to_the_new_tables(gold: Settings) -> None:
     before = frame(gold, kept).to_dict("records")
     for x in (2, 3):
         if x == 3:
-            make_shadow(gold, "mart_gold", "mart_gold_shadow")
+            make_shadow(Session(gold), *SCHEMAS)
             for table in "ab":
                 execute(gold, f"create table mart_gold_shadow.{table} as select 3 as x, 1 as n")
-        assert swap(gold, "mart_gold", "mart_gold_shadow", patience=1) == ["v"] * (x == 3)
+        assert swap(Session(gold), *SCHEMAS, patience=1) == ["v"] * (x == 3)
         assert read(gold, "select z from analyst.second") == 2 * x
     assert frame(gold, kept).to_dict("records") == before
     assert read(gold, "select to_regnamespace('mart_gold_shadow_old') is null")

@@ -1,4 +1,4 @@
-"""Running dbt through `o2r.transform`: what it reports, and what it records."""
+"""Running dbt through `o2r.builds.run`: what it reports, and what it records."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,10 +6,10 @@ import pytest
 from tests.in_process import dbt_in_process
 from tests.integration.small_project import small_project
 
-from o2r.demo import headline
+from o2r.builds.run import build, dbt
+from o2r.demo.run import headline
 from o2r.errors import UserError
-from o2r.semantic import mf
-from o2r.transform import build, dbt
+from o2r.metricflow import mf
 
 ONE_MODEL = ["--select", "int_as_of"]
 
@@ -32,9 +32,13 @@ def test_an_unknown_target_is_named(warehouse):
 
 def test_a_failing_build_is_an_error_and_is_recorded_as_one(small, query, capfd):
     (small.dbt_dir / "models" / "broken.sql").write_text("select no_such_column")
+    failing = small.dbt_dir / "tests" / "singular" / "assert_in_time.sql"
+    failing.write_text("select 7 as days, 'too late' as problem")
     with pytest.raises(UserError, match="dbt build of target dev failed") as failure:
-        build(small, "dev", ["--select", "broken"])
-    assert "no_such_column" in capfd.readouterr().out
+        build(small, "dev", ["--select", "broken", "assert_in_time"], quiet=True)
+    said = capfd.readouterr().out
+    assert "no_such_column" in said
+    assert "FAIL assert_in_time: 1 rows\n    problem: too late, days: 7\n" in said
     assert query(
         small,
         "select kind, outcome, message, finished_at > started_at, is_current from ops.builds",
@@ -94,7 +98,7 @@ def test_every_target_but_prod_puts_its_own_schema_in_front(small, query):
 
 
 def test_metricflow_that_is_not_installed_is_named(warehouse, monkeypatch):
-    monkeypatch.setattr("o2r.semantic.find_spec", lambda _: None)
+    monkeypatch.setattr("o2r.metricflow.find_spec", lambda _: None)
     with pytest.raises(UserError, match="MetricFlow is not installed: run `make install`"):
         mf(warehouse, ["list", "metrics"])
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from o2r.bronze.loader import Replace, load, load_each
 from o2r.bronze.unload import find, unload
-from o2r.cli import app
+from o2r.cli.main import app
 from o2r.errors import UserError
 from o2r.health import examine
 from o2r.warehouse import connect

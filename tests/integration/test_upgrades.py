@@ -1,7 +1,7 @@
 """A warehouse that an earlier version has set up becomes, by `o2r setup`, the one of today.
 
-`tests/upgrades/<version>.sql` is what the database scripts of a version have made. A release adds
-its own: `cat database_scripts/0[0-4]*.sql`, of its tag.
+`tests/upgrades/<version>.sql` is what setup of a version has made. A release may add its own:
+`pg_dump --schema-only --no-owner --no-acl --no-comments -n raw_bronze -n ops`, of its tag.
 """
 
 from collections.abc import Callable

@@ -11,13 +11,13 @@ import psutil
 import psycopg2
 import pytest
 
-from o2r.bronze.contracts import load_contracts
+from o2r.contracts import load_contracts
 from o2r.errors import UserError
 from o2r.settings import load_settings
 from o2r.warehouse import connect, connection_parameters, embedded, environment, setup
 from o2r.warehouse.setup import scripts
 
-COMMAND = [sys.executable, "-c", "from o2r.cli import app; app()"]
+COMMAND = [sys.executable, "-c", "from o2r.cli.main import app; app()"]
 
 
 @pytest.fixture
@@ -148,9 +148,11 @@ def test_setup_twice_changes_nothing(server, query):
         from pg_class c where relnamespace::regnamespace::text in ('raw_bronze', 'ops') order by 1
     """
     settings = server.model_copy(update={"database": "set_up_twice"})
-    assert setup(settings) == [path.name for path in scripts(settings)]
+    first = setup(settings)
+    assert first.scripts == [path.name for path in scripts(settings)]
+    assert len(first.altered) == len(load_contracts(settings.dbt_dir))
     before = query(settings, catalog)
-    setup(settings)
+    assert setup(settings).altered == []
     assert query(settings, catalog) == before
 
 
@@ -215,10 +217,10 @@ def test_doctor_names_what_is_missing(warehouse, query, o2r):
     query(warehouse, "alter table raw_bronze.invoices drop column amount")
     result = o2r(warehouse, "doctor")
     assert result.returncode == 1
-    assert "FAIL scripts" in result.stdout
+    assert "FAIL tables" in result.stdout
     assert "raw_bronze.invoices.amount: run `o2r setup`" in result.stdout
     missing = warehouse.model_copy(update={"database": "none"})
-    assert "FAIL scripts: cannot connect" in o2r(missing, "doctor").stdout
+    assert "FAIL tables: cannot connect" in o2r(missing, "doctor").stdout
 
 
 def test_sql_reads_by_default(warehouse, o2r):

@@ -6,8 +6,8 @@ import pytest
 from tests.in_process import dbt_in_process
 from tests.metrics.warehouse import frame
 
+from o2r.builds.run import dbt
 from o2r.settings import Settings
-from o2r.transform import dbt
 
 FILES = sorted((Path(__file__).resolve().parents[2] / "dbt" / "analyses").glob("*.sql"))
 

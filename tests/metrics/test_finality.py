@@ -15,7 +15,7 @@ from tests.metrics.recompute.tables import (
     by_member,
     by_period,
 )
-from tests.metrics.test_recomputed import COMPUTED
+from tests.metrics.test_recomputed import METRICS
 
 from o2r.dashboards.definitions import Card
 from o2r.dashboards.metrics import LATEST
@@ -23,7 +23,7 @@ from o2r.dashboards.read import read_definitions
 from o2r.dashboards.site.build import reporting_currency
 from o2r.dashboards.site.gold import Gold
 from o2r.dashboards.site.metric_pages import MetricPages
-from o2r.demo import HEADLINE, headline
+from o2r.demo.run import HEADLINE, headline
 from o2r.settings import Settings
 
 WINDOWS = {"adoption_rate_pct": ADOPTION_DAYS, "abandonment_rate_pct": FLOW_DAYS}
@@ -53,7 +53,7 @@ def open_incidents(company: Company, metric: str, row: pd.Series) -> int:
     return int(rows["downtime_minutes"].isna().sum())
 
 
-@pytest.mark.parametrize("metric", COMPUTED)
+@pytest.mark.parametrize("metric", METRICS)
 def test_of_a_metric(metric: str, metric_values: pd.DataFrame, company: Company) -> None:
     rows = metric_values[metric_values["metric"] == metric]
     rows = rows.merge(company.periods[[*PERIOD, "end", "seen_until"]], on=PERIOD)

@@ -13,8 +13,8 @@ import pytest
 from tests.in_process import dbt_in_process
 from tests.metrics.warehouse import clone, execute, frame, run_models
 
+from o2r.builds.run import dbt
 from o2r.settings import Settings
-from o2r.transform import dbt
 
 DELIVERED = "2024-03-04 06:00Z"
 PROPRIETARY = "inference_user_token_usage_proprietary"

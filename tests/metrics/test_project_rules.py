@@ -1,5 +1,7 @@
 """The rules of `python -m o2r.lint` hold for the project that the tests of numbers build."""
 
+import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -25,6 +27,16 @@ def test_the_project_breaks_no_rule(project: Project) -> None:
 def test_columns_of_marts_are_described_and_tested(project: Project) -> None:
     coverage = measure(project)
     assert coverage.is_enough, "\n".join(map(str, coverage.gaps))
+
+
+def test_the_picture_of_the_architecture_is_current(small: Settings) -> None:
+    spec = importlib.util.spec_from_file_location("tool", ROOT / "tools" / "architecture.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    built = small.home / "dbt" / f"{small.database}_prod" / "target" / "manifest.json"
+    assert tool.PICTURE.read_text("utf-8") == tool.render(json.loads(built.read_text("utf-8"))), (
+        "run `python tools/architecture.py`"
+    )
 
 
 def test_nothing_is_left_out(project: Project) -> None:

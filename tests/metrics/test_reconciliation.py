@@ -2,10 +2,11 @@
 
 from tests.metrics.warehouse import NewDatabase, clone, execute, frame, small_gold
 
-from o2r.manifests import FILE, load
-from o2r.reconcile import reconcile, start
+from o2r.builds.manifests import FILE, load
+from o2r.builds.reconcile import reconcile, start
+from o2r.builds.run import work_dir
 from o2r.settings import Settings
-from o2r.transform import work_dir
+from o2r.warehouse.query import Session
 
 
 def test_faulty_deliveries_add_up(new_database: NewDatabase) -> None:
@@ -13,7 +14,8 @@ def test_faulty_deliveries_add_up(new_database: NewDatabase) -> None:
     settings: Settings = clone(built, "small_reconciled")
     execute(settings, "insert into ops.builds (target, fingerprint) values ('prod', '')")
     manifest = load(work_dir(built, "prod") / "target" / FILE)
-    found = reconcile(settings, 1, "prod", manifest, start(settings))
+    with Session(settings) as session:
+        found = reconcile(session, 1, "prod", manifest, start(session))
     assert len({row.unit for row in found if row.check == "revenue"}) > 1
     assert all(row.bronze for row in found)
     assert {row.left_out_count for row in found} == {0}

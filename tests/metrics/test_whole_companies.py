@@ -12,7 +12,7 @@ from tests.metrics.cards import PLACES, ROOT, Place
 from tests.metrics.warehouse import clone, frame
 from tests.metrics.without import GOLD, WAS, Built, Mart, without
 
-from o2r.bronze.contracts import load_contracts
+from o2r.contracts import load_contracts
 from o2r.dashboards.lineage import Lineage
 from o2r.dashboards.metabase.gold import Model
 from o2r.dashboards.metabase.provision import needed

@@ -10,11 +10,11 @@ import pandas as pd
 from dbt import tracking as dbt_tracking
 from tests.in_process import dbt_in_process
 
-from o2r.bronze.datasets import load_dataset
 from o2r.bronze.loader import load
+from o2r.builds.run import dbt
+from o2r.demo.datasets import load_dataset
 from o2r.settings import Settings
 from o2r.synthetic import SimulationConfig, generate
-from o2r.transform import dbt
 from o2r.warehouse import connect
 
 END = date(2026, 11, 21)

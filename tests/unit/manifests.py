@@ -52,7 +52,7 @@ def generic_test(on: Node, name: str, severity: str = "error", **arguments: Any)
         "depends_on": {"nodes": [on["unique_id"]]},
         "config": {"severity": severity, "meta": {}},
         "raw_code": "{{ a_test() }}",
-        "compiled_code": f"select {', '.join(arguments.get('ranges', ()))}",
+        "compiled_code": f"-- compares: {', '.join(arguments.get('ranges', ()))}",
     }
 
 

@@ -7,7 +7,7 @@ import yaml
 from tests.unit.dashboard_project import board, card, project
 from typer.testing import CliRunner
 
-from o2r.cli import app
+from o2r.cli.main import app
 from o2r.dashboards.check import check
 from o2r.dashboards.exposures import FILE, render, write
 from o2r.dashboards.read import read_definitions

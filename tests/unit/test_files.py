@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from o2r.bronze.files import column_names, csv_header, find_files, survey
+from o2r.bronze.files import find_files
+from o2r.bronze.survey import survey
 from o2r.errors import UserError
 
 
@@ -41,7 +42,7 @@ def test_names_tables_and_formats(tmp_path):
 )
 @pytest.mark.parametrize("block", [1, 2, 3, 1000])
 def test_regular_csv_whatever_the_block_size(tmp_path, monkeypatch, data, regular, block):
-    monkeypatch.setattr("o2r.bronze.files.BLOCK", block)
+    monkeypatch.setattr("o2r.bronze.survey.BLOCK", block)
     assert survey(one(tmp_path / "a.csv", data)).regular is regular
 
 
@@ -54,7 +55,8 @@ def test_checksum_is_of_the_content(tmp_path):
 
 def test_header_with_mark_quotes_and_line_ends(tmp_path):
     data = b'\xef\xbb\xbf"a ",b\r\n1,2\r\n'
-    assert csv_header(one(tmp_path / "a.csv", data)) == (["a", "b"], 11)
+    look = survey(one(tmp_path / "a.csv", data))
+    assert (look.names, look.start) == (["a", "b"], 11)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_header_with_mark_quotes_and_line_ends(tmp_path):
 def test_unusable_file_is_one_clear_line(tmp_path, name, data, message):
     file = one(tmp_path / name, data)
     with pytest.raises(UserError, match=message) as caught:
-        (survey(file), column_names(file))
+        survey(file)
     assert str(caught.value).startswith(name)
 
 
@@ -96,7 +98,7 @@ def test_unusable_file_is_one_clear_line(tmp_path, name, data, message):
 def test_unusable_parquet(tmp_path, table, message):
     pq.write_table(table, tmp_path / "a.parquet")
     with pytest.raises(UserError, match=message):
-        column_names(find_files(tmp_path)[0])
+        survey(find_files(tmp_path)[0])
 
 
 def test_nothing_to_load(tmp_path):

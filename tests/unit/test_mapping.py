@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from psycopg2.sql import SQL, Identifier
 
-from o2r.bronze.contracts import Column, Contract
 from o2r.bronze.files import DataFile
 from o2r.bronze.mapping import FileMapping, Mapping, choose_table, read_mapping, resolve
+from o2r.contracts import Column, Contract
 from o2r.errors import UserError
 
 
 def column(name, *, required=False, aliases=()):
-    return Column(name, "text", "", required, tuple(aliases), None)
+    return Column(name, "text", "", required, aliases=tuple(aliases))
 
 
 CONTRACT = Contract(

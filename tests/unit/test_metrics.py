@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from o2r.cli import app
+from o2r.cli.main import app
 from o2r.errors import UserError
 from o2r.metrics import problems, read, write
 from o2r.metrics.new import create

@@ -14,9 +14,9 @@ from dbt.events.core_types_pb2 import (
     LogTestResult,
 )
 
-from o2r.builds import BUILD_VARIABLE, fate
+from o2r.builds.ledger import BUILD_VARIABLE, fate
+from o2r.builds.progress import Progress
 from o2r.errors import UserError
-from o2r.progress import Progress
 from o2r.settings import load_settings
 from o2r.warehouse import connection, locks
 
@@ -94,7 +94,7 @@ def test_who_waits_says_so_at_once_and_again(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_long_build_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 1000, 4))
-    monkeypatch.setattr("o2r.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("o2r.builds.progress.time.monotonic", lambda: next(clock))
     output = io.StringIO()
     progress = Progress(output)
     events = [LogStartLine(total=20), *[LogModelResult(total=20), LogTestResult(num_models=20)] * 4]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from o2r.packages import install_packages
+from o2r.builds.packages import install_packages
 
 DBT_DIR = Path(__file__).parents[2] / "dbt"
 STAND_INS = DBT_DIR / "offline_packages"

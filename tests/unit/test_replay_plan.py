@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from o2r.bronze.contracts import load_contracts
+from o2r.contracts import load_contracts
 from o2r.errors import UserError
 from o2r.replay.faults import FAULTS, FUTURE_DAYS, LATE_DAYS, LONG_TRANSACTION, _corrected, mix_in
 from o2r.replay.plan import NEVER, Evening, EventTable, Plan, cut
@@ -18,7 +18,7 @@ from o2r.replay.run import FEWEST_DAYS, read_choices
 from o2r.settings import find_project
 from o2r.synthetic import SimulationConfig, generate
 from o2r.synthetic.knowledge import instants, known_at
-from o2r.synthetic.schemas import SCHEMAS
+from o2r.synthetic.schemas import schemas
 
 END = date(2026, 11, 21)
 DAYS = 12
@@ -72,7 +72,7 @@ def event_days(table: pa.Table, column: str) -> list[date]:
 
 
 def test_every_table_says_when_its_rows_are_known():
-    assert all(len(known_at(schema.empty_table())) == 0 for schema in SCHEMAS.values())
+    assert all(len(known_at(schema.empty_table())) == 0 for schema in schemas().values())
 
 
 def test_without_faults_every_row_known_by_the_last_evening_comes_once_and_on_time(company):

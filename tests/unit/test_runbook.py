@@ -8,7 +8,7 @@ import pytest
 import typer
 from click import Context
 
-from o2r.cli import app
+from o2r.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()

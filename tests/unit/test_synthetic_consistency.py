@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from o2r.synthetic import SimulationConfig, generate
-from o2r.synthetic.catalog import MODELS, NOT_OFFERED
-from o2r.synthetic.schemas import SCHEMAS, TOKEN_CLASSES
+from o2r.synthetic.catalog import MODELS, NOT_OFFERED, TOKEN_CLASSES
+from o2r.synthetic.schemas import TABLES
 
 END = date(2026, 11, 21)
 
@@ -22,7 +22,7 @@ END = date(2026, 11, 21)
 def demo(tmp_path_factory) -> dict[str, pa.Table]:
     folder = tmp_path_factory.mktemp("synthetic") / "demo"
     generate(SimulationConfig(end_date=END, accounts=120, weeks=20, events=60_000), folder)
-    return {name: pq.read_table(folder / f"{name}.parquet") for name in SCHEMAS}
+    return {name: pq.read_table(folder / f"{name}.parquet") for name in TABLES}
 
 
 def numbers(table: pa.Table, column: str) -> np.ndarray:

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from o2r.synthetic import FAULTS, SimulationConfig, generate
-from o2r.synthetic.faults import RENAMED
-from o2r.synthetic.schemas import EVENT_TIME, SCHEMAS
+from o2r.synthetic.faults import EVENT_TIME, RENAMED
+from o2r.synthetic.schemas import TABLES, schemas
 from o2r.synthetic.sources import quota
 
 END = date(2026, 11, 21)
@@ -75,11 +75,11 @@ def test_more_requests_change_only_the_feeds_that_count_them(clean, tmp_path):
 
 def test_every_table_has_a_file_and_the_manifest_counts_its_rows(clean):
     folder, manifest = clean
-    assert {f"{name}.parquet" for name in SCHEMAS} | {"synthetic_truth.json"} == set(manifest.files)
-    for name in SCHEMAS:
+    assert {f"{name}.parquet" for name in TABLES} | {"synthetic_truth.json"} == set(manifest.files)
+    for name in TABLES:
         counted = manifest.files[f"{name}.parquet"]["rows"]
         assert counted == pq.read_metadata(folder / f"{name}.parquet").num_rows
-    assert manifest.rows == sum(manifest.files[f"{name}.parquet"]["rows"] for name in SCHEMAS)
+    assert manifest.rows == sum(manifest.files[f"{name}.parquet"]["rows"] for name in TABLES)
     assert json.loads((folder / "manifest.json").read_text())["config"] == SMALL.as_dict()
 
 
@@ -211,7 +211,7 @@ def test_renamed_files_use_other_column_names(faulty):
         names = pq.read_schema(faulty[0] / f"{name}__renamed.parquet").names
         assert set(renamed.values()) <= set(names)
         assert not set(renamed) & set(names)
-        assert len(names) == len(SCHEMAS[name])
+        assert len(names) == len(schemas()[name])
 
 
 def test_currency_fault_mixes_currencies_inside_accounts(clean, faulty):

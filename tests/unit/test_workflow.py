@@ -13,7 +13,7 @@ import pytest
 import typer
 import yaml
 
-from o2r.cli import app
+from o2r.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = {

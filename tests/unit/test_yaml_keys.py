@@ -10,7 +10,6 @@ from o2r.lint.yaml_keys import (
     RESOURCES,
     SELECTORS,
     check_project,
-    contract_gaps,
     missing_folders,
     unknown_config_arguments,
     unknown_keys,
@@ -190,25 +189,3 @@ def test_selectors() -> None:
 )
 def test_config_blocks(sql: str, problems: int) -> None:
     assert len(list(unknown_config_arguments(sql))) == problems
-
-
-def test_a_contract_says_how_its_keys_and_words_are_compared():
-    contract = """
-sources:
-  - name: crm
-    tables:
-      - name: t
-        config: {meta: {business_key: [a, b, day], rows: some}}
-        columns:
-          - {name: a, data_type: text}
-          - {name: b, data_type: text, config: {meta: {normal_form: raw}}}
-          - {name: c, data_type: text, config: {meta: {normal_form: Lower}}}
-          - {name: d, data_type: text, config: {meta: {normal_form: lower, words: [Open]}}}
-          - {name: day, data_type: date}
-"""
-    assert list(contract_gaps(yaml.safe_load(contract))) == [
-        "t.rows: whole or change, not some",
-        "t.a: say its normal_form: raw, trim, lower, upper, initcap",
-        "t.c.normal_form: unknown key, did you mean lower?",
-        "t.d: words not in their normal form",
-    ]

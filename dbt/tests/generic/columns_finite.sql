@@ -5,9 +5,7 @@
   columns: names of the columns, numeric.
 -#}
 {% test columns_finite(model, columns) %}
-    select {{ columns | join(', ') }}
-    from {{ model }}
-    where {% for column in columns -%}
-        {{ 'or ' if not loop.first }}{{ column }} = cast('NaN' as numeric(18, 6))
-    {% endfor %}
+{{ rows_with_problem(
+    model, conditions_of(columns, "<> cast('NaN' as numeric(18, 6))", 'is NaN')
+) }}
 {% endtest %}

@@ -4,7 +4,5 @@
   columns: names of the columns.
 -#}
 {% test columns_not_null(model, columns) %}
-    select {{ columns | join(', ') }}
-    from {{ model }}
-    where {{ columns | join(' is null or ') }} is null
+{{ rows_with_problem(model, conditions_of(columns, 'is not null', 'is null')) }}
 {% endtest %}

@@ -6,18 +6,6 @@
       instead of bounds means none.
 -#}
 {% test columns_within(model, ranges={}) %}
-{%- set within = [] %}
-{%- set ranges = with_ranges_of_names(ranges) %}
-{%- for column, bounds in ranges.items() %}
-    {%- if bounds | length != 2 or bounds == [none, none] %}
-        {{ exceptions.raise_compiler_error(
-            "columns_within: " ~ column ~ " needs [lowest, highest], one of them not null"
-        ) }}
-    {%- endif %}
-    {%- if bounds[0] is not none %}{% do within.append(column ~ ' >= ' ~ bounds[0]) %}{% endif %}
-    {%- if bounds[1] is not none %}{% do within.append(column ~ ' <= ' ~ bounds[1]) %}{% endif %}
-{%- endfor %}
-    select {{ ranges.keys() | join(', ') or '1 as nothing_to_compare' }}
-    from {{ model }}
-    where not ({{ within | join(' and ') or 'true' }})
+-- compares: {{ with_ranges_of_names(ranges).keys() | join(', ') }}
+{{ rows_with_problem(model, with_ranges_of_names(ranges).values() | sum(start=[])) }}
 {% endtest %}

@@ -7,7 +7,7 @@ from datetime import date
 
 from psycopg2.errors import UndefinedTable
 
-from o2r.bronze.contracts import load_contracts
+from o2r.contracts import load_contracts
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse.connection import connect

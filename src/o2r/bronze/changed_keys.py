@@ -11,8 +11,8 @@ from collections.abc import Collection
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from o2r.bronze.contracts import SCHEMA, Contract
 from o2r.bronze.mapping import FileMapping
+from o2r.contracts import SCHEMA, Contract
 
 LOOKED_AT = 1000
 """Rows of a file that are compared."""

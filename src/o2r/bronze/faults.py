@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from psycopg2 import sql
 
-from o2r.bronze.contracts import Bounds, Column, Contract
+from o2r.contracts import Bounds, Column, Contract
 
 LONGEST_SHOWN = 60  # characters of a value in a reason
 

@@ -1,8 +1,6 @@
-"""Finding data files and looking them over before anything is loaded."""
+"""Finding data files, and opening them."""
 
-import csv
 import gzip
-import hashlib
 import io
 import zlib
 from collections.abc import Callable, Collection, Iterator
@@ -11,9 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
-from o2r.bronze.records import json_names
 from o2r.errors import UserError
 
 BLOCK = 1 << 20
@@ -24,12 +19,9 @@ FORMATS = {
 }
 PACKED = (".zip", ".bz2", ".xz", ".zst", ".7z", ".gz")
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
-OWN_COLUMNS = ("_row", "_problem", "_day", "_day_number", "_days")
 SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 """Names that PostgreSQL lets no column have."""
 BOM = b"\xef\xbb\xbf"
-QUOTE = ord('"')
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
@@ -50,21 +42,6 @@ class DataFile:
     def compressed(self) -> bool:
         """True for gzip."""
         return self.path.suffix.lower() == ".gz"
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What one pass over a file tells.
-
-    checksum: SHA-256 of the uncompressed bytes.
-    stamp:    size in bytes and time of change, to notice a file that changes while it is loaded.
-    regular:  (CSV) every quote opens, closes or is doubled inside a field, and no line could be
-              taken for an end mark, so that COPY and the csv module read the same rows.
-    """
-
-    checksum: str
-    stamp: tuple[int, int]
-    regular: bool
 
 
 def find_files(path: Path, *, allow_none: bool = False) -> list[DataFile]:
@@ -229,133 +206,6 @@ class _Recoded(io.RawIOBase):
         return size
 
 
-def survey(file: DataFile) -> Survey:
-    """Read the file once. Raises UserError for an empty one and for UTF-16 or binary content."""
-    seen = stamp(file)
-    digest = hashlib.sha256()
-    quotes = _QuoteCheck(file.separator)
-    first = True
-    with open_bytes(file) as stream:
-        while block := stream.read(BLOCK):
-            digest.update(block)
-            if file.format == "parquet":
-                continue
-            if first:
-                _refuse_foreign_text(file, block)
-                block = block.removeprefix(BOM)
-                first = False
-            if file.format == "csv":
-                quotes.feed(block)
-    if first and file.format != "parquet":
-        raise UserError(f"{file.name}: the file is empty (0 bytes): deliver it again")
-    return Survey(digest.hexdigest(), seen, quotes.finish())
-
-
-def stamp(file: DataFile) -> tuple[int, int]:
-    """Return size in bytes and time of change in nanoseconds. Raises UserError when it is gone."""
-    try:
-        found = file.path.stat()
-    except OSError as error:
-        raise UserError(f"{file.name}: cannot be read: {error.strerror}") from None
-    return found.st_size, found.st_mtime_ns
-
-
-def _refuse_foreign_text(file: DataFile, block: bytes) -> None:
-    start = block[:4096]
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or start.count(0) * 10 > len(start):
-        raise UserError(f"{file.name}: not UTF-8 text (UTF-16 or binary): save it as UTF-8")
-
-
-class _QuoteCheck:
-    """Tells over a stream of blocks whether a CSV is regular; see Survey."""
-
-    def __init__(self, separator: str) -> None:
-        self._around = np.isin(np.arange(256), list(f'{separator}"\r\n'.encode()))
-        self._count = 0
-        self._tail = b"\n"
-        self._good = True
-
-    def feed(self, block: bytes) -> None:
-        window = self._tail + block
-        self._tail = window[-2:]
-        if not self._good or (b'"' not in window and b"\n\\." not in window):
-            return
-        data = np.frombuffer(window, dtype=np.uint8)
-        positions = np.flatnonzero(data[1:-1] == QUOTE) + 1
-        opens = (np.arange(self._count, self._count + positions.size) % 2) == 0
-        self._count += positions.size
-        neighbours = np.where(opens, data[positions - 1], data[positions + 1])
-        self._good = bool(self._around[neighbours].all()) and b"\n\\." not in window
-
-    def finish(self) -> bool:
-        self.feed(b"\n")
-        return self._good and self._count % 2 == 0
-
-
-def csv_header(file: DataFile) -> tuple[list[str], int]:
-    """Return the column names of a CSV and the number of bytes before its first data row.
-
-    Raises UserError for a header that is missing, separated otherwise, not UTF-8, or has a column
-    without a name or two of one name.
-    """
-    with open_bytes(file) as stream:
-        block = stream.read(BLOCK)
-    skipped = len(BOM) if block.startswith(BOM) else 0
-    text = io.StringIO(block[skipped:].decode("utf-8", "surrogateescape"), newline="")
-    try:
-        names = next(csv.reader(text, strict=True, delimiter=file.separator), [])
-    except csv.Error as error:
-        raise UserError(f"{file.name}: the header cannot be read: {error}") from None
-    if not names:
-        raise UserError(f"{file.name}: no columns: the first line must hold the column names")
-    if len(names) == 1:
-        for separator, word in SEPARATORS.items():
-            if separator in names[0]:
-                raise UserError(
-                    f"{file.name}: separated by {word}: export it with "
-                    f"{SEPARATORS[file.separator]}, or state its separator in the mapping"
-                )
-    if any("\udc80" <= letter <= "\udcff" for letter in "".join(names)):
-        raise UserError(f"{file.name}: the header is not UTF-8: save the file as UTF-8")
-    consumed = text.getvalue()[: text.tell()].encode("utf-8", "surrogateescape")
-    return _checked_names(file, [name.strip() for name in names]), skipped + len(consumed)
-
-
-def column_names(file: DataFile) -> list[str]:
-    """Return the source columns, in order; NDJSON is read to its end for them.
-
-    Raises UserError when there are none that can be used.
-    """
-    if file.format == "csv":
-        return csv_header(file)[0]
-    if file.format == "parquet":
-        from o2r.bronze.parquet import parquet_names  # only here: it takes a while to import
-
-        return _checked_names(file, parquet_names(file))
-    with open_text(file) as lines:
-        names = json_names(lines)
-    with open_text(file) as lines:
-        first = next((line.lstrip() for line in lines if line.strip()), "")
-    is_array = first.startswith("[") and ".json" in file.path.suffixes
-    if not names or is_array:
-        what = "one JSON array" if is_array else "no line is a JSON object"
-        raise UserError(
-            f"{file.name}: {what}: deliver one object per line (jq -c '.[]' FILE > FILE.ndjson)"
-        )
-    return _checked_names(file, names)
-
-
 def staged_name(name: str) -> str:
     """Name of a source column in `incoming`: its own, unless PostgreSQL lets no column have it."""
     return f"_{name}" if name in SYSTEM_COLUMNS else name
-
-
-def _checked_names(file: DataFile, names: list[str]) -> list[str]:
-    for position, name in enumerate(names, start=1):
-        if not name:
-            raise UserError(f"{file.name}: column {position} has no name: name or remove it")
-        if len(name.encode()) > 63 or name in OWN_COLUMNS:
-            raise UserError(f"{file.name}: column name '{name[:80]}' cannot be used: rename it")
-        if name in names[: position - 1]:
-            raise UserError(f"{file.name}: two columns are named '{name}': rename one")
-    return names

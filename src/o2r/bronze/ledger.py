@@ -9,7 +9,7 @@ from datetime import datetime
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from o2r.bronze.contracts import SCHEMA
+from o2r.contracts import SCHEMA
 from o2r.errors import UserError
 from o2r.warehouse import locks
 

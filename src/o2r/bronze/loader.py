@@ -15,16 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from o2r.bronze import ledger
 from o2r.bronze.changed_keys import find_changed_keys
-from o2r.bronze.contracts import SCHEMA, Contract, load_contracts
-from o2r.bronze.files import (
-    DataFile,
-    Survey,
-    column_names,
-    find_files,
-    skipped_files,
-    stamp,
-    survey,
-)
+from o2r.bronze.files import DataFile, find_files, skipped_files
 from o2r.bronze.mapping import (
     FileMapping,
     Mapping,
@@ -38,6 +29,8 @@ from o2r.bronze.mapping import (
 from o2r.bronze.shaping import shape
 from o2r.bronze.split import Splitter
 from o2r.bronze.staging import stage
+from o2r.bronze.survey import Survey, stamp, survey
+from o2r.contracts import SCHEMA, Contract, load_contracts
 from o2r.errors import UserError
 from o2r.settings import Settings, load_settings
 from o2r.warehouse import locks
@@ -101,7 +94,6 @@ class _Job:
     contract: Contract
     entry: FileMapping
     look: Survey
-    names: list[str]
     values: dict[str, sql.Composable]
     pattern: str | None
     together: tuple[str, ...]
@@ -261,15 +253,14 @@ def _inspect(file: DataFile, mapping: Mapping, contracts: dict[str, Contract]) -
     pattern = mapping.pattern_of(file)
     tables = [choose_table(file, entry, contracts) for entry in entries]
     look = survey(file)
-    names = column_names(file)
     together = tuple(_checksum(look, entry) for entry in entries)
     jobs = []
     for entry, contract in zip(entries, tables, strict=True):
         elsewhere = {
-            name for other in entries if other is not entry for name in read_by(other, names)
+            name for other in entries if other is not entry for name in read_by(other, look.names)
         }
-        values = resolve(file, names, contract, entry, elsewhere)
-        jobs.append(_Job(file, contract, entry, look, names, values, pattern, together))
+        values = resolve(file, look.names, contract, entry, elsewhere)
+        jobs.append(_Job(file, contract, entry, look, values, pattern, together))
     return jobs
 
 
@@ -343,10 +334,10 @@ def _load_in(
         return BatchResult(file.name, contract.table, None, taken_back=batch)
 
     size, _ = job.look.stamp
-    stage(cursor, file, job.names, job.look.regular, lambda done: progress(file.name, done, size))
+    stage(cursor, file, job.look, lambda done: progress(file.name, done, size))
     if stamp(file) != job.look.stamp:
         raise UserError(f"{file.name}: changed while it was loaded: load it when it is complete")
-    shape(cursor, file.name, job.names, job.entry, job.values)
+    shape(cursor, file.name, job.look.names, job.entry, job.values)
     split = Splitter(cursor, contract, convert(job.values, job.entry), stated_forms(job.entry))
     received = split.keep_readable()
     split.reject_unsound()

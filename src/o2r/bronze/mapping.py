@@ -20,7 +20,6 @@ from pydantic import (
     model_validator,
 )
 
-from o2r.bronze.contracts import Contract
 from o2r.bronze.conversions import (
     check_date_form,
     check_number_sample,
@@ -30,6 +29,7 @@ from o2r.bronze.conversions import (
     number_text,
 )
 from o2r.bronze.files import SYSTEM_COLUMNS, DataFile, staged_name
+from o2r.contracts import Contract
 from o2r.errors import UserError
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from psycopg2 import DataError, sql
 from psycopg2.extensions import cursor as Cursor
 
-from o2r.bronze.contracts import SCHEMA, Column, Contract
 from o2r.bronze.faults import faults
+from o2r.contracts import SCHEMA, Column, Contract
 
 NEW_PARTITIONS = 120  # per file; rows of further months stay in the default partition
 ISO_SHAPES = {

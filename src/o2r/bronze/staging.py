@@ -12,22 +12,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from psycopg2 import DataError, sql
 from psycopg2.extensions import cursor as Cursor
 
-from o2r.bronze.files import BLOCK, DataFile, csv_header, open_bytes, open_text, staged_name
+from o2r.bronze.files import BLOCK, DataFile, open_bytes, open_text, staged_name
 from o2r.bronze.records import Record, csv_records, json_records
+from o2r.bronze.survey import Survey
 
 Report = Callable[[int], None]
 """Called with the bytes read so far."""
 
 
-def stage(
-    cursor: Cursor, file: DataFile, names: Sequence[str], regular: bool, report: Report
-) -> None:
-    """Create and fill `incoming`, with the source columns `names`.
+def stage(cursor: Cursor, file: DataFile, look: Survey, report: Report) -> None:
+    """Create and fill `incoming`, with the source columns that the survey found.
 
-    A `regular` CSV (see o2r.bronze.files.Survey) goes byte for byte into COPY; where COPY refuses
+    A regular CSV goes byte for byte into COPY; where COPY refuses
     it, and for NDJSON, Python reads record by record. Raises UserError for a broken file.
     """
-    source_names, names = names, [staged_name(name) for name in names]
+    names = [staged_name(name) for name in look.names]
     if file.format == "parquet":
         from o2r.bronze import parquet  # only here: it takes a while to import
 
@@ -35,16 +34,17 @@ def stage(
             _stage_records(cursor, names, parquet.parquet_records(file, report))
     elif file.format == "ndjson":
         with open_text(file, report) as lines:
-            _stage_records(cursor, names, json_records(lines, source_names))
-    elif not (regular and len(names) > 1 and _stage_raw_csv(cursor, file, names, report)):
-        with open_text(file, report, skip=csv_header(file)[1]) as lines:
+            _stage_records(cursor, names, json_records(lines, look.names))
+    elif not (look.regular and len(names) > 1 and _stage_raw_csv(cursor, file, look, report)):
+        with open_text(file, report, skip=look.start) as lines:
             _stage_records(cursor, names, csv_records(lines, len(names), file.separator))
 
 
-def _stage_raw_csv(cursor: Cursor, file: DataFile, names: Sequence[str], report: Report) -> bool:
+def _stage_raw_csv(cursor: Cursor, file: DataFile, look: Survey, report: Report) -> bool:
     """COPY the bytes as they are; False, with nothing changed, when COPY refuses them."""
+    names = [staged_name(name) for name in look.names]
     with open_bytes(file, report) as stream:
-        stream.read(csv_header(file)[1])
+        stream.read(look.start)
         blocks = iter(lambda: stream.read(BLOCK), b"")
         return _stage_blocks(cursor, names, blocks, file.separator)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Set
 from functools import cached_property
 from pathlib import Path
 
-from o2r.bronze.contracts import SCHEMA, load_contracts
+from o2r.contracts import SCHEMA, load_contracts
 from o2r.dashboards.definitions import Card
 from o2r.dashboards.queries import tables
 
@@ -23,6 +23,8 @@ TARGETS = "metric_targets"
 """What the catalogue itself holds of the company."""
 ATTRIBUTES = {"date", "account", "account_history", "model", "product", "region"}
 REF = re.compile(r"ref\('(\w+)'\)")
+MACRO = re.compile(r"{%-? macro (\w+)\(.*?%}(.*?){%-? endmacro", re.DOTALL)
+CALL = re.compile(r"\b(\w+)\(")
 
 
 def never_delivered(dbt_dir: Path) -> str:
@@ -44,6 +46,11 @@ class Lineage:
     def __init__(self, dbt_dir: Path) -> None:
         self._dbt_dir = dbt_dir
         self.models = {path.stem: path for path in sorted((dbt_dir / "models").rglob("*.sql"))}
+        self._macros = {
+            name: body
+            for path in sorted((dbt_dir / "macros").glob("*.sql"))
+            for name, body in MACRO.findall(path.read_text("utf-8"))
+        }
         self._sources: dict[str, frozenset[str]] = {}
 
     def is_frame(self, model: str) -> bool:
@@ -59,13 +66,24 @@ class Lineage:
 
     def _behind(self, model: str) -> frozenset[str]:
         if model not in self._sources:
-            text = self.models[model].read_text("utf-8")
+            text = self._with_macros(self.models[model].read_text("utf-8"))
             found = set(SOURCE.findall(text))
             for parent in set(REF.findall(text)):
                 if parent in self.models and not self.is_frame(parent):
                     found |= self._behind(parent)
             self._sources[model] = frozenset(found)
         return self._sources[model]
+
+    def _with_macros(self, text: str) -> str:
+        """SQL followed by that of the project's macros that it calls, directly or not."""
+        called: dict[str, str] = {}
+        texts = [text]
+        while texts:
+            for name in CALL.findall(texts.pop()):
+                if name in self._macros and name not in called:
+                    called[name] = self._macros[name]
+                    texts.append(called[name])
+        return "\n".join((text, *called.values()))
 
     @cached_property
     def metrics(self) -> dict[str, frozenset[str]]:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from psycopg2 import errors, extensions
 
+from o2r.builds.run import target_lock
 from o2r.errors import UserError
 from o2r.export.files import sha256
 from o2r.settings import Settings
-from o2r.transform import alone
 from o2r.warehouse import connect
 
 # The same question as int_person_consent, asked of contacts as they are in bronze at this moment: a
@@ -70,7 +70,7 @@ def export_session(settings: Settings, platform: str) -> Iterator[extensions.con
     Leaving it without a commit takes everything back. Raises UserError when gold is not built, the
     database is not set up, or its user may not do this.
     """
-    with alone(settings, f"export {platform}"):
+    with target_lock(settings, f"export {platform}"):
         connection = connect(settings)
         try:
             connection.set_session(isolation_level="REPEATABLE READ")

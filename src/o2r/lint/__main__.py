@@ -10,11 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from o2r.builds.packages import install_packages
 from o2r.lint import portability
 from o2r.lint.coverage import measure
 from o2r.lint.manifest import Project
 from o2r.lint.rules import check
-from o2r.packages import install_packages
 
 # dbt asks the server whether an incremental model has a table. Here none has, so that it compiles
 # as in a first build.

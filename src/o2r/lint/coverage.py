@@ -6,8 +6,8 @@
   a word such as grain, band, status or tier. Covered by `accepted_values` or `relationships`, or by
   an expression that says `column in (...)`.
 * range: an integer, or a number named for a unit that has a bound (`*_pct`, `*_hours`, `*_score`),
-  unless it is a change. Covered by `columns_within`, `accepted_range` or an expression. Amounts of
-  money have none: a credit makes any of them negative.
+  unless it is a change; the start of a period. Covered by `columns_within`, `accepted_range` or an
+  expression. Amounts of money have none: a credit makes any of them negative.
 
 Where the source decides the values of an enum or a range, a warning on the column of that name in
 the staging model covers it, as a build must not stop for them.
@@ -41,11 +41,12 @@ BOUNDED = {
 }
 CHANGES = {"change", "growth", "cwgr", "delta", "difference", "gap", "z"}
 AS_OF_EVENT = "_as_of_event"
+PERIOD_STARTS = {"period_start", "week_start", "month_start", "fiscal_year_start"}
 
 REMEDIES = {
     "key": "list it in columns_not_null, or test relationships to its dimension",
     "enum": "test accepted_values, or relationships to the table that lists its values",
-    "range": "give its bounds in columns_within",
+    "range": "test columns_within, with bounds unless the name says them",
 }
 
 
@@ -134,7 +135,7 @@ def needed_tests(project: Project, model: Node) -> dict[str, set[str]]:
         if data_type == "text" and (ENUM_ENDING.search(base) or base in listed):
             found[name].add("enum")
         is_measured = data_type.startswith("numeric") and words & BOUNDED
-        if data_type in INTEGERS or (is_measured and not words & CHANGES):
+        if name in PERIOD_STARTS or data_type in INTEGERS or (is_measured and not words & CHANGES):
             found[name].add("range")
     return found
 
@@ -167,7 +168,7 @@ def _covers(test: Node, model: Node) -> dict[str, set[str]]:
             return {"enum": column}
         case "columns_within":
             # Names of columns say their bounds: what the test compares stands in its SQL.
-            compared = re.findall(r"select (.*)", test.get("compiled_code") or "")
+            compared = re.findall(r"-- compares: (.*)", test.get("compiled_code") or "")
             return {"range": set(re.findall(r"\w+", compared[0])) if compared else set()}
         case "accepted_range" | "expect_column_values_to_be_between":
             return {"range": column}

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from o2r.bronze.contracts import NORMAL_FORMS
+from o2r.lint.contracts import project_gaps
 from o2r.lint.manifest import RULES
 
 
@@ -244,8 +244,6 @@ PROJECT: dict[str, Any] = _keys(
 
 SELECTORS: dict[str, Any] = {"selectors": ListOf(_keys("name description default definition"))}
 
-FOLDS = {"lower": "lower", "upper": "upper", "initcap": "title"}
-
 _CONFIG_BLOCK = re.compile(r"\{\{-?\s*config\s*\((.*?)\)\s*-?\}\}", re.DOTALL)
 _KEYWORD = re.compile(r"(?:^|,)\s*(\w+)\s*=(?!=)")
 
@@ -299,34 +297,6 @@ def _message(place: str, key: str, known: Any) -> str:
     return f"{place}: unknown key" + (f", did you mean {close[0]}?" if close else "")
 
 
-def contract_gaps(data: Any) -> Iterator[str]:
-    """Yield one message for each gap in the contracts of a `_sources.yml`.
-
-    A text that is part of a key, or has words, says in which form its values are compared.
-    """
-    for source in (data or {}).get("sources", []):
-        for table in source.get("tables", []):
-            meta = table.get("config", {}).get("meta", {})
-            if meta.get("rows", "whole") not in ("whole", "change"):
-                yield f"{table['name']}.rows: whole or change, not {meta['rows']}"
-            for column in table.get("columns", []):
-                yield from _column_gaps(table["name"], meta.get("business_key", []), column)
-
-
-def _column_gaps(table: str, key: list[str], column: dict[str, Any]) -> Iterator[str]:
-    place, meta = f"{table}.{column['name']}", column.get("config", {}).get("meta", {})
-    form, words = meta.get("normal_form"), meta.get("words", [])
-    is_compared = column["name"] in key or words or "known_from" in meta
-    if column.get("data_type") == "text" and is_compared and form is None:
-        yield f"{place}: say its normal_form: {', '.join(NORMAL_FORMS)}"
-    elif form is not None and form not in NORMAL_FORMS:
-        yield _message(f"{place}.normal_form", form, NORMAL_FORMS)
-    if any(
-        word != word.strip() or word != getattr(word, FOLDS.get(form, "strip"))() for word in words
-    ):
-        yield f"{place}: words not in their normal form"
-
-
 def unknown_config_arguments(sql: str, known: dict[str, Any] = _MODEL_CONFIG) -> Iterator[str]:
     """Yield one message for each argument of a `config(...)` that dbt does not know."""
     for block in _CONFIG_BLOCK.findall(sql):
@@ -362,6 +332,7 @@ def check_project(dbt_dir: Path) -> list[str]:
     project = yaml.safe_load((dbt_dir / "dbt_project.yml").read_text())
     problems += [f"{dbt_dir}/dbt_project.yml: {text}" for text in unknown_keys(project, PROJECT)]
     problems += [f"{dbt_dir}/dbt_project.yml: {text}" for text in missing_folders(project, dbt_dir)]
+    problems += project_gaps(dbt_dir)
     if (dbt_dir / "selectors.yml").is_file():
         selectors = yaml.safe_load((dbt_dir / "selectors.yml").read_text())
         problems += [f"{dbt_dir}/selectors.yml: {x}" for x in unknown_keys(selectors, SELECTORS)]
@@ -369,8 +340,6 @@ def check_project(dbt_dir: Path) -> list[str]:
         for path in sorted((dbt_dir / folder).rglob("*.y*ml")):
             content = yaml.safe_load(path.read_text())
             problems += [f"{path}: {text}" for text in unknown_keys(content, RESOURCES)]
-            if path.name == "_sources.yml":
-                problems += [f"{path}: {text}" for text in contract_gaps(content)]
         known = _TEST_CONFIG if folder == "tests" else _MODEL_CONFIG
         for path in sorted((dbt_dir / folder).rglob("*.sql")):
             found = unknown_config_arguments(path.read_text(), known)

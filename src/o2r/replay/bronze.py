@@ -12,9 +12,9 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from o2r.bronze.contracts import SCHEMA
 from o2r.bronze.loader import BatchResult, Replace, load
 from o2r.bronze.unload import find, unload
+from o2r.contracts import SCHEMA
 from o2r.replay.plan import Evening, File, Insert, Plan
 from o2r.settings import Settings
 from o2r.warehouse import connect

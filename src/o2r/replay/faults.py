@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from o2r.bronze.contracts import SCHEMA
+from o2r.contracts import SCHEMA
 from o2r.replay.plan import (
     NEVER,
     EventTable,

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import numpy as np
 import pyarrow as pa
 
-from o2r.bronze.contracts import Contract
+from o2r.contracts import Contract
 from o2r.synthetic.columns import MICROS_PER_DAY
 from o2r.synthetic.knowledge import instants, known_at
 

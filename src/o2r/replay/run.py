@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 
-from o2r.bronze.contracts import load_contracts
-from o2r.demo import yesterday
+from o2r.builds.run import work_dir
+from o2r.contracts import load_contracts
+from o2r.demo.run import yesterday
 from o2r.errors import UserError
 from o2r.replay import bronze
 from o2r.replay.compare import Comparison, Table, built_tables, compare, fingerprints
@@ -26,7 +27,6 @@ from o2r.replay.plan import Evening, Plan, cut
 from o2r.replay.worker import DbtWorker
 from o2r.settings import Settings
 from o2r.synthetic import SimulationConfig, generate
-from o2r.transform import work_dir
 from o2r.warehouse import connect, setup
 
 FEWEST_DAYS = 6

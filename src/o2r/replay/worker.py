@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import IO
 
-from o2r.packages import install_packages
+from o2r.builds.packages import install_packages
+from o2r.builds.run import prepare
 from o2r.settings import Settings
-from o2r.transform import prepare
 
 QUIET_KILL = "ignore:resource_tracker"
 """Python warns of what a killed process leaves to its helper to clean up."""
@@ -60,7 +60,7 @@ class DbtWorker:
     def _send(self, arguments: Sequence[str], target: str) -> None:
         if self._process is None:
             self._start()
-        variables = prepare(self._settings, arguments, target)
+        variables = prepare(self._settings, target)
         order = json.dumps([list(arguments), variables])
         self._process.stdin.write(order.encode() + b"\n")
         self._process.stdin.flush()

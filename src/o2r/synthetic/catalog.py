@@ -5,6 +5,7 @@ from dataclasses import dataclass
 REGIONS = ("us-east", "us-west", "eu-west", "ap-south")
 TIERS = ("Starter", "Growth", "Enterprise")
 SCOPES = ("regional", "global")
+TOKEN_CLASSES = ("input", "output", "cache_read", "cache_write")
 BILLING_TYPES = ("pay-as-you-go", "savings-plan", "committed-use")
 USD_PER_UNIT = {"USD": 1.0, "EUR": 1.08, "GBP": 1.27}
 """Price-list conversion: what one unit of a currency is worth in US dollars."""

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from o2r.synthetic.schemas import SCHEMAS
+from o2r.synthetic.schemas import schemas
 
 MICROS_PER_DAY = 86_400_000_000
 
@@ -48,7 +48,7 @@ def _column(values, field: pa.Field, rows: int) -> pa.Array:
     if isinstance(values, str):
         return pa.repeat(pa.scalar(values, field.type), rows)
     if pa.types.is_decimal(field.type) and not isinstance(values, pa.Array):
-        return decimals(np.asarray(values, float))
+        return decimals(np.asarray(values, float)).cast(field.type)
     if pa.types.is_timestamp(field.type):
         return pa.array(np.asarray(values, "datetime64[us]")).cast(field.type)
     if isinstance(values, pa.Array | pa.ChunkedArray):
@@ -62,7 +62,7 @@ def table(name: str, rows: int, **columns) -> pa.Table:
     Columns not given are null; a text given alone is repeated. Raises KeyError for a column that
     the table does not have.
     """
-    schema = SCHEMAS[name]
+    schema = schemas()[name]
     unknown = sorted(set(columns) - set(schema.names))
     if unknown:
         raise KeyError(f"{name} has no column {unknown}")

@@ -20,7 +20,7 @@ class SimulationConfig:
     seed:     non-negative integer.
     faults:   names out of `FAULTS`; order and repetition do not matter.
     ahead:    days after `end_date` that are simulated too but held back, 0 to 366: the company's
-              life goes on in them (o2r.live). Not together with faults.
+              life goes on in them (o2r.demo.live). Not together with faults.
 
     Raises ValueError, naming the field, for a value out of range.
     """

@@ -13,9 +13,14 @@ import pyarrow.compute as pc
 
 from o2r.synthetic.catalog import USD_PER_UNIT
 from o2r.synthetic.columns import MICROS_PER_DAY, decimals
-from o2r.synthetic.schemas import EVENT_TIME
 from o2r.synthetic.world import World
 
+EVENT_TIME = {
+    "inference_user_token_usage_open_source": "event_timestamp",
+    "inference_user_token_usage_proprietary": "event_timestamp",
+    "product_usage_events": "event_timestamp",
+}
+"""High-volume event tables and the column that holds the instant of the event."""
 LATE_DAYS = (3, 20)
 LATE_SHARE = 0.2
 TIMED = {**EVENT_TIME, "web_events": "event_timestamp"}

@@ -10,7 +10,7 @@ from o2r.synthetic import faults, truth
 from o2r.synthetic.columns import MICROS_PER_DAY
 from o2r.synthetic.config import SimulationConfig
 from o2r.synthetic.knowledge import known_within
-from o2r.synthetic.schemas import SCHEMAS
+from o2r.synthetic.schemas import schemas
 from o2r.synthetic.sources import (
     billing,
     capacity,
@@ -54,7 +54,7 @@ def life(world: World) -> Iterator[tuple[str, pa.Table]]:
 def _write_tables(world: World, folder: Path) -> dict[str, int]:
     """Write every bronze table of `world`; rows by file name."""
     sink = Sink(folder)
-    for name, schema in SCHEMAS.items():
+    for name, schema in schemas().items():
         sink.write(f"{name}.parquet", schema.empty_table())
     fault_rng = {name: world.rng(f"fault.{name}") for name in world.config.faults}
     midnight = (world.timeline.told + 1) * MICROS_PER_DAY

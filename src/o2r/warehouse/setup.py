@@ -1,27 +1,37 @@
-"""`o2r setup`: the database and the numbered, re-runnable scripts in `database_scripts/`."""
+"""`o2r setup`: the database, the numbered scripts of `database_scripts/`, the bronze tables."""
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg2
 from psycopg2 import errors, sql
 from psycopg2.extensions import encrypt_password
 
-from o2r.bronze.contracts import BOOKKEEPING, SCHEMA, Contract, load_contracts
+from o2r.contracts import BOOKKEEPING, SCHEMA, Contract, load_contracts
 from o2r.errors import UserError
 from o2r.settings import Settings
-from o2r.warehouse import locks
+from o2r.warehouse import bronze_tables, locks
 from o2r.warehouse.connection import BUILDER, CI, LOADER, connect
 
 OLDEST_SERVER = 160000
+TABLES_AT = "050"
+"""Scripts of a lower number run before the bronze tables are made, the others after."""
 
 
-def setup(settings: Settings) -> list[str]:
-    """Create the database if missing and run every script in order, in one transaction.
+class Done(NamedTuple):
+    """Names of the scripts run; bronze tables and columns made or altered."""
 
-    Running it again changes nothing. It waits for builds to end, and they for it.
-    Returns the names of the scripts.
-    Raises UserError naming the script that failed; then nothing of this run stays.
+    scripts: list[str]
+    altered: list[str]
+
+
+def setup(settings: Settings) -> Done:
+    """Create the database if missing, run every script, make the bronze tables of the contracts.
+
+    All in one transaction; running it again changes nothing. It waits for builds to end, and they
+    for it. Raises UserError naming the script that failed, or what keeps a bronze table from
+    becoming that of its contract; then nothing of this run stays.
     """
     _create_database(settings)
     paths = scripts(settings)
@@ -31,19 +41,47 @@ def setup(settings: Settings) -> list[str]:
             raise UserError(f"PostgreSQL 16 or newer is needed, this is {server_version(cursor)}")
         locks.name_session(cursor, f"setup {settings.database}")
         locks.acquire(cursor, locks.SETUP, until_commit=True)
-        _name_personal_columns(cursor, contracts)
-        for path in paths:
-            try:
-                cursor.execute(path.read_text())
-            except psycopg2.Error as error:
-                reason = error.diag.message_primary or str(error)
-                raise UserError(f"script {path.name}: {reason}") from None
-        for contract in contracts:
-            _describe(cursor, contract)
-            _watch(cursor, contract)
+        _run(cursor, [path for path in paths if path.name < TABLES_AT])
+        altered = _make_tables(cursor, contracts)
+        _name_open_columns(cursor, contracts)
+        _run(cursor, [path for path in paths if path.name >= TABLES_AT])
         _give_passwords(cursor, settings)
     connection.close()
-    return [path.name for path in paths]
+    return Done([path.name for path in paths], altered)
+
+
+def _run(cursor: psycopg2.extensions.cursor, paths: Collection[Path]) -> None:
+    for path in paths:
+        try:
+            cursor.execute(path.read_text())
+        except psycopg2.Error as error:
+            reason = error.diag.message_primary or str(error)
+            raise UserError(f"script {path.name}: {reason}") from None
+
+
+def _make_tables(cursor: psycopg2.extensions.cursor, contracts: Collection[Contract]) -> list[str]:
+    """Let the database hold the tables of the contracts; what was made or altered for it."""
+    plan = bronze_tables.plan(contracts, bronze_tables.described(cursor))
+    if plan.refused:
+        raise UserError("; ".join(plan.refused))
+    for step in plan.steps:
+        try:
+            cursor.execute(step.statement)
+        except psycopg2.Error as error:
+            hint = error.diag.message_hint or "see its contract in dbt/models/staging"
+            if isinstance(error, errors.NotNullViolation):
+                hint = "its contract requires it: fill it in, or let the contract not require it"
+            raise UserError(f"{step.what}: {error.diag.message_primary or error}: {hint}") from None
+    for contract in contracts:
+        cursor.execute(
+            "select ops.watch_changes(%s, %s, %s)",
+            (
+                f"{SCHEMA}.{contract.table}",
+                contract.event_day or "cast(timezone('UTC', loaded_at) as date)",
+                ", ".join(contract.business_key),
+            ),
+        )
+    return list(dict.fromkeys(step.what for step in plan.steps))
 
 
 def scripts(settings: Settings) -> list[Path]:
@@ -82,16 +120,19 @@ def _create_database(settings: Settings) -> None:
         connection.close()
 
 
-def _name_personal_columns(
-    cursor: psycopg2.extensions.cursor, contracts: Collection[Contract]
-) -> None:
-    """Tell the scripts which columns hold personal data: a temporary table of the transaction."""
+def _name_open_columns(cursor: psycopg2.extensions.cursor, contracts: Collection[Contract]) -> None:
+    """Tell the scripts which bronze columns hold no personal data: a table of the transaction."""
     cursor.execute(
-        "create temp table personal_columns (table_name text, column_name text) on commit drop"
+        "create temp table open_columns (table_name text, column_name text) on commit drop"
     )
     cursor.executemany(
-        "insert into personal_columns values (%s, %s)",
-        [(one.table, column.name) for one in contracts for column in one.columns if column.pii],
+        "insert into open_columns values (%s, %s)",
+        [
+            (contract.table, column.name)
+            for contract in contracts
+            for column in (*contract.columns, *BOOKKEEPING)
+            if not column.pii
+        ],
     )
 
 
@@ -115,45 +156,3 @@ def _give_passwords(cursor: psycopg2.extensions.cursor, settings: Settings) -> N
                     sql.Identifier(role), sql.Literal(hashed)
                 )
             )
-
-
-def _describe(cursor: psycopg2.extensions.cursor, contract: Contract) -> None:
-    """Write the descriptions of a contract to its bronze table and columns."""
-    table = sql.Identifier(SCHEMA, contract.table)
-    described = {column.name: column.description for column in contract.columns} | BOOKKEEPING
-    comments = [
-        sql.SQL("comment on table {} is {}").format(table, sql.Literal(contract.description)),
-        *(
-            sql.SQL("comment on column {}.{} is {}").format(
-                table, sql.Identifier(name), sql.Literal(text)
-            )
-            for name, text in described.items()
-        ),
-    ]
-    cursor.execute(sql.SQL(";").join(comments))
-
-
-def _watch(cursor: psycopg2.extensions.cursor, contract: Contract) -> None:
-    """Let a table note its updates and erasures, and find what is new or changed in it quickly.
-
-    What incremental models read is noted and indexed by the day of the event, the rest by the day
-    of arrival. Rows that another tool inserted have an index of their own.
-    """
-    table = sql.Identifier(SCHEMA, contract.table)
-    indexes = {"foreign": "(loaded_at) where batch_id is null"}
-    if contract.event_day:
-        indexes["event_day"] = f"using brin (({contract.event_day})) with (autosummarize = on)"
-    for name, definition in indexes.items():
-        cursor.execute(
-            sql.SQL("create index if not exists {} on {} {}").format(
-                sql.Identifier(f"{contract.table}_{name}"), table, sql.SQL(definition)
-            )
-        )
-    cursor.execute(
-        "select ops.watch_changes(%s, %s, %s)",
-        (
-            f"{SCHEMA}.{contract.table}",
-            contract.event_day or "cast(timezone('UTC', loaded_at) as date)",
-            ", ".join(contract.business_key),
-        ),
-    )

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from tests.unit.metabase.server import PASSWORD, READER_PASSWORD, USER
 from typer.testing import CliRunner
 
-from o2r.cli import app
+from o2r.cli.main import app
 from o2r.dashboards.definitions import Definitions
 from o2r.dashboards.metabase import check as checks
 from o2r.dashboards.metabase import provision

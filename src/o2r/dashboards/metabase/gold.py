@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from o2r.builds.manifests import FILE, Manifest, load, relations
+from o2r.builds.run import dbt, work_dir
 from o2r.errors import UserError
-from o2r.manifests import FILE, Manifest, load, relations
 from o2r.settings import Settings
-from o2r.transform import dbt, work_dir
 
 FOLDER = "marts/"
 META = "metabase.semantic_type"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from o2r.builds import query
 from o2r.dashboards.definitions import Definitions
 from o2r.dashboards.lineage import Lineage, needs, never_delivered
 from o2r.dashboards.metabase import access, content
@@ -19,6 +18,7 @@ from o2r.dashboards.queries import any_value, resolved, tables
 from o2r.dashboards.read import read_definitions
 from o2r.errors import UserError
 from o2r.settings import Settings
+from o2r.warehouse.query import query
 
 FEW = 5
 """How much of a list an error repeats."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from o2r.builds.run import SHADOW, work_dir
 from o2r.dashboards.definitions import Definitions
 from o2r.dashboards.read import read_definitions
 from o2r.dashboards.site.gold import Gold
@@ -19,7 +20,6 @@ from o2r.dashboards.site.pages import board_page, markdown
 from o2r.dashboards.site.render import SCRIPTS, assets, environment
 from o2r.errors import UserError
 from o2r.settings import Settings
-from o2r.transform import SHADOW, work_dir
 
 MARK = ".o2r-site"
 """File by which a folder of ours is known, which may be replaced."""

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import psycopg2
 from psycopg2.errors import InvalidSchemaName, UndefinedTable
 
+from o2r.builds.manifests import FILE, load
+from o2r.builds.run import SHADOW, check_target, target_lock, work_dir
 from o2r.dashboards.definitions import Card, Filter
 from o2r.dashboards.lineage import Lineage, needs, never_delivered
 from o2r.dashboards.metrics import TARGETS
 from o2r.dashboards.queries import all_rows, resolved
 from o2r.errors import UserError
-from o2r.manifests import FILE, load
 from o2r.settings import Settings
-from o2r.transform import SHADOW, alone, check_target, work_dir
 from o2r.warehouse import connect
 
 NUMBERS = {20, 21, 23, 700, 701, 1700}
@@ -57,7 +57,7 @@ class Gold:
         self._open = ExitStack()
 
     def __enter__(self) -> Gold:
-        self._open.enter_context(alone(self._settings, self.target))
+        self._open.enter_context(target_lock(self._settings, self.target))
         self._connection = self._open.enter_context(
             closing(connect(self._settings, read_only=True))
         )

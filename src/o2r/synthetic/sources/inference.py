@@ -7,9 +7,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from o2r.synthetic.catalog import COUNTRIES, MODELS, REGIONS, SCOPES, inference_region
+from o2r.synthetic.catalog import (
+    COUNTRIES,
+    MODELS,
+    REGIONS,
+    SCOPES,
+    TOKEN_CLASSES,
+    inference_region,
+)
 from o2r.synthetic.columns import MICROS_PER_DAY, number_ids, pick, table
-from o2r.synthetic.schemas import TOKEN_CLASSES
 from o2r.synthetic.shocks import (
     BASE_ERROR_ODDS,
     BASE_THROTTLE_ODDS,

@@ -13,11 +13,11 @@ from o2r.synthetic.catalog import (
     MODELS,
     REGIONS,
     SCOPES,
+    TOKEN_CLASSES,
     USD_PER_UNIT,
     inference_region,
 )
 from o2r.synthetic.columns import pick, table
-from o2r.synthetic.schemas import TOKEN_CLASSES
 from o2r.synthetic.world import World
 
 TABLE = "revenue_account_daily"

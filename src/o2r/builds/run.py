@@ -1,0 +1,274 @@
+"""Run dbt, and MetricFlow on what it built: the one way of CLI, DAGs and tests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from o2r.builds.ledger import BUILD_VARIABLE, last_fingerprint, no_longer_current, recorded
+from o2r.builds.manifests import (
+    FILE,
+    RESULTS,
+    left_out_of,
+    load,
+    provenance,
+    relations,
+    save_manifest,
+    save_parsed_manifest,
+)
+from o2r.builds.packages import install_packages
+from o2r.builds.reconcile import reconcile, start
+from o2r.builds.row_counts import count_rows
+from o2r.contracts import SCHEMA, load_contracts
+from o2r.errors import UserError
+from o2r.settings import Settings
+from o2r.warehouse import connect, environment, locks
+from o2r.warehouse.query import Session
+
+TARGETS = ("personal", "dev", "ci", "prod")
+PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
+GENERATED = ("target", "dbt_packages", "logs")
+WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
+"""dbt commands that may change a table."""
+SHADOW = "_shadow"
+"""What follows the name of the gold schema while `o2r publish` builds and tests it."""
+DBT = "from dbt.cli.main import cli; cli(prog_name='dbt')"
+PROGRESS = "from o2r.builds.progress import main; main()"
+
+
+def dbt(
+    settings: Settings,
+    arguments: Sequence[str],
+    target: str = "prod",
+    *,
+    prefix: str | None = None,
+    output: IO[str] | None = None,
+) -> int:
+    """Run one dbt command against the warehouse and return its exit code.
+
+    prefix: what target ci puts in front of its schemas, instead of dbt_ci; the caller sees to it
+        that no other run has the same.
+    output: file that takes what dbt prints, instead of the terminal.
+    Compiled files and logs go to `work_dir`, so that builds of several warehouses and the `target/`
+    of someone at work in the project never meet.
+    Whatever may change a table waits for others on the same target, and takes the mark of being up
+    to date from it first, so that a failed, killed or partial run never passes for a complete one.
+    Raises UserError for an unknown target, a folder that cannot be written, or no `o2r setup`.
+    """
+    check_target(target)
+    with Session(settings) as session:
+        if prefix or not WRITING & set(arguments):
+            return run_dbt(session, arguments, target, prefix=prefix, output=output)
+        with target_lock(settings, target, "dbt") as lock:
+            return run_dbt(session, arguments, target, output=output, lock=lock)
+
+
+def work_dir(settings: Settings, name: str) -> Path:
+    """Folder of compiled files and logs; name: the target, or the prefix of a CI run."""
+    return settings.home / "dbt" / f"{settings.database}_{name}"
+
+
+def build(
+    settings: Settings,
+    target: str = "prod",
+    arguments: Sequence[str] = (),
+    *,
+    quiet: bool = False,
+    progress: bool = False,
+    only_if_changed: bool = False,
+    manifest_dir: Path | None = None,
+) -> bool:
+    """Build and test seeds, silver and gold; return False when there was nothing to do.
+
+    arguments: further arguments of `dbt build`, such as `--select` or `--vars`.
+    quiet: print nothing but errors. progress: say on stderr how far it is.
+    only_if_changed: do nothing when the last complete build of this target succeeded on the same
+        bronze rows with the same project.
+    manifest_dir: after a complete build of prod, put its manifest there for `o2r ci`.
+    Builds of one target wait for each other.
+    Raises UserError when a model or a test fails; what failed has been printed by then. So it does
+    when all was built and bronze, silver and gold do not add up to the same.
+    """
+    check_target(target, manifest_dir)
+    with target_lock(settings, target, "build") as lock, Session(settings) as session:
+        state = fingerprint(session, arguments)
+        if only_if_changed and state == last_fingerprint(session, target):
+            return False
+        origin = provenance(settings.dbt_dir)
+        command = [*(["--quiet"] if quiet else []), "build", *arguments]
+        since = start(session)
+        built = work_dir(settings, target) / "target"
+        with recorded(session, target, "build", arguments, state, built / RESULTS) as build_id:
+            code = run_dbt(
+                session, command, target, lock=lock, build_id=build_id, progress=progress
+            )
+            if code != 0:
+                raise UserError(
+                    f"dbt build of target {target} failed: "
+                    "correct what is printed above, then run it again"
+                )
+            manifest = load(built / FILE)
+            if not left_out_of(load(built / RESULTS), relations(manifest)):
+                reconcile(session, build_id, target, manifest, since)
+                count_rows(session, build_id, manifest)
+        if manifest_dir:
+            save_manifest(built, manifest_dir, origin)
+        return True
+
+
+def parse_manifest(settings: Settings, folder: Path) -> None:
+    """Put the manifest of the project as it is, for target prod, into `folder`; nothing is built.
+
+    Raises UserError when the project cannot be parsed, or is not exactly a commit.
+    """
+    origin = provenance(settings.dbt_dir)
+    if dbt(settings, ["--quiet", "parse"]) != 0:
+        raise UserError("the dbt project cannot be parsed: correct what is printed above")
+    save_parsed_manifest(work_dir(settings, "prod") / "target", folder, origin)
+
+
+@contextmanager
+def target_lock(settings: Settings, name: str, kind: str = "at") -> Iterator[int]:
+    """Hold the lock of a target, or of the prefix of a CI run; gives the lock for `run_dbt`.
+
+    kind: what it is for, as others are told who wait; `o2r setup` waits for it, too.
+    It goes with the last process that has the connection open: a killed build leaves none, and a
+    dbt that outlives the process that started it keeps others waiting until it has ended, too.
+    """
+    connection = connect(settings, autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            locks.name_session(cursor, f"{kind} {name}")
+            locks.acquire(cursor, locks.SETUP, shared=True)
+            locks.acquire(cursor, locks.BUILD, name)
+        yield connection.fileno()
+    finally:
+        connection.close()
+
+
+def check_target(target: str, manifest_dir: Path | None = None) -> None:
+    """Raise UserError for an unknown target, or one whose manifest is not for saving."""
+    if target not in TARGETS:
+        raise UserError(f"unknown target '{target}': choose from {', '.join(TARGETS)}")
+    if manifest_dir and target != "prod":
+        raise UserError(f"only target prod has a manifest to save, not {target}")
+
+
+def run_dbt(
+    session: Session,
+    arguments: Sequence[str],
+    target: str,
+    *,
+    prefix: str | None = None,
+    output: IO[str] | None = None,
+    shadow: bool = False,
+    lock: int | None = None,
+    build_id: int | None = None,
+    progress: bool = False,
+) -> int:
+    """Run dbt as a process of its own, without waiting for others; see `dbt`.
+
+    shadow: marts go to the shadow of the gold schema.
+    lock: what `target_lock` gave, for dbt to hold on to.
+    build_id: number in ops.builds, for dbt to keep in its results.
+    progress: say on stderr how far it is, see o2r.builds.progress.
+    """
+    settings = session.settings
+    install_packages(settings.dbt_dir)
+    variables = os.environ | prepare(settings, target, prefix, shadow=shadow)
+    if WRITING & set(arguments) and not prefix:
+        no_longer_current(session, target)
+    session.close()  # dbt is at work for long, with connections of its own
+    if build_id is not None:
+        variables[f"DBT_ENV_CUSTOM_ENV_{BUILD_VARIABLE}"] = str(build_id)
+    command = [
+        sys.executable,
+        "-c",
+        PROGRESS if progress else DBT,
+        *arguments,
+    ]
+    return subprocess.run(
+        command,
+        cwd=settings.dbt_dir,
+        env=variables,
+        stdout=output,
+        check=False,
+        pass_fds=() if lock is None else (lock,),
+    ).returncode
+
+
+def prepare(
+    settings: Settings, target: str, prefix: str | None = None, *, shadow: bool = False
+) -> dict[str, str]:
+    """Make the work folder of dbt, and return the variables of its environment."""
+    suffix = SHADOW if shadow else ""
+    work = work_dir(settings, prefix or target + suffix)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
+        ) from None
+    return environment(settings) | {
+        "DBT_TARGET": target,
+        "DBT_TARGET_PATH": str(work / "target"),
+        "DBT_LOG_PATH": str(work / "logs"),
+        "DBT_PROJECT_DIR": str(settings.dbt_dir),
+        "DBT_PROFILES_DIR": str(settings.dbt_dir / "profiles"),
+        "O2R_MACROS": _macros(settings.dbt_dir),
+        "O2R_GOLD_SUFFIX": suffix,
+        **({"DBT_CI_SCHEMA": prefix} if prefix else {}),
+    }
+
+
+def fingerprint(session: Session, arguments: Sequence[str]) -> str:
+    """SHA-256 over the dbt project, the arguments and everything that has happened to bronze."""
+    dbt_dir = session.settings.dbt_dir
+    digest = hashlib.sha256(json.dumps(list(arguments)).encode())
+    for path in _project_files(dbt_dir):
+        digest.update(path.relative_to(dbt_dir).as_posix().encode())
+        digest.update(path.read_bytes())
+    for statement in (
+        "select batch_id, checksum from ops.load_batches order by batch_id",
+        "select distinct table_name, change from ops.changed_days order by table_name, change",
+        _foreign_rows(dbt_dir),
+    ):
+        digest.update(json.dumps(session.query(statement), default=str).encode())
+    return digest.hexdigest()
+
+
+def _foreign_rows(dbt_dir: Path) -> str:
+    """Query the newest arrival of another tool in each table, and the rows since the day before it.
+
+    Their transactions may commit late, so the newest arrival alone does not tell all. A stamp ahead
+    of the clock is no arrival: it would hide all that comes until then.
+    """
+    table = (
+        "select '{0}', newest, (select count(*) from {1}.{0} where batch_id is null "
+        "and loaded_at >= coalesce(newest, '-infinity') - interval '1 day') from ("
+        "select max(loaded_at) as newest from {1}.{0} "
+        "where batch_id is null and loaded_at <= now()) as arrivals"
+    )
+    return " union all ".join(table.format(name, SCHEMA) for name in load_contracts(dbt_dir))
+
+
+def _macros(dbt_dir: Path) -> str:
+    """SHA-256 over the macros: part of the logic that incremental models were built with."""
+    digest = hashlib.sha256()
+    for path in sorted((dbt_dir / "macros").glob("*.sql")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _project_files(dbt_dir: Path) -> Iterator[Path]:
+    """The files that decide what a build gives, in a fixed order."""
+    for path in sorted(dbt_dir.rglob("*")):
+        if path.suffix in PROJECT_SUFFIXES and path.relative_to(dbt_dir).parts[0] not in GENERATED:
+            yield path
