@@ -18,7 +18,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo pictures book byo airflow airflow-down test test-scale test-kills lint format bench up down env install
+.PHONY: help demo pictures book byo airflow airflow-down test test-unit test-scale test-kills lint format bench up down env install
 .PHONY: clean core airflow-install python uv
 
 help: ## Show these targets
@@ -57,6 +57,9 @@ airflow-down: ## Stop Airflow from another terminal
 
 test: install ## Run every test (PYTEST_ARGS="-k name" for some)
 	@$(RUN) pytest --numprocesses logical --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-unit: install ## Run the tests that take seconds
+	@$(RUN) pytest --numprocesses logical tests/unit $(PYTEST_ARGS)
 
 test-scale: install up ## Replay 45 days of faulty deliveries; incremental must equal full (docs/replay.md)
 	@$(RUN) o2r replay --days 45 --faults all
