@@ -72,8 +72,14 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_environment() -> Iterator[None]:
-    """Hide the caller's settings; an empty variable also hides the one in `.env`."""
+def _own_environment(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Hide the caller's settings; an empty variable also hides the one in `.env`.
+
+    The workers of pytest-xdist share what dbt has parsed.
+    """
+    own = tmp_path_factory.getbasetemp()
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("O2R_", "POSTGRES_", "PG", "METABASE_")):
@@ -84,6 +90,8 @@ def _own_environment() -> Iterator[None]:
             patch.setenv(f"O2R_{name}", "")
         for name in ("URL", "USER", "PASSWORD", "READER_PASSWORD"):
             patch.setenv(f"METABASE_{name}", "")
+        is_worker = hasattr(request.config, "workerinput")
+        patch.setenv("TESTS_PARSED", str(own.parent if is_worker else own))
         patch.setenv("DBT_LOG_LEVEL_FILE", "none")  # a fifth of what a build costs
         # compiled once, not in each of hundreds of processes
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)

@@ -4,10 +4,11 @@ dbt parses a project anew for another database, server, folder or as-of day, whi
 most of what the tests do with it; what it has parsed of this repository is moved there instead.
 """
 
+import fcntl
+import hashlib
 import os
 import pprint
 import re
-import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, nullcontext, redirect_stdout
@@ -114,14 +115,22 @@ def _parsed(project: Path, variables: str) -> bytes:
     """What dbt has parsed of a project for the target of the environment, in no database."""
     key = (str(project), os.environ["DBT_TARGET"], os.environ["O2R_GOLD_SUFFIX"], variables)
     if key not in PARSED:
-        nowhere = {"POSTGRES_DB": DATABASE, "DBT_USER": USER, "DBT_CI_SCHEMA": SCHEMA}
-        with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, nowhere):
-            command = ["--quiet", "parse", "--project-dir", str(project), "--target-path", folder]
-            given = ["--vars", variables] if variables else []
-            result = dbtRunner().invoke([*command, *given])
-            assert result.success, result.exception
-            PARSED[key] = Path(folder, PARTIAL_PARSE_FILE_NAME).read_bytes()
+        folder = Path(os.environ["TESTS_PARSED"], hashlib.sha256(repr(key).encode()).hexdigest())
+        folder.mkdir(exist_ok=True)
+        with (folder / "lock").open("w") as lock:  # another worker may be about to parse it
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / PARTIAL_PARSE_FILE_NAME).exists():
+                _parse(project, variables, folder)
+        PARSED[key] = (folder / PARTIAL_PARSE_FILE_NAME).read_bytes()
     return PARSED[key]
+
+
+def _parse(project: Path, variables: str, folder: Path) -> None:
+    nowhere = {"POSTGRES_DB": DATABASE, "DBT_USER": USER, "DBT_CI_SCHEMA": SCHEMA}
+    command = ["--quiet", "parse", "--project-dir", str(project), "--target-path", str(folder)]
+    with patch.dict(os.environ, nowhere):
+        result = dbtRunner().invoke([*command, *(["--vars", variables] if variables else [])])
+    assert result.success, result.exception
 
 
 def _moved(parsed: bytes) -> Manifest:
