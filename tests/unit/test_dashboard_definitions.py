@@ -126,6 +126,43 @@ def test_every_file_gets_its_line(tmp_path):
     ]
 
 
+SHARED = {
+    "columns.yml": "segment: {label: Segment}\n",
+    "filters.yml": "segment: {label: Segment, kind: choice, values: select 1}\n",
+}
+
+
+def with_shared(folder, one):
+    settings = project(folder, accounts=one)
+    for name, text in SHARED.items():
+        (folder / "metabase" / name).write_text(text)
+    return settings
+
+
+def test_shared_columns_and_filters_are_named(tmp_path):
+    own = {"account_id": {"label": "Account"}}
+    shown = card(columns=["segment", own], filters={"segment": "segment"})
+    one = board(shown, filters={"segment": {}})
+    found = read_definitions(with_shared(tmp_path, one)).dashboards["accounts"]
+    labels = {name: column.label for name, column in found.cards[0].columns.items()}
+    assert list(labels.items()) == [("segment", "Segment"), ("account_id", "Account")]
+    assert found.filters["segment"].values == "select 1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"columns": ["region"]}, "accounts.yml: item 1: region is not in metabase/columns.yml"),
+        ({"filters": {"region": {}}}, "accounts.yml: region is not in metabase/filters.yml"),
+        ({}, "columns.yml: nothing uses segment: remove it"),
+    ],
+)
+def test_what_is_shared_is_there_and_used(tmp_path, changes, line):
+    columns = {"columns": changes["columns"]} if "columns" in changes else {}
+    filters = {"filters": changes["filters"]} if "filters" in changes else {}
+    assert line in error(with_shared(tmp_path, board(card(**columns), **filters)))
+
+
 def test_no_dashboards_is_an_error(tmp_path):
     assert error(project(tmp_path)) == f"no dashboards in {tmp_path}/metabase/dashboards"
 

@@ -1,19 +1,20 @@
-"""Read `metabase/`: collections.yml and dashboards/*.yml, every error with file and place."""
+"""Read `metabase/`: what dashboards share, and dashboards, every error with file and place."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
-from o2r.dashboards.definitions import Collection, Dashboard, Definitions
+from o2r.dashboards.definitions import Collection, Column, Dashboard, Definitions, Filter, Part
 from o2r.dashboards.metrics import GENERATED, catalogue, expand
 from o2r.errors import UserError
 from o2r.settings import Settings
 
 FOLDER = "metabase"
+T = TypeVar("T", bound=Part)
 
 
 def read_definitions(settings: Settings) -> Definitions:
@@ -26,17 +27,18 @@ def read_definitions(settings: Settings) -> Definitions:
     project = _load(settings.dbt_dir / "dbt_project.yml")
     currency = project["vars"]["reporting_currency"]
     errors: list[str] = []
-    collections, boards = {}, {}
-    try:
-        found = _load(folder / "collections.yml")
-        collections = {key: Collection(**value) for key, value in found.items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        errors.append(f"{folder / 'collections.yml'}: {_reason(error)}")
+    collections = _shared(folder / "collections.yml", Collection, errors)
+    known = _Known(
+        columns=_shared(folder / "columns.yml", Column, errors),
+        filters=_shared(folder / "filters.yml", Filter, errors),
+    )
+    boards = {}
     for path in sorted((folder / "dashboards").glob("*.yml")):
         try:
-            boards[path.stem] = _dashboard(path, metrics, currency)
+            boards[path.stem] = _dashboard(path, metrics, currency, known)
         except (ValueError, TypeError, AttributeError) as error:
             errors.append(f"{path}: {_reason(error)}")
+    errors += [f"{folder / file}: nothing uses {name}: remove it" for file, name in known.idle()]
     if errors:
         raise UserError("; ".join(errors))
     if not boards:
@@ -47,15 +49,62 @@ def read_definitions(settings: Settings) -> Definitions:
         raise UserError(f"{folder}: {_reason(error)}") from None
 
 
-def _dashboard(path: Path, metrics: dict[str, dict[str, str]], currency: str) -> Dashboard:
+class _Known:
+    """Columns and filters that dashboards share: a name stands for what columns.yml says of it."""
+
+    def __init__(self, columns: dict[str, Part], filters: dict[str, Part]) -> None:
+        self._shared = {"columns.yml": columns, "filters.yml": filters}
+        self._used: set[tuple[str, str]] = set()
+
+    def filters(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The filters of a dashboard; an empty one is a shared one, or made (GENERATED)."""
+        return {
+            key: value or GENERATED.get(key) or self._one("filters.yml", key)
+            for key, value in given.items()
+        }
+
+    def columns(self, given: Any) -> Any:
+        """The columns of a card: of a list, names are shared ones, mappings its own."""
+        if not isinstance(given, list):
+            return given
+        found: dict[str, Any] = {}
+        for one in given:
+            found |= one if isinstance(one, dict) else {one: self._one("columns.yml", one)}
+        return found
+
+    def _one(self, file: str, name: str) -> dict[str, Any]:
+        if name not in self._shared[file]:
+            raise ValueError(f"{name} is not in metabase/{file}: say here what it is, or add it")
+        self._used.add((file, name))
+        return self._shared[file][name].model_dump(exclude_unset=True)
+
+    def idle(self) -> list[tuple[str, str]]:
+        """File and name of what no dashboard uses."""
+        there = {(file, name) for file, names in self._shared.items() for name in names}
+        return sorted(there - self._used)
+
+
+def _shared(path: Path, kind: type[T], errors: list[str]) -> dict[str, T]:
+    """Entries of a file by key; none where there is no such file, or it is wrong."""
+    if not path.exists():
+        return {}
+    try:
+        return {key: kind(**value) for key, value in _load(path).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        errors.append(f"{path}: {_reason(error)}")
+        return {}
+
+
+def _dashboard(
+    path: Path, metrics: dict[str, dict[str, str]], currency: str, known: _Known
+) -> Dashboard:
     found = _load(path)
-    filters = {
-        key: GENERATED[key] if key in GENERATED and not value else value
-        for key, value in (found.get("filters") or {}).items()
-    }
+    filters = known.filters(found.get("filters") or {})
     items = []
     for number, item in enumerate(found.get("items") or [], start=1):
         try:
+            if "columns" in item:
+                item = item | {"columns": known.columns(item["columns"])}
             items.append(expand(item, metrics, currency, filters))
         except ValueError as error:
             raise ValueError(f"item {number}: {error}") from None
