@@ -13,12 +13,12 @@ RUN := $(UV) run --no-sync
 # The first installation shows what it does, later ones only errors.
 QUIET = $(if $(wildcard .venv/bin/o2r),--quiet)
 
-# Only the Python named above and the environment in .venv are used.
+# Only the Python named above and the environment in .venv are used; what is compiled once stays.
 export UV_PYTHON_DOWNLOADS := never
-unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON
+unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo pictures book byo airflow airflow-down test test-scale test-kills lint format bench up down env install
+.PHONY: help demo pictures book byo airflow airflow-down test test-unit test-scale test-kills lint format bench up down env install
 .PHONY: clean core airflow-install python uv
 
 help: ## Show these targets
@@ -56,7 +56,10 @@ airflow-down: ## Stop Airflow from another terminal
 	@if [ -x .venv/bin/o2r ]; then .venv/bin/o2r airflow down; fi
 
 test: install ## Run every test (PYTEST_ARGS="-k name" for some)
-	@$(RUN) pytest --numprocesses logical --dist loadfile $(PYTEST_ARGS)
+	@$(RUN) pytest --numprocesses logical --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-unit: install ## Run the tests that take seconds
+	@$(RUN) pytest --numprocesses logical tests/unit $(PYTEST_ARGS)
 
 test-scale: install up ## Replay 45 days of faulty deliveries; incremental must equal full (docs/replay.md)
 	@$(RUN) o2r replay --days 45 --faults all

@@ -10,6 +10,7 @@ import shutil
 import signal
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,33 @@ from o2r.warehouse import connect, embedded, setup
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = "o2r_template"
+
+
+LONGEST = (
+    *("dags/test_runs.py", "integration/test_slim_ci.py", "integration/test_replay.py"),
+    *("integration/test_book_commands.py", "dags/test_kills.py", "browser/test_site.py"),
+    *("integration/test_demo.py", "metrics/test_whole_companies.py"),
+)
+"""Files that take minutes. Workers begin with them, so that none is left with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which files took longest, where more than a few ran."""
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.location[0]] += report.duration
+    if len(seconds) > 10:
+        terminalreporter.section("slowest files")
+        for name, duration in seconds.most_common(10):
+            terminalreporter.write_line(f"{duration:7.0f} s  {name}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,8 +72,14 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_environment() -> Iterator[None]:
-    """Hide the caller's settings; an empty variable also hides the one in `.env`."""
+def _own_environment(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Hide the caller's settings; an empty variable also hides the one in `.env`.
+
+    The workers of pytest-xdist share what dbt has parsed.
+    """
+    own = tmp_path_factory.getbasetemp()
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("O2R_", "POSTGRES_", "PG", "METABASE_")):
@@ -56,6 +90,11 @@ def _own_environment() -> Iterator[None]:
             patch.setenv(f"O2R_{name}", "")
         for name in ("URL", "USER", "PASSWORD", "READER_PASSWORD"):
             patch.setenv(f"METABASE_{name}", "")
+        is_worker = hasattr(request.config, "workerinput")
+        patch.setenv("TESTS_PARSED", str(own.parent if is_worker else own))
+        patch.setenv("DBT_LOG_LEVEL_FILE", "none")  # a fifth of what a build costs
+        # compiled once, not in each of hundreds of processes
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield
 
 

@@ -1,4 +1,4 @@
-"""By hand, after a change of database_scripts or dbt/seeds: the database and the configuration."""
+"""By hand, after a change of scripts, contracts or seeds: the database and the configuration."""
 
 from airflow.sdk import DAG
 

@@ -31,7 +31,7 @@ class Airflow:
         return answer.json()
 
     def trigger(self, dag_id: str, **conf: object) -> str:
-        """Start a run as the UI does, without a logical date; its id."""
+        """Start a run without a logical date, which the UI gives; its id."""
         body = {"logical_date": None, "conf": conf}
         return self.ask("post", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
 

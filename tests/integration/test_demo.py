@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.in_process import put_parsed
 
 from o2r.settings import Settings, load_settings
+from o2r.warehouse import embedded
 
 O2R = Path(sys.executable).with_name("o2r")
 
@@ -34,7 +36,11 @@ def demo(new_home) -> tuple[Settings, subprocess.CompletedProcess[str]]:
         "--end-date", "2026-10-31",
     )  # fmt: skip
     assert generated.returncode == 0, generated.stderr
-    return load_settings(home=home), o2r(home, "demo")
+    settings = load_settings(home=home)
+    embedded.up(settings)
+    put_parsed(settings)
+    embedded.down(settings)
+    return settings, o2r(home, "demo")
 
 
 def gold_hashes(query, settings: Settings) -> dict[str, str]:

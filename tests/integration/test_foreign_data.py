@@ -7,6 +7,7 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
+from tests.in_process import dbt_in_process
 from tests.integration.crm_exports import EXAMPLE, MAPPING, MONTH, TIERS, Crm, at, euros, generator
 from tests.metrics.cards import PLACES, rows_of
 from tests.metrics.warehouse import clone, execute, frame, run_models
@@ -73,7 +74,8 @@ def first(new_database: Callable[[], Settings], made: ModuleType) -> tuple:
     """The committed exports, loaded, built and tested: (warehouse, exports, gold)."""
     settings = new_database()
     load(EXAMPLE, MAPPING, settings=settings)
-    build(settings, quiet=True, arguments=("--exclude-resource-type", "unit_test"))
+    with dbt_in_process():
+        build(settings, quiet=True, arguments=("--exclude-resource-type", "unit_test"))
     crm = Crm({path.name: path.read_bytes() for path in EXAMPLE.glob("*.csv")}, made.EXPORTED)
     return settings, crm, {name: frame(settings, query) for name, query in GOLD.items()}
 

@@ -6,10 +6,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.in_process import put_parsed
 
 from o2r.errors import UserError
 from o2r.replay import FAULTS, Choices, Report, replay, summary
-from o2r.replay.run import compare_targets
+from o2r.replay.run import FEWEST_DAYS, FULL, INCREMENTAL, compare_targets
 from o2r.replay.worker import DbtWorker
 from o2r.settings import Settings
 
@@ -21,10 +22,18 @@ NewDatabase = Callable[[], Settings]
 
 @pytest.fixture(scope="module")
 def replayed(new_database: NewDatabase) -> tuple[Settings, Report]:
-    """A week with every fault, and its scratch database."""
+    """Some days with every fault, and its scratch database."""
     settings = new_database()
-    report = replay(settings, Choices(days=7, check_every=7, keep=True, **SMALL), print)
-    return settings.model_copy(update={"database": f"{settings.database}_replay"}), report
+    scratch = spared(settings)
+    return scratch, replay(settings, Choices(days=FEWEST_DAYS, keep=True, **SMALL), print)
+
+
+def spared(settings: Settings) -> Settings:
+    """The scratch database of a replay, for which dbt need not parse the project anew."""
+    scratch = settings.model_copy(update={"database": f"{settings.database}_replay"})
+    for target in (INCREMENTAL, FULL):
+        put_parsed(scratch, target)
+    return scratch
 
 
 def test_incremental_builds_equal_full_refreshes_under_every_fault(replayed):
@@ -101,7 +110,10 @@ def test_a_filter_newer_than_max_is_found_out(new_database: NewDatabase, tmp_pat
     assert right in model.read_text("utf-8")
     model.write_text(model.read_text("utf-8").replace(right, wrong), "utf-8")
     broken = settings.model_copy(update={"project": tmp_path})
-    report = replay(broken, Choices(days=6, faults=("late",), marts=False, **SMALL), print)
+    spared(broken)
+    report = replay(
+        broken, Choices(days=FEWEST_DAYS, faults=("late",), marts=False, **SMALL), print
+    )
     assert any(
         "int_revenue_daily (" in line and "0 rows incremental" in line for line in report.problems
     )
@@ -112,4 +124,4 @@ def test_a_database_of_that_name_that_no_replay_made_is_left_alone(new_database,
     settings = new_database()
     query(settings, f"create database {settings.database}_replay")
     with pytest.raises(UserError, match="was not made by a replay"):
-        replay(settings, Choices(days=6, **SMALL), print)
+        replay(settings, Choices(days=FEWEST_DAYS, **SMALL), print)

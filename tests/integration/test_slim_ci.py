@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.in_process import dbt_in_process, put_parsed
 from typer.testing import CliRunner
 
 from o2r.builds import slim_ci
@@ -116,6 +117,12 @@ def copy(source: Path, to: Path) -> None:
     shutil.copytree(source, to, ignore=shutil.ignore_patterns("target", "logs"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _in_process() -> Iterator[None]:
+    with dbt_in_process():
+        yield
+
+
 @pytest.fixture(scope="module")
 def built(module_warehouse, query, tmp_path_factory) -> Production:
     load_dataset("chapter12", module_warehouse)
@@ -211,7 +218,7 @@ def test_an_interrupted_run_leaves_nothing(production, environ, number):
     production.change(
         MODEL, lambda text: text.rstrip() + "\nwhere (select pg_sleep(300)) is not null\n"
     )
-    process = command(production, environ, "--schema", "one")
+    process = command(production, environ, "one", "--schema", "one")
     sleeping = (
         "select pid from pg_stat_activity "
         "where datname = current_database() and wait_event = 'PgSleep'"
@@ -231,8 +238,8 @@ def test_an_interrupted_run_leaves_nothing(production, environ, number):
 def test_two_runs_at_once_do_not_meet(production, environ):
     production.change("dbt/seeds/driver_map.csv", lambda text: text.replace(",GTM,", ",GTM2,", 1))
     runs = [
-        command(production, environ, GITHUB_REF="refs/pull/7/merge"),
-        command(production, environ, "--schema", "pr7_again"),
+        command(production, environ, "pr7", GITHUB_REF="refs/pull/7/merge"),
+        command(production, environ, "pr7_again", "--schema", "pr7_again"),
     ]
     outputs = [run.communicate(timeout=900)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], outputs
@@ -411,8 +418,11 @@ def test_only_a_complete_build_of_production_leaves_a_manifest(production, tmp_p
     assert production.manifest["metadata"]["env"].keys() == {"O2R_COMMIT", "O2R_PROJECT"}
 
 
-def command(production: Production, environ: Callable, *arguments: str, **variables: str):
-    """Start `o2r ci` as a process of its own."""
+def command(
+    production: Production, environ: Callable, name: str, *arguments: str, **variables: str
+):
+    """Start `o2r ci` as a process of its own; name: that of its schemas."""
+    put_parsed(production.settings, "ci", prefix=f"dbt_ci_{name}")
     return subprocess.Popen(
         [
             *(sys.executable, "-c", "from o2r.cli.main import app; app()", "ci"),

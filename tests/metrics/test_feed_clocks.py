@@ -7,7 +7,8 @@ from itertools import chain
 
 import pandas as pd
 import pytest
-from tests.metrics.test_recomputed import COMPUTED, DBT, DEFINITIONS
+from tests.in_process import ROOT
+from tests.metrics.test_recomputed import METRICS
 from tests.metrics.warehouse import END, clone, execute, frame, run_models
 
 from o2r.settings import Settings
@@ -38,10 +39,10 @@ COLUMNS = {
     "web_events": "event_timestamp",
 }
 """Day of which a row of a bronze table speaks."""
-with (DBT / "seeds" / "feeds.csv").open(newline="") as file:
+with (ROOT / "dbt" / "seeds" / "feeds.csv").open(newline="") as file:
     NAMES = {row["bronze_table"]: row["feed"] for row in csv.DictReader(file)}
-FEEDS = {row["metric"]: set(row["feeds"].split()) for row in DEFINITIONS}
-BY_HOME = {row["metric"] for row in DEFINITIONS if row["region_basis"] == "account home"}
+FEEDS = {name: set(metric.feeds) for name, metric in METRICS.items()}
+BY_HOME = {name for name, one in METRICS.items() if one.region_basis == "account home"}
 KEY = ["metric", "grain", "period_start", "dimension", "dimension_value"]
 OTHERS = [
     ["revenue_account_daily", "inference_user_token_usage_open_source"],
@@ -104,7 +105,7 @@ def test_every_feed_is_cut_and_no_metric_reads_two_of_a_cut() -> None:
     assert sorted(chain(*CUTS)) == sorted(NAMES)
     for tables in CUTS:
         feeds = {NAMES[table] for table in tables} - {BELIEVED}
-        for metric in COMPUTED:
+        for metric in METRICS:
             assert len(FEEDS[metric] & feeds) <= 1, metric
 
 
@@ -135,7 +136,7 @@ def test_a_cut_week_is_not_complete_and_nothing_else_changes(
         frame(one, statement).set_index(KEY).astype({"days_behind": float})
         for one in (small, settings)
     )
-    touched = {metric for metric in COMPUTED if FEEDS[metric] & set(behind.index)}
+    touched = {metric for metric in METRICS if FEEDS[metric] & set(behind.index)}
     assert touched
     assert before.xs(WEEK, level="period_start")["is_complete"].any()
     compared = 0
@@ -179,7 +180,7 @@ def test_a_cut_week_is_not_complete_and_nothing_else_changes(
         for rows in (rows[rows["week_start"] == WEEK] for rows in stories)
     ]
     assert odd[1] <= odd[0]
-    read = {metric for metric in COMPUTED if FEEDS[metric] & feeds}
+    read = {metric for metric in METRICS if FEEDS[metric] & feeds}
     quiet = [rows[~rows["metric"].isin(read)].reset_index(drop=True) for rows in stories]
     pd.testing.assert_frame_equal(quiet[1], quiet[0], check_dtype=False)
 
@@ -195,7 +196,7 @@ def test_marts_know_no_member_longer_than_its_feed(cut: tuple[Settings, list[str
         "column_name in ('grain', 'period_start', 'dimension', 'is_complete') group by 1 "
         "having count(*) = 4",
     )["table_name"]
-    by_home = {row["source_mart"] for row in DEFINITIONS if row["region_basis"] == "account home"}
+    by_home = {one.mart for one in METRICS.values() if one.region_basis == "account home"}
     assert by_home >= {"revenue_summary", "ticket_summary"}
     for mart in sorted({*marts} - {"metric_values"}):
         rows = frame(

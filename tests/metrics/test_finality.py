@@ -15,7 +15,7 @@ from tests.metrics.recompute.tables import (
     by_member,
     by_period,
 )
-from tests.metrics.test_recomputed import COMPUTED
+from tests.metrics.test_recomputed import METRICS
 
 from o2r.dashboards.definitions import Card
 from o2r.dashboards.metrics import LATEST
@@ -53,7 +53,7 @@ def open_incidents(company: Company, metric: str, row: pd.Series) -> int:
     return int(rows["downtime_minutes"].isna().sum())
 
 
-@pytest.mark.parametrize("metric", COMPUTED)
+@pytest.mark.parametrize("metric", METRICS)
 def test_of_a_metric(metric: str, metric_values: pd.DataFrame, company: Company) -> None:
     rows = metric_values[metric_values["metric"] == metric]
     rows = rows.merge(company.periods[[*PERIOD, "end", "seen_until"]], on=PERIOD)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from tests.in_process import dbt_in_process
 from tests.metrics.warehouse import clone, execute, frame, run_models
 
 from o2r.builds.run import dbt
@@ -446,7 +447,8 @@ def test_a_missing_exchange_rate_stops_the_build(empty: Settings) -> None:
     settings = clone(empty, "no_rate")
     execute(settings, revenue("bob 2024-01-10 2024-01-11 10 0 XTS"))
     run_models(settings, "--select", "+fct_revenue_daily")
-    assert dbt(settings, ["test", "--select", "fct_revenue_daily"]) != 0
+    with dbt_in_process():
+        assert dbt(settings, ["--quiet", "test", "--select", "fct_revenue_daily"]) != 0
     target = settings.home / "dbt" / f"{settings.database}_prod" / "target"
     results = json.loads((target / "run_results.json").read_text())["results"]
     failed = {result["unique_id"].split(".")[2] for result in results if result["status"] == "fail"}

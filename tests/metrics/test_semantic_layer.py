@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from tests.in_process import put_parsed
 from tests.metrics.semantic_layer import (
     DIMENSIONS,
     GRAINS,
@@ -161,6 +162,7 @@ def test_the_command_line_gives_the_same(
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 
+    put_parsed(small)
     ask(
         *("query", "--metrics", "weekly_revenue,ytd_revenue"),
         *("--group-by", "metric_time__week,account__segment", "--csv", "answer.csv"),

@@ -8,7 +8,7 @@ complete once the period is over and known.
 import pandas as pd
 import pytest
 from tests.metrics.recompute import Company
-from tests.metrics.test_recomputed import COMPUTED, DEFINITIONS
+from tests.metrics.test_recomputed import METRICS
 from tests.metrics.warehouse import frame
 
 from o2r.settings import Settings
@@ -23,7 +23,7 @@ FEEDS = {
     "feature_engagement": "product_events",
 }
 """Daily feed that a mart counts from."""
-MARTS = {row["metric"]: row["source_mart"] for row in DEFINITIONS}
+MARTS = {name: metric.mart for name, metric in METRICS.items()}
 
 
 CLOCKS = {
@@ -60,7 +60,7 @@ def daily_feed(metric: str) -> str | None:
     return None if metric == "csat_response_score" else FEEDS.get(MARTS[metric])
 
 
-@pytest.mark.parametrize("metric", COMPUTED)
+@pytest.mark.parametrize("metric", METRICS)
 def test_of_a_metric(
     metric: str, metric_values: pd.DataFrame, reaches: pd.DataFrame, company: Company
 ) -> None:

@@ -175,7 +175,7 @@ def test_a_breach_is_found_once(rule: str, harm: Callable[[Broken], object]) -> 
 
 
 def test_every_rule_has_an_example() -> None:
-    measured = {"key", "enum", "range"}  # tests/unit/test_lint_coverage.py
+    measured = {"key", "enum", "range"}  # tests/contracts/test_lint_coverage.py
     assert {rule for rule, _ in HARMS} | measured | {"exception"} == RULES
 
 

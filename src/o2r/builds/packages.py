@@ -18,6 +18,7 @@ from pathlib import Path
 
 import yaml
 
+HUB = "https://hub.getdbt.com/"
 HUB_ANSWER_SECONDS = 3
 HUB_INSTALL_SECONDS = 180
 PACKAGES, LOCK_FILE, STAND_INS = "dbt_packages", "package-lock.yml", "offline_packages"
@@ -87,14 +88,14 @@ def _same_tree(one: Path, other: Path) -> bool:
 
 def _hub_answers() -> bool:
     """Ask the hub for one page. In a thread, as looking up its name can outlast any time-out."""
-    import requests  # here, not above: loading dbt takes a second, and not every command needs it
-    from dbt.clients import registry
+    import requests  # here, not above: it takes its time, and not every command needs it
 
+    hub = os.environ.get("DBT_PACKAGE_HUB_URL") or HUB  # as dbt does, which takes a second to load
     answers = []
 
     def ask() -> None:
         try:
-            page = requests.head(registry.DEFAULT_REGISTRY_BASE_URL, timeout=HUB_ANSWER_SECONDS)
+            page = requests.head(hub, timeout=HUB_ANSWER_SECONDS)
         except requests.RequestException:
             return
         answers.append(page.status_code < 500)

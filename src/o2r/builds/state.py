@@ -56,7 +56,7 @@ def graph_tests(manifest: Manifest) -> list[str]:
         key
         for key, node in manifest["nodes"].items()
         if node["resource_type"] == "test"
-        and any(re.search(r"\bgraph\.", text) for text in code(node))
+        and any(re.search(r"\bgraph\.\w+\.values\b", text) for text in code(node))
     )
 
 

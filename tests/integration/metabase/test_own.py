@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.unit.metabase.server import MetabaseServer
+from tests.integration.metabase.server import MetabaseServer
 
 from o2r.dashboards.metabase import provision
 from o2r.dashboards.metabase.gold import Model

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from pydantic import SecretStr
-from tests.unit.metabase.server import PASSWORD, READER_PASSWORD, USER
+from tests.integration.metabase.server import PASSWORD, READER_PASSWORD, USER
 from typer.testing import CliRunner
 
 from o2r.cli.main import app

@@ -1,34 +1,11 @@
 """What provisioning makes, what it changes, and what it leaves alone."""
 
 import json
-import os
-from pathlib import Path
 
-import yaml
-from tests.unit.metabase.server import HIDDEN, PASSWORD, READER_PASSWORD, SETUP_TOKEN, USER
+from tests.integration.metabase.server import HIDDEN, PASSWORD, READER_PASSWORD, USER
 
 from o2r.dashboards.metabase import provision
 from o2r.dashboards.metabase.content import origin
-
-REQUESTS = Path(__file__).with_name("requests.yml")
-RENEW = "RENEW_GOLDEN"
-HEAD = f"""\
-# What Metabase gets when definitions.yml is provisioned on a new server, in order.
-# A change of it is reviewed like code; {RENEW}=1 before the test command writes it anew.
-"""
-
-
-class Readable(yaml.SafeDumper):
-    """Writes text of several lines as such."""
-
-
-def _lines(dumper, text):
-    return dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
-    )
-
-
-Readable.add_representer(str, _lines)
 
 
 def cards_of(board):
@@ -37,21 +14,6 @@ def cards_of(board):
         one["card"]["name"] if one["card"] else one["visualization_settings"]["text"]: one["id"]
         for one in board["dashcards"]
     }
-
-
-def test_a_new_server_gets_these_requests(metabase, run):
-    run()
-    found = [
-        {"request": f"{method} {path}", "body": body}
-        for method, path, body in metabase.requests
-        if path != "dataset"
-    ]
-    text = HEAD + yaml.dump(found, Dumper=Readable, sort_keys=False, width=100)
-    for secret in (PASSWORD, READER_PASSWORD, SETUP_TOKEN):
-        text = text.replace(secret, "(secret)")
-    if os.environ.get(RENEW):
-        REQUESTS.write_text(text, encoding="utf-8")
-    assert text == REQUESTS.read_text(encoding="utf-8")
 
 
 def test_the_second_run_changes_nothing(metabase, run):

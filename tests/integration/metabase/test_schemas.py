@@ -1,7 +1,7 @@
 """Metabase's own JSON schemas are there, and find what is wrong."""
 
 import pytest
-from tests.unit.metabase.schemas import UnavailableError, validator
+from tests.integration.metabase.schemas import UnavailableError, validator
 
 CARD = {
     "name": "a",

@@ -57,7 +57,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def use_hub(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     """Point both this process and the dbt that it starts to a hub."""
     monkeypatch.setenv("DBT_PACKAGE_HUB_URL", url)
-    monkeypatch.setattr("dbt.clients.registry.DEFAULT_REGISTRY_BASE_URL", url)
 
 
 def content(folder: Path) -> dict[str, bytes]:

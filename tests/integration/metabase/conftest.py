@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from pydantic import SecretStr
-from tests.unit.metabase.schemas import UnavailableError, validator
-from tests.unit.metabase.server import PASSWORD, READER_PASSWORD, USER, MetabaseServer
+from tests.integration.metabase.schemas import UnavailableError, validator
+from tests.integration.metabase.server import PASSWORD, READER_PASSWORD, USER, MetabaseServer
 
 from o2r.dashboards.definitions import Definitions
 from o2r.dashboards.metabase import check, provision

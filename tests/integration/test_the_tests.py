@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.unit.metabase import schemas
+from tests.integration.metabase import schemas
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = """
