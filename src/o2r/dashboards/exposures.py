@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import textwrap
 from pathlib import Path
 
 import yaml
@@ -12,12 +13,11 @@ from o2r.dashboards.definitions import Dashboard, Definitions
 from o2r.dashboards.queries import tables
 from o2r.errors import UserError
 
+WIDTH = 120  # letters of a line
 FILE = Path("models") / "exposures.yml"
 """Where they are in the dbt project."""
 
 HEADER = """\
-version: 2
-
 # Made from metabase/dashboards by `o2r dashboards write`, never by hand.
 exposures:
 """
@@ -60,6 +60,7 @@ def write(definitions: Definitions, dbt_dir: Path) -> bool:
 
 
 def _exposure(board: Dashboard) -> str:
+    read = ", ".join(f"ref('{name}')" for name in models_of(board))
     owner = f"{{name: {_scalar(board.owner.name)}, email: {_scalar(board.owner.email)}}}"
     lines = [
         f"  - name: {board.key}",
@@ -68,8 +69,7 @@ def _exposure(board: Dashboard) -> str:
         f"    maturity: {board.maturity}",
         f"    description: {_scalar(' '.join(board.question.split()))}",
         f"    owner: {owner}",
-        "    depends_on:",
-        *(f"      - ref('{name}')" for name in models_of(board)),
+        *textwrap.wrap(f"    depends_on: [{read}]", WIDTH, subsequent_indent=" " * 6),
     ]
     return "\n".join(lines) + "\n"
 
