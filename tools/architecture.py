@@ -45,8 +45,8 @@ def render(manifest: Mapping[str, Any]) -> str:
     sizes, arrows = _chain(manifest)
     rows = _ordered(sizes, arrows)
     tallest = max(rows.values()) + 1
-    height = TOP + tallest * LINE + 8
-    at = {place: TOP + row * LINE + LINE // 2 for place, row in rows.items()}
+    height = round(TOP + tallest * LINE) + 8
+    at = {place: round(TOP + (row + 0.5) * LINE) for place, row in rows.items()}
     lines = [_line(a, b, at) for a, b in sorted(arrows)]
     boxes = [
         f'<g><rect x="{_left(place)}" y="{at[place] - 10}" width="{BOX}" height="20" rx="4"/>'
@@ -146,7 +146,7 @@ def _ordered(sizes: Iterable[Place], arrows: set[tuple[Place, Place]]) -> dict[P
     return rows()
 
 
-def _line(a: Place, b: Place, at: Mapping[Place, float]) -> str:
+def _line(a: Place, b: Place, at: Mapping[Place, int]) -> str:
     start, end = _left(a) + BOX, _left(b)
     bend = f"{start + 20},{at[a]} {end - 20},{at[b]}"
     skips = ' class="skip"' * (b[0] - a[0] > 1)

@@ -40,3 +40,61 @@
         ), 1
     )
 {%- endmacro %}
+
+{#-
+  Select account_id, step_date and change, whose sum up to a day is the number of distinct items of the
+  account in the window of `days` that ends on the day. An item seen on a day enters the window, and
+  leaves it when it is seen again or the window is over: no day is joined to the events of its window.
+  item_days: CTE (account_id, item, usage_date); bounds: CTE (first_day), on which earlier steps count.
+-#}
+{% macro distinct_changes(item_days, days, bounds) -%}
+    with following as (
+
+        select
+            account_id,
+            usage_date,
+            lead(usage_date) over (
+                partition by account_id, item order by usage_date nulls last
+            ) as next_date
+        from {{ item_days }}
+
+    ),
+
+    spans as (
+
+        select
+            account_id,
+            usage_date as enters,
+            {{ lesser_known(
+                "cast(usage_date + interval '" ~ days ~ " day' as date)", 'next_date'
+            ) }} as leaves
+        from following
+
+    ),
+
+    steps as (
+
+        select
+            account_id,
+            enters as step_date,
+            1 as step
+        from spans
+
+        union all
+
+        select
+            account_id,
+            leaves as step_date,
+            -1 as step
+        from spans
+
+    )
+
+    select
+        steps.account_id,
+        {{ greater('steps.step_date', 'bounds.first_day') }} as step_date,
+        sum(steps.step) as change
+    from steps
+    cross join {{ bounds }} as bounds
+    group by steps.account_id, {{ greater('steps.step_date', 'bounds.first_day') }}
+{%- endmacro %}

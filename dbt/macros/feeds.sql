@@ -84,3 +84,11 @@
         end
     )
 {%- endmacro %}
+
+{#- Whether a period is over and the members of it are known: beside a CTE periods, as above. -#}
+{% macro is_over_and_known(members) -%}
+    (
+        periods.is_complete
+        and {{ knows_members(members ~ '.dimension', 'periods.grain', 'periods.period_start') }}
+    )
+{%- endmacro %}

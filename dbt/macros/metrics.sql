@@ -15,6 +15,13 @@
     end
 {%- endmacro %}
 
+{#- The same for the attributes of an account, in a table of this name; region: its column. -#}
+{% macro account_dimension_value(table, region='home_region') -%}
+    {{ dimension_value({
+        'plan_tier': table ~ '.plan_tier', 'segment': table ~ '.segment', 'region': table ~ '.' ~ region,
+    }) }}
+{%- endmacro %}
+
 {#-
   100 x numerator / denominator as percentage with fixed scale; null where the denominator is 0. A
   tiny denominator gives many digits. A score that weighs a percentage casts it to numeric(18, 6)
@@ -93,11 +100,113 @@
 {%- endmacro %}
 
 {#-
-  Exact percentiles of many values without sorting them all: count the values by bucket, find the
-  buckets that the percentiles lie in (holds_percentile), give their values their place among all
-  values of the group, 1 the lowest, and read the percentile off the places (percentile_of_places).
-  The result is that of percentile_cont, to the last digit.
+  Select member_number and p<percent>, exact percentiles of many values, without sorting them all: the
+  counts of a member's buckets say in which of them a percentile lies, only their values get their
+  place among all of the member, 1 the lowest, and it is read off the places. The result is that of
+  percentile_cont, to the last digit.
+
+  buckets: CTE (member_number, bucket, value_count), one row per member and value_bucket.
+  members: CTE (member_number, columns of slice), the slices of which a member is made up.
+  slice_values: CTE (columns of slice, bucket, value).  slice: list of columns.
+  fractions: list, 0.95 for p95.
 -#}
+{% macro exact_percentiles(buckets, members, slice_values, slice, fractions) -%}
+    with cumulated as (
+
+        select
+            member_number,
+            bucket,
+            value_count,
+            cast(sum(value_count) over (
+                partition by member_number order by bucket nulls last
+            ) as bigint) as count_to_bucket,
+            cast(sum(value_count) over (partition by member_number) as bigint) as total_count
+        from {{ buckets }}
+
+    ),
+
+    -- Distinct, so that the values are joined with these and not with every slice first.
+    sought as (
+
+        select distinct
+            {% for column in slice -%}
+            members.{{ column }},
+            {% endfor -%}
+            cumulated.bucket,
+            cumulated.member_number,
+            cumulated.count_to_bucket - cumulated.value_count as count_before,
+            cumulated.total_count
+        from cumulated
+        inner join {{ members }} as members
+            on cumulated.member_number = members.member_number
+        where
+            {{ holds_percentile(
+                fractions, 'cumulated.count_to_bucket - cumulated.value_count',
+                'cumulated.count_to_bucket', 'cumulated.total_count'
+            ) }}
+
+    ),
+
+    placed as (
+
+        select
+            sought.member_number,
+            sought.total_count,
+            slice_values.value,
+            sought.count_before + row_number() over (
+                partition by sought.member_number, sought.bucket
+                order by slice_values.value nulls last
+            ) as place
+        from {{ slice_values }} as slice_values
+        inner join sought
+            on
+                {% for column in slice -%}
+                slice_values.{{ column }} = sought.{{ column }} and
+                {% endfor -%}
+                slice_values.bucket = sought.bucket
+
+    )
+
+    select
+        member_number,
+        {%- for fraction in fractions %}
+        {{ percentile_of_places(fraction, 'value', 'place', 'place', 'total_count') }}
+            as p{{ (100 * fraction) | round | int }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from placed
+    group by member_number, total_count
+{%- endmacro %}
+
+{#-
+  Select member_number and p<percent>, exact percentiles of values of which few are different.
+  counts: CTE (member_number, value, value_count).
+-#}
+{% macro percentiles_of_counts(counts, fractions) -%}
+    with places as (
+
+        select
+            member_number,
+            value,
+            value_count,
+            cast(sum(value_count) over (
+                partition by member_number order by value nulls last
+            ) as bigint) as last_place,
+            cast(sum(value_count) over (partition by member_number) as bigint) as total_count
+        from {{ counts }}
+
+    )
+
+    select
+        member_number,
+        {%- for fraction in fractions %}
+        {{ percentile_of_places(
+            fraction, 'value', 'last_place - value_count + 1', 'last_place', 'total_count'
+        ) }}
+            as p{{ (100 * fraction) | round | int }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from places
+    group by member_number, total_count
+{%- endmacro %}
 
 {#- Bucket of a value: a whole number that never falls while the value rises; 16 per factor e. -#}
 {% macro value_bucket(value) -%}
@@ -137,4 +246,11 @@
 {#- Place of a percentile, counted from 0, as percentile_cont finds it. -#}
 {% macro _position(fraction, total) -%}
     (cast({{ fraction }} as {{ type_double() }}) * cast({{ total }} - 1 as {{ type_double() }}))
+{%- endmacro %}
+
+{#- Condition of a join: these columns are equal in both. -#}
+{% macro columns_equal(one, other, columns) -%}
+    {%- for column in columns -%}
+        {{ ' and ' if not loop.first }}{{ one }}.{{ column }} = {{ other }}.{{ column }}
+    {%- endfor -%}
 {%- endmacro %}

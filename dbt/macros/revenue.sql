@@ -1,94 +1,25 @@
 {#-
-  Marts of revenue at one grain: the rows of it, with a name for their first day that says which.
-  grain: week, month or ytd; period_start: that name.
+  A mart of revenue at one grain: the rows of it in `periods`, with a name for their first day that
+  says which. The columns are those of its contract.
+  periods: relation; grain: week, month or ytd; period_start: that name.
 -#}
-{% macro customer_revenue_of_grain(grain, period_start) -%}
-with periods as (
-
-    select * from {{ ref('customer_revenue_period') }}
-    where grain = '{{ grain }}'
-
-),
-
-final as (
-
-    select
-        period_start as {{ period_start }},
-        account_id,
-        account_name,
-        account_size,
-        segment,
-        plan_tier,
-        vertical,
-        home_region,
-        segment_as_of_period_end,
-        plan_tier_as_of_period_end,
-        is_complete,
-        observed_end,
-        observed_days,
-        active_days,
-        model_count,
-        product_count,
-        currency_count,
-        gross_revenue_input,
-        gross_revenue_output,
-        gross_revenue_cache_read,
-        gross_revenue_cache_write,
-        gross_revenue,
-        savings_plan_amount,
-        discount_amount,
-        discount_pct,
-        net_revenue,
-        pay_as_you_go_revenue,
-        savings_plan_revenue,
-        committed_use_revenue,
-        other_billing_revenue,
-        daily_net_revenue_mean,
-        active_day_net_revenue_mean,
-        daily_net_revenue_max,
-        daily_net_revenue_min,
-        previous_net_revenue,
-        net_revenue_change,
-        net_revenue_change_pct,
-        net_revenue_share_pct,
-        cumulative_share_pct,
-        rank_overall,
-        rank_in_segment,
-        rank_in_vertical,
-        rank_in_region,
-        monthly_run_rate,
-        revenue_tier
-    from periods
-
-)
-
-select * from final
+{% macro revenue_of_grain(periods, grain, period_start) -%}
+select
+    {%- for column in model.columns %}
+    {{ 'period_start as ' ~ column if column == period_start else column }}{{ ',' if not loop.last }}
+    {%- endfor %}
+from {{ periods }}
+where grain = '{{ grain }}'
 {%- endmacro %}
 
-{% macro model_revenue_of_grain(grain, period_start) -%}
-with periods as (
-
-    select * from {{ ref('model_revenue_period') }}
-    where grain = '{{ grain }}'
-
-),
-
-final as (
-
-    select
-        period_start as {{ period_start }},
-        model_variant,
-        display_name,
-        model_family,
-        publisher,
-        task,
-        is_open_source,
-        accelerator_type,
+{#- Columns that the revenue of accounts and of models by period have in common. -#}
+{% macro revenue_measures() -%}
+        grain,
+        period_start,
         is_complete,
         observed_end,
         observed_days,
         active_days,
-        customer_count,
         currency_count,
         gross_revenue_input,
         gross_revenue_output,
@@ -97,27 +28,36 @@ final as (
         gross_revenue,
         savings_plan_amount,
         discount_amount,
-        discount_pct,
+        {{ pct(
+            'discount_amount',
+            'case when gross_revenue > 0 then gross_revenue end'
+        ) }} as discount_pct,
         net_revenue,
         pay_as_you_go_revenue,
         savings_plan_revenue,
         committed_use_revenue,
         other_billing_revenue,
-        revenue_per_customer,
-        daily_net_revenue_mean,
-        active_day_net_revenue_mean,
+        {{ ratio('net_revenue', 'observed_days') }} as daily_net_revenue_mean,
+        {{ ratio('net_revenue', 'active_days') }} as active_day_net_revenue_mean,
         daily_net_revenue_max,
         daily_net_revenue_min,
         previous_net_revenue,
-        net_revenue_change,
-        net_revenue_change_pct,
-        net_revenue_share_pct,
-        cumulative_share_pct,
-        rank_overall,
-        rank_in_family
-    from periods
-
-)
-
-select * from final
+        cast(net_revenue - previous_net_revenue as numeric(24, 6)) as net_revenue_change,
+        -- Growth from nothing, or from a net credit, has no meaning.
+        {{ pct(
+            'net_revenue - previous_net_revenue',
+            'case when previous_net_revenue > 0 then previous_net_revenue end'
+        ) }} as net_revenue_change_pct,
+        {{ pct(
+            'net_revenue',
+            'case when total_net_revenue > 0 then total_net_revenue end'
+        ) }} as net_revenue_share_pct,
+        {{ pct(
+            'cumulative_net_revenue',
+            'case when total_net_revenue > 0 then total_net_revenue end'
+        ) }} as cumulative_share_pct,
+        rank() over (
+            partition by grain, period_start
+            order by net_revenue desc nulls last
+        ) as rank_overall
 {%- endmacro %}

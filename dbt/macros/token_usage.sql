@@ -1,11 +1,11 @@
 {#-
   Token usage marts: one row per period and account or model variant with at least one request.
-  grain: week, month or ytd; period_start: name of the column that holds the first day of the period.
+  periods: relation; grain: week, month or ytd; period_start: name of the column that holds the first day of the period.
 -#}
-{% macro token_usage_of_accounts(grain, period_start) -%}
+{% macro token_usage_of_accounts(periods, grain, period_start) -%}
 with usage as (
 
-    select * from {{ ref('int_token_usage_period') }}
+    select * from {{ periods }}
     where
         entity_type = 'account'
         and grain = '{{ grain }}'
@@ -69,10 +69,10 @@ final as (
 select * from final
 {%- endmacro %}
 
-{% macro token_usage_of_models(grain, period_start) -%}
+{% macro token_usage_of_models(periods, grain, period_start) -%}
 with usage as (
 
-    select * from {{ ref('int_token_usage_period') }}
+    select * from {{ periods }}
     where
         entity_type = 'model'
         and grain = '{{ grain }}'

@@ -15,3 +15,19 @@
                 {%- endfor %}
         )
 {%- endmacro %}
+
+{#-
+  Select the columns of a model, each key in its newest version. Arguments as of version_rank, and the
+  CTE of the versions; its columns are the key, newest and tie_breakers.
+-#}
+{% macro newest_version(key, tie_breakers, newest=['loaded_at'], versions='cleaned') -%}
+    select
+        {{ (key + tie_breakers + newest) | join(',\n        ') }}
+    from (
+        select
+            *,
+            {{ version_rank(key=key, newest=newest, tie_breakers=tie_breakers) }} as version_rank
+        from {{ versions }}
+    ) as ranked
+    where version_rank = 1
+{%- endmacro %}

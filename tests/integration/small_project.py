@@ -15,7 +15,8 @@ from o2r.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = (
-    *("macros", "offline_packages", "packages.yml", "profiles/profiles.yml", "models/groups.yml"),
+    *("audit", "macros", "offline_packages", "packages.yml", "profiles/profiles.yml"),
+    "models/groups.yml",
     *(
         f"models/staging/{source}/_sources.yml"
         for source in ("billing", "inference", "product", "support")

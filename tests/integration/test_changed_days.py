@@ -15,19 +15,19 @@ HEADER = "request_id,account_id,event_timestamp,input_tokens\n"
 
 @pytest.fixture
 def changes(warehouse, query):
-    """Give (change, day) noted since the last call, for the proprietary feed."""
+    """Give (kind, day) noted since the last call, for the proprietary feed."""
     seen = set()
 
     def new() -> set[tuple[str, date]]:
         noted = set(
             query(
                 warehouse,
-                "select split_part(change, ' ', 1), event_date, change from ops.changed_days "
+                "select kind, event_date, coalesce(batch_id, change_number) from ops.changed_days "
                 "where table_name = 'inference_user_token_usage_proprietary'",
             )
         )
-        fresh = {(kind, day) for kind, day, change in noted if (change, day) not in seen}
-        seen.update((change, day) for _, day, change in noted)
+        fresh = {(kind, day) for kind, day, _ in noted - seen}
+        seen.update(noted)
         return fresh
 
     return new
@@ -62,13 +62,13 @@ def test_erasure_notes_its_day_and_those_of_other_versions(warehouse, tmp_path, 
     deliver(tmp_path, warehouse, "b", "R1,A1,2026-01-08T10:00:00Z,2")
     changes()
     query(warehouse, f"delete from {USAGE} where input_tokens = 2")
-    assert changes() == {("change", date(2026, 1, 5)), ("change", date(2026, 1, 8))}
+    assert changes() == {("edit", date(2026, 1, 5)), ("edit", date(2026, 1, 8))}
     query(warehouse, f"delete from {USAGE} where account_id = 'A9'")
     assert changes() == set()
     query(warehouse, f"update {USAGE} set event_timestamp = '2026-03-01Z' where request_id = 'R2'")
-    assert changes() == {("change", date(2026, 1, 6)), ("change", date(2026, 3, 1))}
+    assert changes() == {("edit", date(2026, 1, 6)), ("edit", date(2026, 3, 1))}
     query(warehouse, f"truncate {USAGE}")
-    assert changes() == {("change", date(2026, 1, 5)), ("change", date(2026, 3, 1))}
+    assert changes() == {("edit", date(2026, 1, 5)), ("edit", date(2026, 3, 1))}
 
 
 def test_giving_a_month_its_partition_is_no_change(warehouse, changes, query):

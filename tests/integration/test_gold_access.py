@@ -75,7 +75,7 @@ def test_reads(
         if file.suffix in (".sql", ".csv") and "materialized='ephemeral'" not in file.read_text()
     }
     if schema == "intermediate_silver":
-        expected |= {"int_change_log", "int_model_logic"}  # made by dbt/macros/incremental.sql
+        expected |= {"int_change_log", "int_model_logic"}  # made by dbt/macros/incremental
     assert expected == {name.rpartition(".")[2] for name in names}
     for role in ROLES:
         allowed = schema == "mart_gold" or role in SEES_SILVER

@@ -2,7 +2,7 @@
 
 import pytest
 
-from o2r.bronze.backfill import mark
+from o2r.bronze.backfill import mark_stale
 from o2r.bronze.loader import load_each
 from o2r.errors import UserError
 
@@ -31,18 +31,18 @@ def test_a_folder_without_files_is_no_error(warehouse, tmp_path):
 
 
 def test_a_backfill_notes_every_day_of_every_event_table(warehouse, query):
-    found = mark(warehouse, "2026-02-27", "2026-03-02")
+    found = mark_stale(warehouse, "2026-02-27", "2026-03-02")
     assert found.days == 4
     rows = query(
         warehouse,
-        "select table_name, count(*), count(distinct change), min(event_date)::text, "
+        "select table_name, count(*), count(distinct change_number), min(event_date)::text, "
         "max(event_date)::text from ops.changed_days group by 1",
     )
     assert {row[0] for row in rows} == set(found.tables)
     assert len(found.tables) > 2
     assert {row[1:] for row in rows} == {(4, 1, "2026-02-27", "2026-03-02")}
-    mark(warehouse, "2026-02-27", "2026-02-27")
-    changes = "select count(distinct change) from ops.changed_days"
+    mark_stale(warehouse, "2026-02-27", "2026-02-27")
+    changes = "select count(distinct change_number) from ops.changed_days"
     assert query(warehouse, changes) == [(2,)]
 
 
@@ -57,5 +57,5 @@ def test_a_backfill_notes_every_day_of_every_event_table(warehouse, query):
 )
 def test_what_is_no_span_of_days_is_refused(warehouse, query, first, last, message):
     with pytest.raises(UserError, match=message):
-        mark(warehouse, first, last)
+        mark_stale(warehouse, first, last)
     assert query(warehouse, "select count(*) from ops.changed_days") == [(0,)]

@@ -173,6 +173,22 @@ def test_what_silver_has_not_read_is_no_difference(
     }
 
 
+def test_a_log_of_an_earlier_version_starts_anew(warehouse: Settings) -> None:
+    """Until 0.2 a change was a sentence: nothing is compared before the next build, in full."""
+    execute(
+        warehouse,
+        "drop table intermediate_silver.int_change_log; create table "
+        "intermediate_silver.int_change_log (model text, table_name text, change text, "
+        "event_date date, primary key (model, table_name, change, event_date)); "
+        "update intermediate_silver.int_requests set requested_date = requested_date + 1",
+    )
+    assert "now" not in {finding.subject for finding in examine(warehouse)}
+    with dbt_in_process():
+        build(warehouse, quiet=True)
+    latest = "select is_equal, left_out_count from ops.reconciliation where build_id > 1"
+    assert set(frame(warehouse, latest).itertuples(index=False, name=None)) == {(True, 0)}
+
+
 def test_a_row_from_the_future_hides_no_later_one(warehouse: Settings) -> None:
     """Another tool stamps one row 300 days ahead; what it inserts later is built all the same."""
     insert = (

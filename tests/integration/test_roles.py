@@ -56,6 +56,7 @@ def database(server, query):
     setup(settings)
     for schema in BUILT:
         query(settings, f"create table {schema}.sooner as select 1 as x")
+    query(settings, "create table raw_bronze.of_no_contract as select 1 as x")
     setup(settings)
     for schema in BUILT:
         query(settings, f"create table {schema}.later as select 1 as x")
@@ -128,6 +129,11 @@ def test_bronze_table_by_table(as_role, role, table):
         role == "partner_dw_engineer" and table in PARTNER
     )
     assert as_role(role, f"select {names} from raw_bronze.{table}") is allowed
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_no_contract_describes_may_be_personal(as_role, role):
+    assert as_role(role, "select x from raw_bronze.of_no_contract") is (role == "data_engineer")
 
 
 def test_personal_columns_are_known():

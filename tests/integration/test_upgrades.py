@@ -47,3 +47,22 @@ def test_a_database_of_an_earlier_version_becomes_that_of_today(
         today, upgraded = set(query(server, statement)), set(query(old, statement))
         assert upgraded == today, f"{what}: {sorted(map(str, upgraded ^ today))}"
     setup(old)
+
+
+def test_changes_that_were_sentences_keep_their_kind(
+    warehouse: Settings, query: Callable[..., list[tuple]]
+) -> None:
+    shape = SHAPES["constraints"]
+    today = set(query(warehouse, shape))
+    query(
+        warehouse,
+        "drop table ops.changed_days; create table ops.changed_days (table_name text not null, "
+        "change text not null, event_date date not null, noted_at timestamptz not null default "
+        "clock_timestamp(), primary key (table_name, change, event_date)); "
+        "insert into ops.changed_days (table_name, change, event_date) values "
+        "('t', 'batch 7', '2026-01-02'), ('t', 'change 3', '2026-01-02')",
+    )
+    setup(warehouse)
+    days = query(warehouse, "select kind, batch_id, change_number from ops.changed_days order by 1")
+    assert days == [("batch", 7, None), ("edit", None, 3)]
+    assert set(query(warehouse, shape)) == today

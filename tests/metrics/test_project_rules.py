@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.in_process import dbt_in_process
 
+from o2r.builds.run import dbt
 from o2r.lint.coverage import measure
 from o2r.lint.manifest import LAYERS, Project, layer
 from o2r.lint.rules import check
@@ -16,8 +18,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def project(small: Settings) -> Project:
-    return Project.read(small.home / "dbt" / f"{small.database}_prod" / "target")
+def project(small: Settings, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project with what its tests of bounds compare, which stands in their SQL."""
+    folder = tmp_path_factory.mktemp("compiled")
+    where = ["--target-path", str(folder), "--select", "test_name:columns_within"]
+    with dbt_in_process():
+        assert dbt(small, ["--quiet", "compile", *where], "prod") == 0
+    return Project.read(folder)
 
 
 def test_the_project_breaks_no_rule(project: Project) -> None:
@@ -50,11 +57,11 @@ def test_nothing_is_left_out(project: Project) -> None:
 
 def test_versions_are_ranked_by_what_their_delivery_can_know() -> None:
     """A date that a source writes may lie in 2099; it ranks versions by `believed_stamp` only."""
-    first = {
-        path.stem: re.findall(r"newest=\[\s*'(\w+)'", path.read_text())
+    ranked = {
+        path.stem: re.findall(r"newest=\[\s*'(\w+)'", path.read_text()) or ["loaded_at"]
         for path in ROOT.glob("dbt/models/staging/**/*.sql")
+        if re.search("newest_version|version_rank", path.read_text())
     }
-    ranked = {name: columns for name, columns in first.items() if columns}
     assert len(ranked) > 15
     assert {column for columns in ranked.values() for column in columns} == {
         "believed_at",

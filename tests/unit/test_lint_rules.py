@@ -15,7 +15,7 @@ from tests.unit.manifests import (
 
 from o2r.lint.manifest import RULES, Project
 from o2r.lint.rules import check
-from o2r.lint.structure import MAX_PARENTS, named_schemas
+from o2r.lint.structure import MAX_LINES, MAX_PARENTS, named_schemas
 
 
 def reads(name: str, *more: str) -> Callable[[Broken], None]:
@@ -115,6 +115,7 @@ HARMS = [
     ("unread-model", dead_end),
     ("staging-in-mart", reads("mart", "model.o2r.stg_sales")),
     ("many-parents", reads("mart", *(f"seed.o2r.s{n}" for n in range(MAX_PARENTS - 1)))),
+    ("long-model", says("mart", raw_code="-- Grain: one row.\n" + "select 1\n" * MAX_LINES)),
     ("named-schema", says("mart", raw_code="-- Grain: one row.\nselect 1 from ops.batches")),
     ("named-schema", lambda p: p.tests.append(singular_test("assert_x", "select 1 from a.b"))),
     ("prefix", named("story", "fct_story")),

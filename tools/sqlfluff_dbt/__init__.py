@@ -32,3 +32,11 @@ def _surrogate_key(field_list: list[str]) -> str:
 adapter = SimpleNamespace(dispatch=_dispatch)
 dbt_utils = SimpleNamespace(generate_surrogate_key=_surrogate_key)
 run_started_at = datetime(2026, 1, 1, tzinfo=UTC)
+model = SimpleNamespace(columns=["period_start"])
+batch_ids = "'{}'"
+started_at = "'2026-01-01'"
+
+
+def is_forbidden(_: str) -> str:
+    """Return a stand-in for the condition that the reconciliation makes of a contract."""
+    return "coalesce(loaded_at < '2000-01-01', false)"

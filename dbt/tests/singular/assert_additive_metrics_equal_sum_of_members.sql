@@ -65,9 +65,5 @@ select
     members.value as sum_of_members
 from expected
 full outer join members
-    on
-        expected.metric = members.metric
-        and expected.grain = members.grain
-        and expected.period_start = members.period_start
-        and expected.dimension = members.dimension
+    on {{ columns_equal('expected', 'members', ['metric', 'grain', 'period_start', 'dimension']) }}
 where coalesce(expected.value, 0) <> coalesce(members.value, 0)

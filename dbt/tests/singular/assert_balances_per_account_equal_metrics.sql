@@ -48,9 +48,7 @@ found as (
         balances.value
     from newest
     inner join balances
-        on
-            newest.metric = balances.metric
-            and newest.snapshot_date = balances.snapshot_date
+        on {{ columns_equal('newest', 'balances', ['metric', 'snapshot_date']) }}
 
 ),
 
@@ -88,11 +86,7 @@ select
     found.*
 from expected
 full outer join found
-    on
-        expected.grain = found.grain
-        and expected.period_start = found.period_start
-        and expected.metric = found.metric
-        and expected.basis = found.basis
+    on {{ columns_equal('expected', 'found', ['grain', 'period_start', 'metric', 'basis']) }}
 where
     coalesce(abs(expected.value - found.value) > 0.01, true)
     -- The unfinished month of a run rate may have a balance already.

@@ -6,9 +6,7 @@ with waterfall as (
         periods.previous_period_start
     from {{ ref('mrr_waterfall') }} as waterfall
     inner join {{ ref('int_period') }} as periods
-        on
-            waterfall.grain = periods.grain
-            and waterfall.period_start = periods.period_start
+        on {{ columns_equal('waterfall', 'periods', ['grain', 'period_start']) }}
 
 )
 

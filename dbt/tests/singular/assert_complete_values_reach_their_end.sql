@@ -10,9 +10,7 @@ from {{ ref('metric_values') }} as metric_values
 inner join {{ ref('metric_definitions') }} as definitions
     on metric_values.metric = definitions.metric
 inner join {{ ref('int_period') }} as periods
-    on
-        metric_values.grain = periods.grain
-        and metric_values.period_start = periods.period_start
+    on {{ columns_equal('metric_values', 'periods', ['grain', 'period_start']) }}
 inner join {{ ref('int_feed_clock') }} as clocks
     on ' ' || definitions.feeds || ' ' like '% ' || clocks.feed || ' %'
 where

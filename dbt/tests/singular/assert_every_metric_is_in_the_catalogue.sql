@@ -20,9 +20,7 @@ select
     'has values but is not in the catalogue, or in another layer' as problem
 from observed
 left join catalog
-    on
-        observed.metric = catalog.metric
-        and observed.layer = catalog.layer
+    on {{ columns_equal('observed', 'catalog', ['metric', 'layer']) }}
 where catalog.metric is null
 
 union all

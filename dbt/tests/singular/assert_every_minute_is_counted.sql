@@ -29,7 +29,5 @@ select
     counts.minute_count as minutes_counted
 from minutes
 full outer join counts
-    on
-        minutes.entity_type = counts.entity_type
-        and minutes.usage_date = counts.usage_date
+    on {{ columns_equal('minutes', 'counts', ['entity_type', 'usage_date']) }}
 where minutes.minute_count is distinct from counts.minute_count

@@ -31,11 +31,9 @@ select
     '{{ mart }} and metric_values differ on what is final' as problem
 from {{ ref('metric_values') }} as metric_values
 inner join {{ ref(mart) }} as mart
-    on
-        metric_values.grain = mart.grain
-        and metric_values.period_start = mart.period_start
-        and metric_values.dimension = mart.dimension
-        and metric_values.dimension_value = mart.dimension_value
+    on {{ columns_equal('metric_values', 'mart', [
+        'grain', 'period_start', 'dimension', 'dimension_value',
+    ]) }}
 where
     metric_values.metric = '{{ metric }}'
     and metric_values.is_final <> mart.is_final

@@ -40,9 +40,7 @@ told as (
         periods.observed_end_at as told_at
     from {{ ref('fct_account_period') }} as account_periods
     inner join {{ ref('int_period') }} as periods
-        on
-            account_periods.grain = periods.grain
-            and account_periods.period_start = periods.period_start
+        on {{ columns_equal('account_periods', 'periods', ['grain', 'period_start']) }}
     where account_periods.is_active is not null
 
 )

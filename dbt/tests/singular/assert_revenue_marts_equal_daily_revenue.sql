@@ -69,9 +69,7 @@ sums as (
     inner join {{ ref('int_period') }} as months
         on years.observed_end = months.observed_end
     inner join {{ ref('metric_values') }} as metrics
-        on
-            months.grain = metrics.grain
-            and months.period_start = metrics.period_start
+        on {{ columns_equal('months', 'metrics', ['grain', 'period_start']) }}
     where
         years.grain = 'ytd'
         and months.grain = 'month'
@@ -109,10 +107,7 @@ select
     sums.gross_revenue
 from expected
 full outer join sums
-    on
-        expected.compared = sums.compared
-        and expected.grain = sums.grain
-        and expected.period_start = sums.period_start
+    on {{ columns_equal('expected', 'sums', ['compared', 'grain', 'period_start']) }}
 where
     coalesce(expected.net_revenue, 0) <> coalesce(sums.net_revenue, 0)
     or coalesce(expected.gross_revenue <> sums.gross_revenue, false)

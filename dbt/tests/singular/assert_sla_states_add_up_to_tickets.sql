@@ -79,10 +79,7 @@ select
     'members do not add up to the fact' as problem
 from expected
 full outer join months
-    on
-        expected.month_start = months.month_start
-        and expected.dimension = months.dimension
-        and expected.clock = months.clock
+    on {{ columns_equal('expected', 'months', ['month_start', 'dimension', 'clock']) }}
 where
     coalesce(expected.ticket_count, 0) <> coalesce(months.ticket_count, 0)
     or (

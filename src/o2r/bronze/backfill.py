@@ -29,7 +29,7 @@ class Backfill:
         return (self.last - self.first).days + 1
 
 
-def mark(settings: Settings, first: str, last: str) -> Backfill:
+def mark_stale(settings: Settings, first: str, last: str) -> Backfill:
     """Note days as changed, so that the next build of every target builds them again from bronze.
 
     first, last: YYYY-MM-DD, UTC. See docs/decisions/0008-incremental-models.md.
@@ -48,8 +48,8 @@ def mark(settings: Settings, first: str, last: str) -> Backfill:
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute(
-                "insert into ops.changed_days (table_name, change, event_date) "
-                "select event_table, 'change ' || number, cast(day as date) "
+                "insert into ops.changed_days (table_name, kind, change_number, event_date) "
+                "select event_table, 'edit', number, cast(day as date) "
                 "from (select nextval('ops.change_number') as number) as change, "
                 "unnest(%s) as event_table, generate_series(%s, %s, interval '1 day') as day",
                 (list(found.tables), start, end),

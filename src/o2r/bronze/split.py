@@ -226,10 +226,10 @@ class Splitter:
         inserted = self._cursor.rowcount
         if self._contract.event_day:
             self._run(
-                "insert into ops.changed_days (table_name, change, event_date) "
-                "select distinct {name}, {change}, {day} from typed",
+                "insert into ops.changed_days (table_name, kind, batch_id, event_date) "
+                "select distinct {name}, 'batch', {batch_id}::bigint, {day} from typed",
                 name=sql.Literal(self._contract.table),
-                change=sql.Literal(f"batch {batch_id}"),
+                batch_id=sql.Literal(batch_id),
                 day=sql.SQL(self._contract.event_day),
             )
         return inserted

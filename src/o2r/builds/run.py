@@ -237,7 +237,8 @@ def fingerprint(session: Session, arguments: Sequence[str]) -> str:
         digest.update(path.read_bytes())
     for statement in (
         "select batch_id, checksum from ops.load_batches order by batch_id",
-        "select distinct table_name, change from ops.changed_days order by table_name, change",
+        "select distinct table_name, kind, batch_id, change_number from ops.changed_days "
+        "order by 1, 2, 3, 4",
         _foreign_rows(dbt_dir),
     ):
         digest.update(json.dumps(session.query(statement), default=str).encode())
@@ -262,7 +263,7 @@ def _foreign_rows(dbt_dir: Path) -> str:
 def _macros(dbt_dir: Path) -> str:
     """SHA-256 over the macros: part of the logic that incremental models were built with."""
     digest = hashlib.sha256()
-    for path in sorted((dbt_dir / "macros").glob("*.sql")):
+    for path in sorted((dbt_dir / "macros").rglob("*.sql")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -93,7 +93,7 @@ def bronze_lost(session: Session, target: str) -> list[tuple[str, int, int, bool
         " and (batches.finished_at > newest.finished_at or unloaded_at > newest.finished_at)"
         "), 0)::bigint, "
         "exists (select from ops.changed_days days where days.table_name = counts.table_name "
-        " and days.change like 'change %%' and days.noted_at > newest.finished_at) "
+        " and days.kind = 'edit' and days.noted_at > newest.finished_at) "
         "from newest join ops.row_counts counts using (build_id) where counts.layer = 'bronze'",
         target,
     )

@@ -83,10 +83,10 @@ def backfill(
     last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD (UTC).")],
 ) -> None:
     """Have days built again, whole, from bronze by the next build of every target."""
-    from o2r.bronze.backfill import mark
+    from o2r.bronze.backfill import mark_stale
     from o2r.settings import load_settings
 
-    marked = mark(load_settings(), first, last)
+    marked = mark_stale(load_settings(), first, last)
     typer.echo(
         f"{marked.days} days ({marked.first} to {marked.last}) of {len(marked.tables)} event "
         "tables are built again by the next build of each target"

@@ -16,7 +16,7 @@ Node = dict[str, Any]
 
 RULES = frozenset(
     {
-        *("layer", "root-model", "many-parents", "named-schema", "staging-in-mart"),
+        *("layer", "root-model", "many-parents", "long-model", "named-schema", "staging-in-mart"),
         *("source-fanout", "unread-source", "unread-model", "freshness"),
         *("prefix", "folder", "yaml-file", "test-name", "column-name", "grain", "description"),
         *("no-test", "primary-key", "severity", "disabled", "contract", "materialized"),

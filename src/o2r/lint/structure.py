@@ -23,6 +23,7 @@ PREFIXES = {
 # dbt_project_evaluator says 7. Here a summary joins the period spine, the as-of day and the first
 # observed days before any fact, and dim_account gathers accounts from every feed.
 MAX_PARENTS = 10
+MAX_LINES = 250  # of a model; a longer one says more than one thing
 MAX_IDENTIFIER = 63  # PostgreSQL cuts longer names off
 
 DATE_ENDING = re.compile(r"(^|_)(date|start|end|day|week|month|quarter|year)$")
@@ -86,6 +87,9 @@ def reading_findings(project: Project) -> Iterator[Finding]:
         if len(parents(model)) > MAX_PARENTS:
             text = f"reads {len(parents(model))} tables, over {MAX_PARENTS}: split off a model"
             yield find(model, "many-parents", text)
+        if (lines := len(model["raw_code"].splitlines())) > MAX_LINES:
+            text = f"{lines} lines, over {MAX_LINES}: split off what is a thing of its own"
+            yield find(model, "long-model", text)
     for node in (*project.models.values(), *_singular(project)):
         for relation in named_schemas(node["raw_code"]):
             yield find(node, "named-schema", f"write ref() or source() for {relation}")

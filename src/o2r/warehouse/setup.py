@@ -68,10 +68,11 @@ def _make_tables(cursor: psycopg2.extensions.cursor, contracts: Collection[Contr
         try:
             cursor.execute(step.statement)
         except psycopg2.Error as error:
-            hint = error.diag.message_hint or "see its contract in dbt/models/staging"
+            diag = error.diag
+            hint = diag.message_hint or diag.message_detail or "see its contract in dbt/models"
             if isinstance(error, errors.NotNullViolation):
                 hint = "its contract requires it: fill it in, or let the contract not require it"
-            raise UserError(f"{step.what}: {error.diag.message_primary or error}: {hint}") from None
+            raise UserError(f"{step.what}: {diag.message_primary or error}: {hint}") from None
     for contract in contracts:
         cursor.execute(
             "select ops.watch_changes(%s, %s, %s)",

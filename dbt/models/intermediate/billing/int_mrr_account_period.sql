@@ -75,10 +75,7 @@ filled as (
         ) as previous_mrr
     from spine
     left join in_force
-        on
-            spine.grain = in_force.grain
-            and spine.period_start = in_force.period_start
-            and spine.account_id = in_force.account_id
+        on {{ columns_equal('spine', 'in_force', ['grain', 'period_start', 'account_id']) }}
 
 ),
 

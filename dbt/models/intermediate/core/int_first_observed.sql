@@ -7,33 +7,25 @@ with as_of as (
 
 first_days as (
 
-    select
-        'requests' as feed,
-        min(usage_date) as first_date
-    from {{ ref('int_token_usage_daily') }}
-
-    union all
-
-    select
-        'revenue' as feed,
-        min(revenue_date) as first_date
-    from {{ ref('int_revenue_daily') }}
-
-    union all
+    {%- for feed, rows, day in [
+        ('requests', ref('int_token_usage_daily'), 'usage_date'),
+        ('revenue', ref('int_revenue_daily'), 'revenue_date'),
+        ('tickets', ref('stg_tickets'), 'created_date'),
+        ('incidents', ref('stg_incidents'), 'cast(started_at as date)'),
+        ('accounts', ref('stg_account_changes'), 'signed_up_date'),
+        ('surveys', ref('stg_survey_responses'), 'answered_date'),
+        ('utilization', ref('stg_model_utilization'), 'observed_date'),
+        ('product_events', ref('int_product_usage_daily'), 'usage_date'),
+        ('onboarding', ref('stg_onboarding_steps'), 'occurred_date'),
+    ] %}
 
     select
-        'tickets' as feed,
-        min(created_date) as first_date
-    from {{ ref('stg_tickets') }}
+        '{{ feed }}' as feed,
+        min({{ day }}) as first_date
+    from {{ rows }}
 
     union all
-
-    select
-        'incidents' as feed,
-        min(cast(started_at as date)) as first_date
-    from {{ ref('stg_incidents') }}
-
-    union all
+    {%- endfor %}
 
     select
         'subscriptions' as feed,
@@ -42,41 +34,6 @@ first_days as (
             cast(case when started_at < event_at then started_at else event_at end as date)
         ) as first_date
     from {{ ref('stg_subscription_events') }}
-
-    union all
-
-    select
-        'accounts' as feed,
-        min(signed_up_date) as first_date
-    from {{ ref('stg_account_changes') }}
-
-    union all
-
-    select
-        'surveys' as feed,
-        min(answered_date) as first_date
-    from {{ ref('stg_survey_responses') }}
-
-    union all
-
-    select
-        'utilization' as feed,
-        min(observed_date) as first_date
-    from {{ ref('stg_model_utilization') }}
-
-    union all
-
-    select
-        'product_events' as feed,
-        min(usage_date) as first_date
-    from {{ ref('int_product_usage_daily') }}
-
-    union all
-
-    select
-        'onboarding' as feed,
-        min(occurred_date) as first_date
-    from {{ ref('stg_onboarding_steps') }}
 
 )
 

@@ -83,9 +83,7 @@ final as (
     from reaches
     cross join as_of
     left join lagging
-        on
-            reaches.metric = lagging.metric
-            and reaches.dimension = lagging.dimension
+        on {{ columns_equal('reaches', 'lagging', ['metric', 'dimension']) }}
 
 )
 

@@ -28,9 +28,13 @@ tickets as (
                 then cast(ticket.escalated_at as date)
         end as escalated_date,
         -- Resolved, or told to be something else since it was last told to be escalated.
-        cast(
-            {{ lesser_known('states.resolved_at', 'ticket.deescalated_at') }} as date
-        ) as deescalated_date,
+        case
+            when
+                ticket.escalated_at < states.resolved_at
+                or (states.resolved_at is null and ticket.escalated_at is not null)
+                then
+                    cast({{ lesser_known('states.resolved_at', 'ticket.deescalated_at') }} as date)
+        end as deescalated_date,
         case
             when deadlines.due_at < states.resolved_at or states.resolved_at is null
                 then cast(deadlines.due_at as date)
@@ -58,99 +62,37 @@ surveys as (
 
 happenings as (
 
+    {%- for what in ['created', 'resolved', 'escalated', 'deescalated', 'breached'] %}
+
     select
         account_id,
-        created_date as happened_on,
-        1 as open_change,
-        0 as escalated_change,
-        0 as escalations,
-        0 as breaches,
-        cast(0 as numeric(24, 6)) as rating_sum,
-        0 as ratings,
-        cast(0 as numeric(24, 6)) as nps_sum,
-        0 as nps_answers
+        {{ what }}_date as happened_on,
+        '{{ what }}' as what,
+        cast(null as numeric(24, 6)) as score
     from tickets
+    where {{ what }}_date is not null
 
     union all
+    {%- endfor %}
 
     -- A rating is given at the resolution.
     select
         account_id,
         resolved_date as happened_on,
-        -1 as open_change,
-        0 as escalated_change,
-        0 as escalations,
-        0 as breaches,
-        coalesce(csat, 0) as rating_sum,
-        case when csat is not null then 1 else 0 end as ratings,
-        0 as nps_sum,
-        0 as nps_answers
-    from tickets
-    where resolved_date is not null
-
-    union all
-
-    select
-        account_id,
-        escalated_date as happened_on,
-        0 as open_change,
-        1 as escalated_change,
-        1 as escalations,
-        0 as breaches,
-        0 as rating_sum,
-        0 as ratings,
-        0 as nps_sum,
-        0 as nps_answers
-    from tickets
-    where escalated_date is not null
-
-    union all
-
-    select
-        account_id,
-        deescalated_date as happened_on,
-        0 as open_change,
-        -1 as escalated_change,
-        0 as escalations,
-        0 as breaches,
-        0 as rating_sum,
-        0 as ratings,
-        0 as nps_sum,
-        0 as nps_answers
+        'csat' as what,
+        csat as score
     from tickets
     where
-        escalated_date is not null
-        and deescalated_date is not null
-
-    union all
-
-    select
-        account_id,
-        breached_date as happened_on,
-        0 as open_change,
-        0 as escalated_change,
-        0 as escalations,
-        1 as breaches,
-        0 as rating_sum,
-        0 as ratings,
-        0 as nps_sum,
-        0 as nps_answers
-    from tickets
-    where breached_date is not null
+        resolved_date is not null
+        and csat is not null
 
     union all
 
     select
         account_id,
         answered_date as happened_on,
-        0 as open_change,
-        0 as escalated_change,
-        0 as escalations,
-        0 as breaches,
-        case when survey_type = 'csat' then score else 0 end as rating_sum,
-        case when survey_type = 'csat' then 1 else 0 end as ratings,
-        case when survey_type = 'nps' then score else 0 end as nps_sum,
-        case when survey_type = 'nps' then 1 else 0 end as nps_answers
+        survey_type as what,
+        score
     from surveys
     where survey_type in ('csat', 'nps')
 
@@ -160,8 +102,8 @@ happenings as (
 first_answers as (
 
     select
-        min(happened_on) filter (where ratings > 0) as first_rating_date,
-        min(happened_on) filter (where nps_answers > 0) as first_nps_date
+        min(happened_on) filter (where what = 'csat') as first_rating_date,
+        min(happened_on) filter (where what = 'nps') as first_nps_date
     from happenings
 
 ),
@@ -184,14 +126,16 @@ daily as (
     select
         happenings.account_id,
         {{ greater('happenings.happened_on', 'bounds.first_day') }} as happened_on,
-        sum(happenings.open_change) as open_change,
-        sum(happenings.escalated_change) as escalated_change,
-        sum(happenings.escalations) as escalations,
-        sum(happenings.breaches) as breaches,
-        sum(happenings.rating_sum) as rating_sum,
-        sum(happenings.ratings) as ratings,
-        sum(happenings.nps_sum) as nps_sum,
-        sum(happenings.nps_answers) as nps_answers
+        count(*) filter (where happenings.what = 'created')
+        - count(*) filter (where happenings.what = 'resolved') as open_change,
+        count(*) filter (where happenings.what = 'escalated')
+        - count(*) filter (where happenings.what = 'deescalated') as escalated_change,
+        count(*) filter (where happenings.what = 'escalated') as escalations,
+        count(*) filter (where happenings.what = 'breached') as breaches,
+        sum(happenings.score) filter (where happenings.what = 'csat') as rating_sum,
+        count(*) filter (where happenings.what = 'csat') as ratings,
+        sum(happenings.score) filter (where happenings.what = 'nps') as nps_sum,
+        count(*) filter (where happenings.what = 'nps') as nps_answers
     from happenings
     cross join bounds
     group by 1, 2

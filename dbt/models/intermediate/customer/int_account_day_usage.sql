@@ -1,13 +1,9 @@
 -- Grain: one row per account and day of int_account_day.
 {#
-  A user (a feature) seen on a day counts on that day and the days after it, until it is seen again
-  or the window is over. So the number of distinct ones in the window that ends on a day is a running
-  sum of those who enter it less those who leave it, without a join of days to events. Sums over
-  windows are of integers, which cost a fraction of what decimals do. Before the first event, or the
-  first release, that was ever delivered nothing is counted. A day that the feed of events does not
-  reach shows the last day that it does, so that what has not arrived is no fall; for 6 days.
+  Distinct users and features of a window are running sums, see distinct_changes. Before the first
+  event, or the first release, that was ever delivered nothing is counted. A day that the feed of
+  events does not reach shows the last day that it does, so that a gap is no fall; for 6 days.
 #}
-{%- set windows = {'user': 90, 'feature': 30} %}
 with account_days as (
 
     select * from {{ ref('int_account_day') }}
@@ -104,65 +100,17 @@ feature_days as (
 
 ),
 
-{%- for item, days in windows.items() %}
+user_changes as (
 
-{{ item }}_next as (
-
-    select
-        account_id,
-        usage_date,
-        lead(usage_date) over (
-            partition by account_id, item order by usage_date nulls last
-        ) as next_date
-    from {{ item }}_days
+    {{ distinct_changes('user_days', 90, 'bounds') }}
 
 ),
 
-{{ item }}_spans as (
+feature_changes as (
 
-    select
-        account_id,
-        usage_date as enters,
-        {{ lesser_known(
-            "cast(usage_date + interval '" ~ days ~ " day' as date)", 'next_date'
-        ) }} as leaves
-    from {{ item }}_next
+    {{ distinct_changes('feature_days', 30, 'bounds') }}
 
 ),
-
-{{ item }}_steps as (
-
-    select
-        account_id,
-        enters as step_date,
-        1 as step
-    from {{ item }}_spans
-
-    union all
-
-    select
-        account_id,
-        leaves as step_date,
-        -1 as step
-    from {{ item }}_spans
-
-),
-
-{{ item }}_changes as (
-
-    select
-        {{ item }}_steps.account_id,
-        {{ greater(item ~ '_steps.step_date', 'bounds.first_day') }} as step_date,
-        sum({{ item }}_steps.step) as change
-    from {{ item }}_steps
-    cross join bounds
-    group by
-        {{ item }}_steps.account_id,
-        {{ greater(item ~ '_steps.step_date', 'bounds.first_day') }}
-
-),
-
-{%- endfor %}
 
 available as (
 

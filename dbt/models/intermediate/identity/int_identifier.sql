@@ -55,9 +55,7 @@ final as (
         last_seen.last_seen_at
     from resolved
     inner join last_seen
-        on
-            resolved.identifier_type = last_seen.identifier_type
-            and resolved.identifier_value = last_seen.identifier_value
+        on {{ columns_equal('resolved', 'last_seen', ['identifier_type', 'identifier_value']) }}
 
 )
 

@@ -1,10 +1,11 @@
 -- Grain: one row per entity (model, account), grain (week, month, ytd) and period with a request.
+{%- set grains = ['week', 'month', 'ytd'] %}
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_periods',
     unique_key=['grain', 'period_start'],
     pre_hook="{{ hash_joins_only() }}",
-    meta={'follows': 'int_token_usage_minute_counts', 'grains': ['week', 'month', 'ytd']},
+    meta={'follows': 'int_token_usage_minute_counts', 'grains': grains},
 ) }}
 {#
   Rates are those of a whole model or account, over all its regions, scopes and traffic types. A minute
@@ -16,15 +17,7 @@
 #}
 with periods as (
 
-    {% if is_incremental() -%}
-    {{ periods_to_build() }}
-    {%- else -%}
-    select
-        grain,
-        period_start,
-        observed_end
-    from {{ ref('int_usage_period') }}
-    {%- endif %}
+    {{ periods_to_build(is_incremental(), grains) }}
 
 ),
 
@@ -132,10 +125,9 @@ member_counts as (
         max(slice_counts.tokens_peak) as tokens_peak
     from slice_counts
     inner join members
-        on
-            slice_counts.entity_type = members.entity_type
-            and slice_counts.entity_id = members.entity_id
-            and slice_counts.slice_number = members.slice_number
+        on {{ columns_equal('slice_counts', 'members', [
+            'entity_type', 'entity_id', 'slice_number',
+        ]) }}
     group by members.member_number, slice_counts.request_count, slice_counts.token_bucket
 
 ),
@@ -157,117 +149,41 @@ request_counts as (
 
     select
         member_number,
-        request_count,
-        cast(sum(minute_count) as bigint) as minute_count
+        request_count as value,
+        cast(sum(minute_count) as bigint) as value_count
     from member_counts
     group by member_number, request_count
 
 ),
 
-request_places as (
-
-    select
-        request_counts.member_number,
-        request_counts.request_count,
-        totals.active_minutes,
-        request_counts.minute_count,
-        cast(sum(request_counts.minute_count) over (
-            partition by request_counts.member_number
-            order by request_counts.request_count nulls last
-        ) as bigint) as last_place
-    from request_counts
-    inner join totals
-        on request_counts.member_number = totals.member_number
-
-),
-
 request_percentiles as (
 
-    select
-        member_number,
-        {{ percentile_of_places(
-            0.90, 'request_count', 'last_place - minute_count + 1', 'last_place', 'active_minutes'
-        ) }} as p90,
-        {{ percentile_of_places(
-            0.95, 'request_count', 'last_place - minute_count + 1', 'last_place', 'active_minutes'
-        ) }} as p95,
-        {{ percentile_of_places(
-            0.97, 'request_count', 'last_place - minute_count + 1', 'last_place', 'active_minutes'
-        ) }} as p97
-    from request_places
-    group by member_number, active_minutes
+    {{ percentiles_of_counts('request_counts', [0.90, 0.95, 0.97]) }}
 
 ),
 
-bucket_counts as (
+token_buckets as (
 
     select
         member_number,
-        token_bucket,
-        cast(sum(minute_count) as bigint) as minute_count
+        token_bucket as bucket,
+        cast(sum(minute_count) as bigint) as value_count
     from member_counts
     group by member_number, token_bucket
 
 ),
 
-bucket_places as (
+minutes as (
 
     select
-        bucket_counts.member_number,
-        bucket_counts.token_bucket,
-        totals.active_minutes,
-        bucket_counts.minute_count,
-        cast(sum(bucket_counts.minute_count) over (
-            partition by bucket_counts.member_number order by bucket_counts.token_bucket nulls last
-        ) as bigint) as last_place
-    from bucket_counts
-    inner join totals
-        on bucket_counts.member_number = totals.member_number
-
-),
-
--- Only the minutes in the buckets of a percentile are sorted by their tokens. Distinct, so that the
--- minutes are joined with these and not with every slice first.
-sought_buckets as (
-
-    select distinct
-        members.entity_type,
-        members.entity_id,
-        members.slice_number,
-        members.member_number,
-        bucket_places.token_bucket,
-        bucket_places.last_place - bucket_places.minute_count as count_before,
-        bucket_places.active_minutes
-    from bucket_places
-    inner join members
-        on bucket_places.member_number = members.member_number
-    where
-        {{ holds_percentile(
-            [0.90, 0.95, 0.97], 'bucket_places.last_place - bucket_places.minute_count',
-            'bucket_places.last_place', 'bucket_places.active_minutes'
-        ) }}
-
-),
-
-token_places as (
-
-    select
-        sought_buckets.member_number,
-        sought_buckets.active_minutes,
-        minutes.total_tokens,
-        sought_buckets.count_before + row_number() over (
-            partition by sought_buckets.member_number, sought_buckets.token_bucket
-            order by minutes.total_tokens nulls last
-        ) as place
+        minutes.entity_type,
+        minutes.entity_id,
+        day_slices.slice_number,
+        {{ value_bucket('minutes.total_tokens') }} as bucket,
+        minutes.total_tokens as value
     from {{ ref('int_token_usage_entity_minute') }} as minutes
     inner join day_slices
         on minutes.usage_date = day_slices.date_day
-    inner join sought_buckets
-        on
-            minutes.entity_type = sought_buckets.entity_type
-            and minutes.entity_id = sought_buckets.entity_id
-            and day_slices.slice_number = sought_buckets.slice_number
-            and {{ value_bucket('minutes.total_tokens') }} = sought_buckets.token_bucket
     {%- if is_incremental() %}
     where minutes.usage_date >= {{ first_day_to_build() }}
     {%- endif %}
@@ -276,19 +192,10 @@ token_places as (
 
 token_percentiles as (
 
-    select
-        member_number,
-        {{ percentile_of_places(
-            0.90, 'total_tokens', 'place', 'place', 'active_minutes'
-        ) }} as p90,
-        {{ percentile_of_places(
-            0.95, 'total_tokens', 'place', 'place', 'active_minutes'
-        ) }} as p95,
-        {{ percentile_of_places(
-            0.97, 'total_tokens', 'place', 'place', 'active_minutes'
-        ) }} as p97
-    from token_places
-    group by member_number, active_minutes
+    {{ exact_percentiles(
+        'token_buckets', 'members', 'minutes', ['entity_type', 'entity_id', 'slice_number'],
+        [0.90, 0.95, 0.97]
+    ) }}
 
 ),
 

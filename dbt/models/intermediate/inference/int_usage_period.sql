@@ -80,9 +80,7 @@ final as (
         fingerprints.attributes_sha256
     from {{ ref('int_reporting_period') }} as periods
     inner join fingerprints
-        on
-            periods.grain = fingerprints.grain
-            and periods.period_start = fingerprints.period_start
+        on {{ columns_equal('periods', 'fingerprints', ['grain', 'period_start']) }}
 
 )
 

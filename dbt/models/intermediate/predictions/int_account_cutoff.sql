@@ -194,13 +194,9 @@ described as (
             and spine.cutoff_at = plans.cutoff_at
             and plans.tier_number = 1
     left join paid
-        on
-            spine.account_id = paid.account_id
-            and spine.cutoff_at = paid.cutoff_at
+        on {{ columns_equal('spine', 'paid', ['account_id', 'cutoff_at']) }}
     left join in_force
-        on
-            spine.account_id = in_force.account_id
-            and spine.cutoff_at = in_force.cutoff_at
+        on {{ columns_equal('spine', 'in_force', ['account_id', 'cutoff_at']) }}
 
 ),
 

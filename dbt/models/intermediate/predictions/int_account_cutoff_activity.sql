@@ -216,21 +216,13 @@ final as (
     cross join feeds
     cross join reaches
     left join requests
-        on
-            spine.account_id = requests.account_id
-            and spine.cutoff_date = requests.cutoff_date
+        on {{ columns_equal('spine', 'requests', ['account_id', 'cutoff_date']) }}
     left join product_events
-        on
-            spine.account_id = product_events.account_id
-            and spine.cutoff_date = product_events.cutoff_date
+        on {{ columns_equal('spine', 'product_events', ['account_id', 'cutoff_date']) }}
     left join tickets
-        on
-            spine.account_id = tickets.account_id
-            and spine.cutoff_date = tickets.cutoff_date
+        on {{ columns_equal('spine', 'tickets', ['account_id', 'cutoff_date']) }}
     left join surveys
-        on
-            spine.account_id = surveys.account_id
-            and spine.cutoff_date = surveys.cutoff_date
+        on {{ columns_equal('spine', 'surveys', ['account_id', 'cutoff_date']) }}
     left join contacts
         on
             spine.account_id = contacts.account_id

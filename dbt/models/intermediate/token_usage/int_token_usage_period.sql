@@ -1,192 +1,19 @@
 -- Grain: one row per entity (model variant or account), grain (week, month, ytd) and period with
 -- at least one request.
+{{ config(pre_hook="{{ hash_joins_only() }}") }}
 {#
   All that the token usage marts show, apart from the attributes of the entity. Means and shares are
   computed from sums; percentiles and peaks come from the minutes, in int_token_usage_rates.
 #}
-with first_observed as (
+with periods as (
 
-    select first_date from {{ ref('int_first_observed') }}
-    where feed = 'requests'
-
-),
-
-periods as (
-
-    select
-        periods.grain,
-        periods.period_start,
-        periods.observed_end,
-        periods.is_complete,
-        {{ greater('periods.period_start', 'first_observed.first_date') }} as observed_from_date,
-        first_observed.first_date,
-        case periods.grain
-            when 'week' then cast(periods.period_start - interval '7 day' as date)
-            when 'month' then cast(periods.period_start - interval '1 month' as date)
-            when 'ytd' then cast(periods.period_start - interval '12 month' as date)
-        end as previous_period_start,
-        -- A running fiscal year compares with the same span of the year before.
-        case
-            when periods.grain = 'ytd' and not periods.is_complete
-                then cast(periods.observed_end - interval '12 month' as date)
-            else cast(periods.period_start - interval '1 day' as date)
-        end as previous_period_end
-    from {{ ref('int_reporting_period') }} as periods
-    inner join first_observed
-        on periods.observed_end >= first_observed.first_date
-
-),
-
--- The days of each period, and of the one that it compares with.
-period_days as (
-
-    select
-        periods.grain,
-        periods.period_start,
-        days.date_day
-    from periods
-    inner join {{ ref('int_day') }} as days
-        on
-            periods.period_start <= days.date_day
-            and periods.observed_end >= days.date_day
-
-    union
-
-    select
-        periods.grain,
-        periods.previous_period_start as period_start,
-        days.date_day
-    from periods
-    inner join {{ ref('int_day') }} as days
-        on
-            periods.previous_period_start <= days.date_day
-            and periods.previous_period_end >= days.date_day
-
-),
-
-usage as (
-
-    select
-        account_id,
-        model_variant,
-        usage_date,
-        sum(request_count) as request_count,
-        sum(error_count) as error_count,
-        sum(throttled_count) as throttled_count,
-        sum(unavailable_count) as unavailable_count,
-        sum(input_tokens) as input_tokens,
-        sum(output_tokens) as output_tokens,
-        sum(cache_read_tokens) as cache_read_tokens,
-        sum(cache_write_tokens) as cache_write_tokens,
-        sum(total_tokens) as total_tokens
-    from {{ ref('int_observed_usage') }}
-    group by account_id, model_variant, usage_date
-
-),
-
--- The counterpart of a model is the account that uses it, that of an account the model it uses.
-entity_usage as (
-
-    select
-        'model' as entity_type,
-        model_variant as entity_id,
-        account_id as counterpart_id,
-        usage_date,
-        request_count,
-        error_count,
-        throttled_count,
-        unavailable_count,
-        input_tokens,
-        output_tokens,
-        cache_read_tokens,
-        cache_write_tokens,
-        total_tokens
-    from usage
-
-    union all
-
-    select
-        'account' as entity_type,
-        account_id as entity_id,
-        model_variant as counterpart_id,
-        usage_date,
-        request_count,
-        error_count,
-        throttled_count,
-        unavailable_count,
-        input_tokens,
-        output_tokens,
-        cache_read_tokens,
-        cache_write_tokens,
-        total_tokens
-    from usage
-
-),
-
-counterparts as (
-
-    select
-        entity_usage.entity_type,
-        entity_usage.entity_id,
-        period_days.grain,
-        period_days.period_start,
-        count(distinct entity_usage.counterpart_id) as counterpart_count
-    from entity_usage
-    inner join period_days
-        on entity_usage.usage_date = period_days.date_day
-    group by
-        entity_usage.entity_type, entity_usage.entity_id, period_days.grain,
-        period_days.period_start
-
-),
-
-entity_days as (
-
-    select
-        entity_type,
-        entity_id,
-        usage_date,
-        sum(request_count) as request_count,
-        sum(error_count) as error_count,
-        sum(throttled_count) as throttled_count,
-        sum(unavailable_count) as unavailable_count,
-        sum(input_tokens) as input_tokens,
-        sum(output_tokens) as output_tokens,
-        sum(cache_read_tokens) as cache_read_tokens,
-        sum(cache_write_tokens) as cache_write_tokens,
-        sum(total_tokens) as total_tokens
-    from entity_usage
-    group by entity_type, entity_id, usage_date
+    select * from {{ ref('int_usage_comparison') }}
 
 ),
 
 totals as (
 
-    select
-        entity_days.entity_type,
-        entity_days.entity_id,
-        period_days.grain,
-        period_days.period_start,
-        sum(entity_days.request_count) as request_count,
-        sum(entity_days.error_count) as error_count,
-        sum(entity_days.throttled_count) as throttled_count,
-        sum(entity_days.unavailable_count) as unavailable_count,
-        sum(entity_days.input_tokens) as input_tokens,
-        sum(entity_days.output_tokens) as output_tokens,
-        sum(entity_days.cache_read_tokens) as cache_read_tokens,
-        sum(entity_days.cache_write_tokens) as cache_write_tokens,
-        sum(entity_days.total_tokens) as total_tokens,
-        count(*) as active_days,
-        max(entity_days.request_count) as daily_requests_max,
-        min(entity_days.request_count) as daily_requests_min,
-        max(entity_days.total_tokens) as daily_tokens_max,
-        min(entity_days.total_tokens) as daily_tokens_min
-    from entity_days
-    inner join period_days
-        on entity_days.usage_date = period_days.date_day
-    group by
-        entity_days.entity_type, entity_days.entity_id, period_days.grain,
-        period_days.period_start
+    select * from {{ ref('int_token_usage_totals') }}
 
 ),
 
@@ -215,14 +42,10 @@ compared as (
         end as previous_total_tokens
     from totals
     inner join periods
-        on
-            totals.grain = periods.grain
-            and totals.period_start = periods.period_start
+        on {{ columns_equal('totals', 'periods', ['grain', 'period_start']) }}
     left join totals as previous
         on
-            totals.entity_type = previous.entity_type
-            and totals.entity_id = previous.entity_id
-            and totals.grain = previous.grain
+            {{ columns_equal('totals', 'previous', ['entity_type', 'entity_id', 'grain']) }}
             and periods.previous_period_start = previous.period_start
 
 ),
@@ -267,7 +90,7 @@ final as (
         cast(ranked.cache_read_tokens as bigint) as cache_read_tokens,
         cast(ranked.cache_write_tokens as bigint) as cache_write_tokens,
         cast(ranked.total_tokens as bigint) as total_tokens,
-        cast(counterparts.counterpart_count as bigint) as counterpart_count,
+        cast(ranked.counterpart_count as bigint) as counterpart_count,
         cast(rates.active_minutes as bigint) as active_minutes,
         ranked.observed_days * 1440 as possible_minutes,
         {{ pct('rates.active_minutes', 'ranked.observed_days * 1440') }} as active_minutes_pct,
@@ -315,19 +138,12 @@ final as (
         {{ pct('ranked.total_tokens', 'ranked.all_tokens') }} as tokens_share_pct,
         {{ pct('ranked.cumulative_tokens', 'ranked.all_tokens') }} as cumulative_share_pct
     from ranked
-    inner join counterparts
-        on
-            ranked.entity_type = counterparts.entity_type
-            and ranked.entity_id = counterparts.entity_id
-            and ranked.grain = counterparts.grain
-            and ranked.period_start = counterparts.period_start
     -- Rates of another as-of day do not match: they are missing, and a test says so.
     left join {{ ref('int_token_usage_rates') }} as rates
         on
-            ranked.entity_type = rates.entity_type
-            and ranked.entity_id = rates.entity_id
-            and ranked.grain = rates.grain
-            and ranked.period_start = rates.period_start
+            {{ columns_equal('ranked', 'rates', [
+                'entity_type', 'entity_id', 'grain', 'period_start',
+            ]) }}
             and ranked.observed_to_date = rates.observed_end
 
 )

@@ -90,10 +90,9 @@ joined as (
     from allocation
     cross join as_of
     left join utilization
-        on
-            allocation.model_variant = utilization.model_variant
-            and allocation.region = utilization.region
-            and allocation.instance_type = utilization.instance_type
+        on {{ columns_equal('allocation', 'utilization', [
+            'model_variant', 'region', 'instance_type',
+        ]) }}
 
 ),
 

@@ -162,13 +162,9 @@ crossings as (
     from models
     cross join thresholds
     left join sums
-        on
-            models.model_variant = sums.model_variant
-            and models.region = sums.region
+        on {{ columns_equal('models', 'sums', ['model_variant', 'region']) }}
     left join lines
-        on
-            models.model_variant = lines.model_variant
-            and models.region = lines.region
+        on {{ columns_equal('models', 'lines', ['model_variant', 'region']) }}
 
 ),
 

@@ -125,9 +125,7 @@ priced as (
     from numbered
     left join prices
         on
-            numbered.instance_type = prices.instance_type
-            and numbered.region = prices.region
-            and numbered.observed_date = prices.observed_date
+            {{ columns_equal('numbered', 'prices', ['instance_type', 'region', 'observed_date']) }}
             and prices.price_rank = 1
     left join {{ ref('int_exchange_rates') }} as rates
         on

@@ -120,10 +120,9 @@ joined as (
         on utilization.week_start = weeks.period_start
     left join peaks
         on
-            utilization.model_variant = peaks.model_variant
-            and utilization.region = peaks.region
-            and utilization.role = peaks.role
-            and utilization.week_start = peaks.week_start
+            {{ columns_equal('utilization', 'peaks', [
+                'model_variant', 'region', 'role', 'week_start',
+            ]) }}
             and peaks.peak_rank = 1
     left join configurations
         on

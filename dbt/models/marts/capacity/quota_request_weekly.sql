@@ -126,13 +126,9 @@ final as (
         {{ pct('counted.approved_count', 'counted.decided_count') }} as approval_rate_pct
     from spine
     left join counted
-        on
-            spine.week_start = counted.week_start
-            and spine.limit_type = counted.limit_type
+        on {{ columns_equal('spine', 'counted', ['week_start', 'limit_type']) }}
     left join decision_times
-        on
-            spine.week_start = decision_times.week_start
-            and spine.limit_type = decision_times.limit_type
+        on {{ columns_equal('spine', 'decision_times', ['week_start', 'limit_type']) }}
 
 )
 

@@ -55,18 +55,6 @@ usage as (
 
 ),
 
-usage_sums as (
-
-    select
-        model_variant,
-        region,
-        sum(request_count) as request_count,
-        sum(throttled_count) as throttled_count
-    from usage
-    group by model_variant, region
-
-),
-
 revenue as (
 
     select
@@ -82,49 +70,47 @@ revenue as (
 
 ),
 
-revenue_sums as (
-
-    select
-        model_variant,
-        region,
-        sum(net_revenue) as net_revenue
-    from revenue
-    group by model_variant, region
-
-),
-
 total_revenue as (
 
     select sum(net_revenue) as net_revenue from revenue
 
 ),
 
--- An account without an identifier cannot be told from another, so it counts as one.
-account_pairs as (
+parts as (
 
     select
         model_variant,
         region,
-        coalesce(account_id, 'Unknown') as account_id
+        account_id,
+        request_count,
+        throttled_count,
+        cast(null as numeric(24, 6)) as net_revenue
     from usage
 
-    union
+    union all
 
     select
         model_variant,
         region,
-        coalesce(account_id, 'Unknown') as account_id
+        account_id,
+        cast(null as bigint) as request_count,
+        cast(null as bigint) as throttled_count,
+        net_revenue
     from revenue
 
 ),
 
-account_counts as (
+-- An account without an identifier cannot be told from another, so it counts as one.
+sums as (
 
     select
         model_variant,
         region,
-        count(*) as account_count
-    from account_pairs
+        sum(request_count) as request_count,
+        sum(throttled_count) as throttled_count,
+        sum(net_revenue) as net_revenue,
+        count(distinct coalesce(account_id, 'Unknown')) as account_count
+    from parts
     group by model_variant, region
 
 ),
@@ -151,7 +137,7 @@ members as (
     select
         model_variant,
         region
-    from account_counts
+    from sums
 
     union
 
@@ -168,36 +154,24 @@ joined as (
         members.model_variant,
         members.region,
         cast(utilization.p90 as numeric(24, 6)) as utilization_p90_pct,
-        {{ unless_never_delivered('usage_sums.request_count', '0', *requests) }} as request_count,
-        {{ unless_never_delivered('usage_sums.throttled_count', '0', *requests) }}
+        {{ unless_never_delivered('sums.request_count', '0', *requests) }} as request_count,
+        {{ unless_never_delivered('sums.throttled_count', '0', *requests) }}
             as throttled_count,
-        {{ pct('usage_sums.throttled_count', 'usage_sums.request_count') }} as throttle_rate_pct,
-        {{ unless_never_delivered('account_counts.account_count', '0', *requests) }}
+        {{ pct('sums.throttled_count', 'sums.request_count') }} as throttle_rate_pct,
+        {{ unless_never_delivered('sums.account_count', '0', *requests) }}
             as account_count,
-        {{ unless_never_delivered('revenue_sums.net_revenue', '0', 'revenue_account_daily') }}
+        {{ unless_never_delivered('sums.net_revenue', '0', 'revenue_account_daily') }}
             as net_revenue,
-        {{ pct('coalesce(revenue_sums.net_revenue, 0)', 'total_revenue.net_revenue') }}
+        {{ pct('coalesce(sums.net_revenue, 0)', 'total_revenue.net_revenue') }}
             as net_revenue_share_pct,
         as_of.as_of_date as known_to_date
     from members
     cross join total_revenue
     cross join as_of
     left join utilization
-        on
-            members.model_variant = utilization.model_variant
-            and members.region = utilization.region
-    left join usage_sums
-        on
-            members.model_variant = usage_sums.model_variant
-            and members.region = usage_sums.region
-    left join revenue_sums
-        on
-            members.model_variant = revenue_sums.model_variant
-            and members.region = revenue_sums.region
-    left join account_counts
-        on
-            members.model_variant = account_counts.model_variant
-            and members.region = account_counts.region
+        on {{ columns_equal('members', 'utilization', ['model_variant', 'region']) }}
+    left join sums
+        on {{ columns_equal('members', 'sums', ['model_variant', 'region']) }}
 
 ),
 

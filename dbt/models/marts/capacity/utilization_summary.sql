@@ -75,9 +75,7 @@ final as (
         aggregated.p90 >= {{ var('utilization_review_pct') }} as needs_capacity_review
     from aggregated
     inner join periods
-        on
-            aggregated.grain = periods.grain
-            and aggregated.period_start = periods.period_start
+        on {{ columns_equal('aggregated', 'periods', ['grain', 'period_start']) }}
 
 )
 

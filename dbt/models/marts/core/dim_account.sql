@@ -23,47 +23,27 @@ seen_in_facts as (
 
     union
 
-    select revenue.account_id
-    from {{ ref('int_revenue_daily') }} as revenue
-    inner join as_of
-        on revenue.revenue_date <= as_of.as_of_date
-
-    union
-
     select subscriptions.account_id
     from {{ ref('stg_subscription_events') }} as subscriptions
     inner join as_of
         on subscriptions.event_at < as_of.as_of_end_at
 
     union
+    {%- for facts, day in [
+        (ref('int_revenue_daily'), 'revenue_date'),
+        (ref('stg_tickets'), 'created_date'),
+        (ref('stg_survey_responses'), 'answered_date'),
+        (ref('int_product_usage_daily'), 'usage_date'),
+        (ref('stg_onboarding_steps'), 'occurred_date'),
+    ] %}
 
-    select tickets.account_id
-    from {{ ref('stg_tickets') }} as tickets
+    select facts.account_id
+    from {{ facts }} as facts
     inner join as_of
-        on tickets.created_date <= as_of.as_of_date
+        on facts.{{ day }} <= as_of.as_of_date
 
     union
-
-    select surveys.account_id
-    from {{ ref('stg_survey_responses') }} as surveys
-    inner join as_of
-        on surveys.answered_date <= as_of.as_of_date
-
-    union
-
-    select product_usage.account_id
-    from {{ ref('int_product_usage_daily') }} as product_usage
-    inner join as_of
-        on product_usage.usage_date <= as_of.as_of_date
-
-    union
-
-    select steps.account_id
-    from {{ ref('stg_onboarding_steps') }} as steps
-    inner join as_of
-        on steps.occurred_date <= as_of.as_of_date
-
-    union
+    {%- endfor %}
 
     select contacts.account_id
     from {{ ref('int_contact_current') }} as contacts

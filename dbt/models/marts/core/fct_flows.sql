@@ -24,9 +24,7 @@ steps as (
     inner join as_of
         on stg_onboarding_steps.occurred_date <= as_of.as_of_date
     inner join {{ ref('journey_steps') }} as journey_steps
-        on
-            stg_onboarding_steps.journey = journey_steps.journey
-            and stg_onboarding_steps.step = journey_steps.step
+        on {{ columns_equal('stg_onboarding_steps', 'journey_steps', ['journey', 'step']) }}
 
 ),
 
@@ -78,10 +76,7 @@ flows as (
     cross join as_of
     cross join reach
     left join finishes
-        on
-            starts.account_id = finishes.account_id
-            and starts.product_user_id = finishes.product_user_id
-            and starts.journey = finishes.journey
+        on {{ columns_equal('starts', 'finishes', ['account_id', 'product_user_id', 'journey']) }}
 
 ),
 

@@ -44,9 +44,7 @@ contract_based as (
         account_periods.mrr
     from account_periods
     inner join periods
-        on
-            account_periods.grain = periods.grain
-            and account_periods.period_start = periods.period_start
+        on {{ columns_equal('account_periods', 'periods', ['grain', 'period_start']) }}
 
 ),
 

@@ -175,9 +175,7 @@ final as (
         ) as previous_net_revenue
     from totals
     inner join periods
-        on
-            totals.grain = periods.grain
-            and totals.period_start = periods.period_start
+        on {{ columns_equal('totals', 'periods', ['grain', 'period_start']) }}
     inner join counts
         on totals.revenue_period_key = counts.revenue_period_key
     left join previous

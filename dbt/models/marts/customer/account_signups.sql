@@ -18,11 +18,7 @@ expanded as (
     select
         grain_dimensions.grain,
         grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'accounts.plan_tier',
-            'segment': 'accounts.segment',
-            'region': 'accounts.home_region',
-        }) }} as dimension_value,
+        {{ account_dimension_value('accounts') }} as dimension_value,
         accounts.account_id,
         accounts.signed_up_date
     from accounts
@@ -56,9 +52,7 @@ final as (
         periods.period_start,
         members.dimension,
         members.dimension_value,
-        periods.is_complete
-        and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
-            as is_complete,
+        {{ is_over_and_known('members') }} as is_complete,
         cast(count(expanded.account_id) as bigint) as signups
     from periods
     inner join members
@@ -67,9 +61,7 @@ final as (
             and periods.period_end >= members.first_date
     left join expanded
         on
-            members.grain = expanded.grain
-            and members.dimension = expanded.dimension
-            and members.dimension_value = expanded.dimension_value
+            {{ columns_equal('members', 'expanded', ['grain', 'dimension', 'dimension_value']) }}
             and periods.period_start <= expanded.signed_up_date
             and periods.observed_end >= expanded.signed_up_date
     cross join known_members

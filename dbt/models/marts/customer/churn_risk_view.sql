@@ -42,28 +42,28 @@ renewals as (
 
 ),
 
+activities as (
+
+    select
+        *,
+        row_number() over (
+            partition by account_id, is_overdue
+            order by due_at nulls last, activity_id nulls last
+        ) = 1 and is_overdue as is_oldest_overdue
+    from {{ ref('fct_cs_activities') }}
+
+),
+
 touches as (
 
     select
         account_id,
         max(done_date) as last_touch_date,
-        count(*) filter (where is_overdue) as overdue_activities
-    from {{ ref('fct_cs_activities') }}
+        count(*) filter (where is_overdue) as overdue_activities,
+        max(activity_type) filter (where is_oldest_overdue) as overdue_activity_type,
+        max(due_date) filter (where is_oldest_overdue) as overdue_since_date
+    from activities
     group by account_id
-
-),
-
-oldest_overdue as (
-
-    select
-        account_id,
-        activity_type,
-        due_date,
-        row_number() over (
-            partition by account_id order by due_at nulls last, activity_id nulls last
-        ) as overdue_rank
-    from {{ ref('fct_cs_activities') }}
-    where is_overdue
 
 ),
 
@@ -87,12 +87,10 @@ joined as (
         {{ unless_never_delivered(
             'touches.overdue_activities', '0', 'customer_success_activities'
         ) }} as overdue_activities,
-        {{ is_delivered('customer_success_activities') }} as has_activities,
         {{ is_delivered('product_usage_events') }} and {{ is_delivered('support_tickets') }}
         and {{ is_delivered('subscriptions') }} as has_signals,
-        {{ is_delivered('invoices') }} as has_invoices,
-        replace(oldest_overdue.activity_type, '_', ' ') as overdue_activity_type,
-        oldest_overdue.due_date as overdue_since_date,
+        replace(touches.overdue_activity_type, '_', ' ') as overdue_activity_type,
+        touches.overdue_since_date,
         case
             when
                 health.events_per_user_day is not null
@@ -110,10 +108,6 @@ joined as (
         on health.account_id = renewals.account_id
     left join touches
         on health.account_id = touches.account_id
-    left join oldest_overdue
-        on
-            health.account_id = oldest_overdue.account_id
-            and oldest_overdue.overdue_rank = 1
 
 ),
 
@@ -236,7 +230,7 @@ final as (
             when is_low_health then 'Make a health check: ' || reasons
             when is_renewal_near
                 then 'Prepare the renewal of ' || cast(next_renewal_date as varchar(10))
-            when not has_activities then null
+            when not {{ is_delivered('customer_success_activities') }} then null
             when last_touch_date is null then 'Get in touch for the first time'
             when
                 {{ days_between('last_touch_date', 'activities_known_to_date') }}
@@ -247,7 +241,7 @@ final as (
                 {{ days_between('last_touch_date', 'as_of_date') }}
                 > {{ var('risk_max_days_without_touch') }}
                 then null
-            when has_signals and has_invoices then 'None due'
+            when has_signals and {{ is_delivered('invoices') }} then 'None due'
         end as next_step
     from levelled
 

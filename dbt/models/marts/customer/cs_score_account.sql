@@ -190,17 +190,11 @@ components as (
         coalesce({{ pct('errors.window_errors', 'errors.window_requests') }}, 0) as window_error_pct
     from spine
     left join errors
-        on
-            spine.account_id = errors.account_id
-            and spine.week_start = errors.week_start
+        on {{ columns_equal('spine', 'errors', ['account_id', 'week_start']) }}
     left join resolutions
-        on
-            spine.account_id = resolutions.account_id
-            and spine.week_start = resolutions.week_start
+        on {{ columns_equal('spine', 'resolutions', ['account_id', 'week_start']) }}
     left join downtimes
-        on
-            spine.home_region = downtimes.home_region
-            and spine.week_start = downtimes.week_start
+        on {{ columns_equal('spine', 'downtimes', ['home_region', 'week_start']) }}
 
 ),
 

@@ -81,11 +81,7 @@ components as (
         periods.grain,
         periods.period_start,
         grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'accounts.plan_tier',
-            'segment': 'accounts.segment',
-            'region': 'accounts.region',
-        }) }} as dimension_value,
+        {{ account_dimension_value('accounts', region='region') }} as dimension_value,
         sum(daily.request_count) as request_count,
         sum(daily.error_count) as error_count,
         sum(daily.resolved_ticket_count) as resolved_ticket_count,
@@ -132,17 +128,13 @@ spine as (
         members.dimension_value,
         case when members.dimension = 'region' then members.dimension_value else 'all' end
             as uptime_region,
-        periods.is_complete
-        and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
-            as is_complete,
+        {{ is_over_and_known('members') }} as is_complete,
         surveyed.is_complete
         and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
             as is_survey_complete
     from periods
     inner join surveyed
-        on
-            periods.grain = surveyed.grain
-            and periods.period_start = surveyed.period_start
+        on {{ columns_equal('periods', 'surveyed', ['grain', 'period_start']) }}
     inner join members
         on periods.grain = members.grain
     cross join known_members
@@ -187,22 +179,18 @@ measured as (
         {{ ratio('components.survey_score', 'components.survey_count') }} as csat_response_score
     from spine
     left join components
-        on
-            spine.grain = components.grain
-            and spine.period_start = components.period_start
-            and spine.dimension = components.dimension
-            and spine.dimension_value = components.dimension_value
+        on {{ columns_equal('spine', 'components', [
+            'grain', 'period_start', 'dimension', 'dimension_value',
+        ]) }}
     left join uptime
         on
             spine.grain = uptime.grain
             and spine.period_start = uptime.period_start
             and spine.uptime_region = uptime.region
     left join tickets
-        on
-            spine.grain = tickets.grain
-            and spine.period_start = tickets.period_start
-            and spine.dimension = tickets.dimension
-            and spine.dimension_value = tickets.dimension_value
+        on {{ columns_equal('spine', 'tickets', [
+            'grain', 'period_start', 'dimension', 'dimension_value',
+        ]) }}
 
 ),
 

@@ -156,9 +156,7 @@ final as (
             and compared.day_end_at > history.valid_from_at
             and compared.day_end_at <= history.valid_to_at
     left join explained
-        on
-            compared.account_id = explained.account_id
-            and compared.day_date = explained.day_date
+        on {{ columns_equal('compared', 'explained', ['account_id', 'day_date']) }}
 
 )
 

@@ -115,9 +115,7 @@ final as (
         end as size_status
     from audiences
     inner join people_counts
-        on
-            audiences.audience = people_counts.audience
-            and audiences.platform = people_counts.platform
+        on {{ columns_equal('audiences', 'people_counts', ['audience', 'platform']) }}
     left join account_counts
         on audiences.audience = account_counts.audience
     where exists (

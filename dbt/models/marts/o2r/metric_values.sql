@@ -79,15 +79,11 @@ dated as (
         reaches.days_behind
     from unpivoted
     left join periods
-        on
-            unpivoted.grain = periods.grain
-            and unpivoted.period_start = periods.period_start
+        on {{ columns_equal('unpivoted', 'periods', ['grain', 'period_start']) }}
     left join definitions
         on unpivoted.metric = definitions.metric
     left join reaches
-        on
-            unpivoted.metric = reaches.metric
-            and unpivoted.dimension = reaches.dimension
+        on {{ columns_equal('unpivoted', 'reaches', ['metric', 'dimension']) }}
     cross join as_of
 
 ),

@@ -137,25 +137,15 @@ final as (
             as is_churned
     from spine
     left join usage
-        on
-            spine.account_id = usage.account_id
-            and spine.week_start = usage.week_start
+        on {{ columns_equal('spine', 'usage', ['account_id', 'week_start']) }}
     left join revenue
-        on
-            spine.account_id = revenue.account_id
-            and spine.week_start = revenue.week_start
+        on {{ columns_equal('spine', 'revenue', ['account_id', 'week_start']) }}
     left join tickets
-        on
-            spine.account_id = tickets.account_id
-            and spine.week_start = tickets.week_start
+        on {{ columns_equal('spine', 'tickets', ['account_id', 'week_start']) }}
     left join surveys
-        on
-            spine.account_id = surveys.account_id
-            and spine.week_start = surveys.week_start
+        on {{ columns_equal('spine', 'surveys', ['account_id', 'week_start']) }}
     left join scores
-        on
-            spine.account_id = scores.account_id
-            and spine.week_start = scores.week_start
+        on {{ columns_equal('spine', 'scores', ['account_id', 'week_start']) }}
     left join mrr
         on
             spine.account_id = mrr.account_id

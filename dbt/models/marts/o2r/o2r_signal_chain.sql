@@ -17,16 +17,6 @@
     'revenue': ('revenue', 'ln(1 + ' ~ greater('0', 'cast(net_revenue as ' ~ type_double() ~ ')') ~ ')'),
     'churn': ('revenue', 'case when is_churned then 1 when not is_churned then 0 end'),
 } %}
-{%- set pairs = [
-    ('error_rate', 'tickets', 1), ('error_rate', 'csat_response', -1), ('error_rate', 'cs_score', -1),
-    ('throttle_rate', 'tickets', 1), ('throttle_rate', 'csat_response', -1),
-    ('throttle_rate', 'cs_score', -1),
-    ('latency', 'tickets', 1), ('latency', 'csat_response', -1), ('latency', 'cs_score', -1),
-    ('error_rate', 'usage', -1), ('throttle_rate', 'usage', -1), ('latency', 'usage', -1),
-    ('tickets', 'usage', -1), ('csat_response', 'usage', 1), ('cs_score', 'usage', 1),
-    ('usage', 'revenue', 1), ('usage', 'churn', -1),
-    ('tickets', 'churn', 1), ('error_rate', 'churn', 1), ('error_rate', 'revenue', -1),
-] %}
 {%- set minimum_pairs = 30 %}
 {#- One chance in a hundred, shared among the 14 lags tried. #}
 {%- set significant_t = 3.4 %}
@@ -73,15 +63,7 @@ demeaned as (
 
 pairs as (
 
-    {%- for cause, outcome, sign in pairs %}
-    select
-        '{{ cause }}' as cause,
-        '{{ outcome }}' as outcome,
-        {{ sign }} as expected_sign
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+    select * from {{ ref('signal_pairs') }}
 
 ),
 

@@ -64,9 +64,7 @@ labelled as (
     cross join as_of
     cross join contracts_known
     left join outcomes
-        on
-            cutoffs.account_id = outcomes.account_id
-            and cutoffs.cutoff_date = outcomes.cutoff_date
+        on {{ columns_equal('cutoffs', 'outcomes', ['account_id', 'cutoff_date']) }}
 
 ),
 
@@ -87,9 +85,7 @@ final as (
         {{ prediction_features('labelled', 'activity') }}
     from labelled
     inner join activity
-        on
-            labelled.account_id = activity.account_id
-            and labelled.cutoff_date = activity.cutoff_date
+        on {{ columns_equal('labelled', 'activity', ['account_id', 'cutoff_date']) }}
 
 )
 

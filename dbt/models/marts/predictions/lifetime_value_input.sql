@@ -74,13 +74,9 @@ final as (
     cross join as_of
     cross join contracts_known
     inner join activity
-        on
-            cutoffs.account_id = activity.account_id
-            and cutoffs.cutoff_date = activity.cutoff_date
+        on {{ columns_equal('cutoffs', 'activity', ['account_id', 'cutoff_date']) }}
     left join received
-        on
-            cutoffs.account_id = received.account_id
-            and cutoffs.cutoff_date = received.cutoff_date
+        on {{ columns_equal('cutoffs', 'received', ['account_id', 'cutoff_date']) }}
 
 )
 

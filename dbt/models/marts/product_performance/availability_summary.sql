@@ -38,9 +38,7 @@ recoveries as (
         sum(incidents.recovery_minutes) as recovery_minutes
     from downtime
     inner join periods
-        on
-            downtime.grain = periods.grain
-            and downtime.period_start = periods.period_start
+        on {{ columns_equal('downtime', 'periods', ['grain', 'period_start']) }}
     inner join incidents
         on
             periods.period_start <= incidents.started_date
@@ -77,10 +75,7 @@ final as (
             as mttr_minutes
     from downtime
     left join recoveries
-        on
-            downtime.grain = recoveries.grain
-            and downtime.period_start = recoveries.period_start
-            and downtime.region = recoveries.region
+        on {{ columns_equal('downtime', 'recoveries', ['grain', 'period_start', 'region']) }}
 
 )
 

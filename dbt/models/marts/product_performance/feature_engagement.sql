@@ -52,11 +52,7 @@ used_by_member as (
     select
         used.*,
         grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'accounts.plan_tier',
-            'segment': 'accounts.segment',
-            'region': 'accounts.home_region',
-        }) }} as dimension_value
+        {{ account_dimension_value('accounts') }} as dimension_value
     from used
     inner join {{ ref('dim_account') }} as accounts
         on used.account_id = accounts.account_id
@@ -109,9 +105,7 @@ final as (
         {{ pct('counted.used_features', 'available.available_features') }} as feature_breadth_pct
     from counted
     inner join available
-        on
-            counted.grain = available.grain
-            and counted.period_start = available.period_start
+        on {{ columns_equal('counted', 'available', ['grain', 'period_start']) }}
     cross join known_members
 
 )

@@ -31,19 +31,9 @@ final as (
         periods.grain,
         periods.period_start,
         grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'accounts.plan_tier',
-            'segment': 'accounts.segment',
-            'region': 'accounts.home_region',
-        }) }} as dimension_value,
-        periods.is_complete
-        and {{ knows_members(
-            'grain_dimensions.dimension', 'periods.grain', 'periods.period_start'
-        ) }} as is_complete,
-        periods.is_complete
-        and {{ knows_members(
-            'grain_dimensions.dimension', 'periods.grain', 'periods.period_start'
-        ) }}
+        {{ account_dimension_value('accounts') }} as dimension_value,
+        {{ is_over_and_known('grain_dimensions') }} as is_complete,
+        {{ is_over_and_known('grain_dimensions') }}
         and {{ is_window_over(
             'periods.period_end', var('flow_window_days'), 'as_of.as_of_date'
         ) }}

@@ -48,9 +48,7 @@ final as (
         performance.latency_p99_ms
     from performance
     inner join periods
-        on
-            performance.grain = periods.grain
-            and performance.period_start = periods.period_start
+        on {{ columns_equal('performance', 'periods', ['grain', 'period_start']) }}
     cross join known_members
 
 )

@@ -44,17 +44,10 @@ expanded as (
     select
         periods.grain,
         periods.period_start,
-        periods.is_complete
-        and {{ knows_members(
-            'grain_dimensions.dimension', 'periods.grain', 'periods.period_start'
-        ) }} as is_complete,
+        {{ is_over_and_known('grain_dimensions') }} as is_complete,
         populations.population,
         grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'populations.plan_tier',
-            'segment': 'populations.segment',
-            'region': 'populations.region',
-        }) }} as dimension_value,
+        {{ account_dimension_value('populations', region='region') }} as dimension_value,
         populations.days_to_value
     from populations
     inner join periods

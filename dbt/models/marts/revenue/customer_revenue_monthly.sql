@@ -1,2 +1,2 @@
 -- Grain: one row per account and calendar month with revenue rows.
-{{ customer_revenue_of_grain('month', 'month_start') }}
+{{ revenue_of_grain(ref('customer_revenue_period'), 'month', 'month_start') }}

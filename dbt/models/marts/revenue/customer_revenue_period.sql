@@ -60,8 +60,6 @@ joined as (
 final as (
 
     select
-        grain,
-        period_start,
         account_id,
         account_name,
         account_size,
@@ -71,52 +69,8 @@ final as (
         home_region,
         segment_as_of_period_end,
         plan_tier_as_of_period_end,
-        is_complete,
-        observed_end,
-        observed_days,
-        active_days,
         model_count,
         product_count,
-        currency_count,
-        gross_revenue_input,
-        gross_revenue_output,
-        gross_revenue_cache_read,
-        gross_revenue_cache_write,
-        gross_revenue,
-        savings_plan_amount,
-        discount_amount,
-        {{ pct(
-            'discount_amount',
-            'case when gross_revenue > 0 then gross_revenue end'
-        ) }} as discount_pct,
-        net_revenue,
-        pay_as_you_go_revenue,
-        savings_plan_revenue,
-        committed_use_revenue,
-        other_billing_revenue,
-        {{ ratio('net_revenue', 'observed_days') }} as daily_net_revenue_mean,
-        {{ ratio('net_revenue', 'active_days') }} as active_day_net_revenue_mean,
-        daily_net_revenue_max,
-        daily_net_revenue_min,
-        previous_net_revenue,
-        cast(net_revenue - previous_net_revenue as numeric(24, 6)) as net_revenue_change,
-        -- Growth from nothing, or from a net credit, has no meaning.
-        {{ pct(
-            'net_revenue - previous_net_revenue',
-            'case when previous_net_revenue > 0 then previous_net_revenue end'
-        ) }} as net_revenue_change_pct,
-        {{ pct(
-            'net_revenue',
-            'case when total_net_revenue > 0 then total_net_revenue end'
-        ) }} as net_revenue_share_pct,
-        {{ pct(
-            'cumulative_net_revenue',
-            'case when total_net_revenue > 0 then total_net_revenue end'
-        ) }} as cumulative_share_pct,
-        rank() over (
-            partition by grain, period_start
-            order by net_revenue desc nulls last
-        ) as rank_overall,
         rank() over (
             partition by grain, period_start, segment
             order by net_revenue desc nulls last
@@ -136,7 +90,8 @@ final as (
             when monthly_run_rate >= {{ tiers.medium }} then 'medium'
             when monthly_run_rate > 0 then 'low'
             else 'no_revenue'
-        end as revenue_tier
+        end as revenue_tier,
+        {{ revenue_measures() }}
     from joined
 
 )

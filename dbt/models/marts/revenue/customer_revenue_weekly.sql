@@ -1,2 +1,2 @@
 -- Grain: one row per account and ISO week with revenue rows.
-{{ customer_revenue_of_grain('week', 'week_start') }}
+{{ revenue_of_grain(ref('customer_revenue_period'), 'week', 'week_start') }}

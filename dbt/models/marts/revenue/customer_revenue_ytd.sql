@@ -1,2 +1,2 @@
 -- Grain: one row per account and fiscal year to date with revenue rows.
-{{ customer_revenue_of_grain('ytd', 'fiscal_year_start') }}
+{{ revenue_of_grain(ref('customer_revenue_period'), 'ytd', 'fiscal_year_start') }}

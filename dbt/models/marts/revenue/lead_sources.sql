@@ -102,15 +102,11 @@ final as (
         cast(deals.median_cycle_days as numeric(24, 6)) as median_cycle_days
     from sources
     left join contacts
-        on
-            sources.lead_source = contacts.lead_source
-            and sources.lead_medium = contacts.lead_medium
-            and sources.lead_campaign = contacts.lead_campaign
+        on {{ columns_equal('sources', 'contacts', [
+            'lead_source', 'lead_medium', 'lead_campaign',
+        ]) }}
     left join deals
-        on
-            sources.lead_source = deals.lead_source
-            and sources.lead_medium = deals.lead_medium
-            and sources.lead_campaign = deals.lead_campaign
+        on {{ columns_equal('sources', 'deals', ['lead_source', 'lead_medium', 'lead_campaign']) }}
 
 )
 

@@ -52,9 +52,7 @@ monthly as (
         retention.monthly_logo_churn_pct
     from revenue
     left join churn_months
-        on
-            revenue.grain = churn_months.grain
-            and revenue.period_start = churn_months.period_start
+        on {{ columns_equal('revenue', 'churn_months', ['grain', 'period_start']) }}
     left join retention
         on
             churn_months.month_start = retention.period_start

@@ -1,2 +1,2 @@
 -- Grain: one row per model variant and calendar month with revenue rows.
-{{ model_revenue_of_grain('month', 'month_start') }}
+{{ revenue_of_grain(ref('model_revenue_period'), 'month', 'month_start') }}

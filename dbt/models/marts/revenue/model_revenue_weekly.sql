@@ -1,2 +1,2 @@
 -- Grain: one row per model variant and ISO week with revenue rows.
-{{ model_revenue_of_grain('week', 'week_start') }}
+{{ revenue_of_grain(ref('model_revenue_period'), 'week', 'week_start') }}

@@ -1,2 +1,2 @@
 -- Grain: one row per model variant and fiscal year to date with revenue rows.
-{{ model_revenue_of_grain('ytd', 'fiscal_year_start') }}
+{{ revenue_of_grain(ref('model_revenue_period'), 'ytd', 'fiscal_year_start') }}

@@ -13,11 +13,7 @@ account_periods as (
         mrr.grain,
         mrr.period_start,
         grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'accounts.plan_tier',
-            'segment': 'accounts.segment',
-            'region': 'accounts.home_region',
-        }) }} as dimension_value,
+        {{ account_dimension_value('accounts') }} as dimension_value,
         mrr.mrr,
         mrr.previous_mrr,
         mrr.movement
@@ -80,9 +76,7 @@ final as (
         periods.period_start,
         members.dimension,
         members.dimension_value,
-        periods.is_complete
-        and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
-            as is_complete,
+        {{ is_over_and_known('members') }} as is_complete,
         {%- for amount in [
             'opening_mrr', 'new_mrr', 'reactivation_mrr', 'expansion_mrr', 'contraction_mrr',
             'churn_mrr', 'closing_mrr'

@@ -52,11 +52,7 @@ cohorts as (
         cohort_accounts.grain,
         cohort_accounts.period_start,
         grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'accounts.plan_tier',
-            'segment': 'accounts.segment',
-            'region': 'accounts.home_region',
-        }) }} as dimension_value,
+        {{ account_dimension_value('accounts') }} as dimension_value,
         sum(cohort_accounts.opening_mrr) as cohort_opening_mrr,
         sum(cohort_accounts.closing_mrr) as cohort_closing_mrr,
         sum({{ lesser('cohort_accounts.opening_mrr', 'cohort_accounts.closing_mrr') }})
@@ -129,17 +125,13 @@ final as (
             as monthly_logo_churn_pct
     from waterfall
     left join cohorts
-        on
-            waterfall.grain = cohorts.grain
-            and waterfall.period_start = cohorts.period_start
-            and waterfall.dimension = cohorts.dimension
-            and waterfall.dimension_value = cohorts.dimension_value
+        on {{ columns_equal('waterfall', 'cohorts', [
+            'grain', 'period_start', 'dimension', 'dimension_value',
+        ]) }}
     left join churn_windows
-        on
-            waterfall.grain = churn_windows.grain
-            and waterfall.period_start = churn_windows.period_start
-            and waterfall.dimension = churn_windows.dimension
-            and waterfall.dimension_value = churn_windows.dimension_value
+        on {{ columns_equal('waterfall', 'churn_windows', [
+            'grain', 'period_start', 'dimension', 'dimension_value',
+        ]) }}
 
 )
 

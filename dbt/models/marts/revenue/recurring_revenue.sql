@@ -101,6 +101,16 @@ run_rate_based as (
 
 ),
 
+based as (
+
+    select * from contract_based
+
+    union all
+
+    select * from run_rate_based
+
+),
+
 final as (
 
     select
@@ -113,21 +123,7 @@ final as (
         cast(mrr as numeric(24, 6)) as mrr,
         cast(12 * mrr as numeric(24, 6)) as arr,
         cast(paying_accounts as bigint) as paying_accounts
-    from contract_based
-
-    union all
-
-    select
-        grain,
-        period_start,
-        dimension,
-        dimension_value,
-        is_complete,
-        basis,
-        cast(mrr as numeric(24, 6)) as mrr,
-        cast(12 * mrr as numeric(24, 6)) as arr,
-        cast(paying_accounts as bigint) as paying_accounts
-    from run_rate_based
+    from based
 
 )
 

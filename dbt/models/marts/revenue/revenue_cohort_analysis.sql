@@ -24,9 +24,7 @@ account_months as (
         periods.observed_end_at
     from {{ ref('int_mrr_account_period') }} as mrr
     inner join periods
-        on
-            mrr.grain = periods.grain
-            and mrr.period_start = periods.period_start
+        on {{ columns_equal('mrr', 'periods', ['grain', 'period_start']) }}
 
 ),
 
@@ -36,11 +34,7 @@ first_months as (
         account_months.account_id,
         account_months.mrr as opening_mrr,
         grain_dimensions.dimension,
-        coalesce({{ dimension_value({
-            'plan_tier': 'history.plan_tier',
-            'segment': 'history.segment',
-            'region': 'history.home_region',
-        }) }}, 'Unknown') as dimension_value
+        coalesce({{ account_dimension_value('history') }}, 'Unknown') as dimension_value
     from account_months
     inner join {{ ref('int_grain_dimension') }} as grain_dimensions
         on

@@ -66,11 +66,9 @@ filled as (
         ) as previous_net_revenue
     from spine
     left join totals
-        on
-            spine.grain = totals.grain
-            and spine.period_start = totals.period_start
-            and spine.dimension = totals.dimension
-            and spine.dimension_value = totals.dimension_value
+        on {{ columns_equal('spine', 'totals', [
+            'grain', 'period_start', 'dimension', 'dimension_value',
+        ]) }}
 
 ),
 
@@ -200,16 +198,13 @@ final as (
     from filled
     cross join known_members
     left join year_to_date
-        on
-            filled.grain = year_to_date.grain
-            and filled.period_start = year_to_date.period_start
-            and filled.dimension = year_to_date.dimension
-            and filled.dimension_value = year_to_date.dimension_value
+        on {{ columns_equal('filled', 'year_to_date', [
+            'grain', 'period_start', 'dimension', 'dimension_value',
+        ]) }}
     left join first_weeks
-        on
-            filled.fiscal_year_start = first_weeks.fiscal_year_start
-            and filled.dimension = first_weeks.dimension
-            and filled.dimension_value = first_weeks.dimension_value
+        on {{ columns_equal('filled', 'first_weeks', [
+            'fiscal_year_start', 'dimension', 'dimension_value',
+        ]) }}
     left join filled as first_week
         on
             first_week.grain = 'week'

@@ -19,9 +19,7 @@ with recursive weeks as (
         ) / 7 as remaining_weeks
     from {{ ref('revenue_summary') }} as revenue
     inner join {{ ref('int_period') }} as periods
-        on
-            revenue.grain = periods.grain
-            and revenue.period_start = periods.period_start
+        on {{ columns_equal('revenue', 'periods', ['grain', 'period_start']) }}
     left join {{ ref('stg_metric_targets') }} as targets
         on
             targets.metric = 'ytd_revenue'

@@ -132,9 +132,7 @@ known as (
         ) as is_complete
     from by_clock
     inner join periods
-        on
-            by_clock.grain = periods.grain
-            and by_clock.period_start = periods.period_start
+        on {{ columns_equal('by_clock', 'periods', ['grain', 'period_start']) }}
     cross join known_members
 
 ),

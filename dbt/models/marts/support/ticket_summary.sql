@@ -18,11 +18,7 @@ expanded as (
     select
         grain_dimensions.grain,
         grain_dimensions.dimension,
-        {{ dimension_value({
-            'plan_tier': 'accounts.plan_tier',
-            'segment': 'accounts.segment',
-            'region': 'accounts.home_region',
-        }) }} as dimension_value,
+        {{ account_dimension_value('accounts') }} as dimension_value,
         tickets.ticket_id,
         tickets.created_date,
         tickets.is_platform_ticket,
@@ -60,11 +56,8 @@ final as (
         periods.period_start,
         members.dimension,
         members.dimension_value,
-        periods.is_complete
-        and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
-            as is_complete,
-        periods.is_complete
-        and {{ knows_members('members.dimension', 'periods.grain', 'periods.period_start') }}
+        {{ is_over_and_known('members') }} as is_complete,
+        {{ is_over_and_known('members') }}
         and count(expanded.ticket_id) filter (where expanded.is_open) = 0 as is_final,
         cast(count(expanded.ticket_id) as bigint) as ticket_count,
         cast(count(expanded.ticket_id) filter (where expanded.is_platform_ticket) as bigint)
@@ -90,9 +83,7 @@ final as (
         on periods.grain = members.grain
     left join expanded
         on
-            members.grain = expanded.grain
-            and members.dimension = expanded.dimension
-            and members.dimension_value = expanded.dimension_value
+            {{ columns_equal('members', 'expanded', ['grain', 'dimension', 'dimension_value']) }}
             and periods.period_start <= expanded.created_date
             and periods.period_end >= expanded.created_date
     cross join known_members

@@ -22,33 +22,19 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['odcr', 'observed_at'],
-            newest=['loaded_at'],
-            tie_breakers=[
-                'instance_type', 'platform', 'region', 'service_account', 'consumer_account',
-                'total_instances', 'idle_instances', 'warmpool_instances', 'used_instances',
-            ]
-        ) }} as version_rank
-    from cleaned
+newest as (
+    {{ newest_version(
+        key=['odcr', 'observed_at'],
+        tie_breakers=[
+            'instance_type', 'platform', 'region', 'service_account', 'consumer_account',
+            'total_instances', 'idle_instances', 'warmpool_instances', 'used_instances',
+        ]
+    ) }}
 ),
 
 final as (
     select
-        odcr,
-        observed_at,
-        instance_type,
-        platform,
-        region,
-        service_account,
-        consumer_account,
-        total_instances,
-        idle_instances,
-        warmpool_instances,
-        used_instances,
+        *,
         warmpool_instances + used_instances as allocated_instances,
         -- What the snapshot counts as reserved and says nothing more about; negative where its
         -- parts exceed the total.
@@ -58,10 +44,8 @@ final as (
         - coalesce(used_instances, 0) as unaccounted_instances,
         {{ pct('used_instances', 'total_instances') }} as used_pct,
         {{ pct('warmpool_instances + used_instances', 'total_instances') }} as allocated_pct,
-        {{ pct('idle_instances', 'total_instances') }} as idle_pct,
-        loaded_at
-    from ranked
-    where version_rank = 1
+        {{ pct('idle_instances', 'total_instances') }} as idle_pct
+    from newest
 )
 
 select * from final

@@ -21,43 +21,28 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['pod_id', 'observed_at'],
-            newest=['loaded_at'],
-            tie_breakers=[
-                'model_variant', 'instance_type', 'role', 'max_concurrency',
-                'actual_concurrency', 'utilization_pct', 'region', 'status',
-            ]
-        ) }} as version_rank
-    from cleaned
+newest as (
+    {{ newest_version(
+        key=['pod_id', 'observed_at'],
+        tie_breakers=[
+            'model_variant', 'instance_type', 'role', 'max_concurrency',
+            'actual_concurrency', 'utilization_pct', 'region', 'status',
+        ]
+    ) }}
 ),
 
 final as (
     select
-        pod_id,
-        observed_at,
+        *,
         cast(observed_at as date) as observed_date,
-        model_variant,
-        instance_type,
-        role,
-        max_concurrency,
-        actual_concurrency,
-        utilization_pct,
         case
             when utilization_pct >= 90 then 'critical'
             when utilization_pct >= 75 then 'high'
             when utilization_pct >= 50 then 'medium'
             when utilization_pct < 50 then 'low'
             else 'Unknown'
-        end as utilization_band,
-        region,
-        status,
-        loaded_at
-    from ranked
-    where version_rank = 1
+        end as utilization_band
+    from newest
 )
 
 select * from final

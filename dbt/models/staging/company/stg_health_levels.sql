@@ -15,31 +15,22 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['valid_from'],
-            newest=['loaded_at'],
-            tie_breakers=[
-                'full_events_per_user_day', 'full_active_days_pct', 'full_feature_breadth_pct'
-            ]
-        ) }} as version_rank
-    from cleaned
+newest as (
+    {{ newest_version(
+        key=['valid_from'],
+        tie_breakers=[
+            'full_events_per_user_day', 'full_active_days_pct', 'full_feature_breadth_pct'
+        ]
+    ) }}
 ),
 
 final as (
     select
-        valid_from,
+        *,
         lead(valid_from, 1, cast('9999-12-31' as date)) over (
             order by valid_from asc nulls last
-        ) as valid_to,
-        full_events_per_user_day,
-        full_active_days_pct,
-        full_feature_breadth_pct,
-        loaded_at
-    from ranked
-    where version_rank = 1
+        ) as valid_to
+    from newest
 )
 
 select * from final

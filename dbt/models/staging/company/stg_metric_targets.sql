@@ -14,28 +14,17 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['metric', 'valid_from'],
-            newest=['loaded_at'],
-            tie_breakers=['target']
-        ) }} as version_rank
-    from cleaned
+newest as (
+    {{ newest_version(key=['metric', 'valid_from'], tie_breakers=['target']) }}
 ),
 
 final as (
     select
-        metric,
-        valid_from,
+        *,
         lead(valid_from, 1, cast('9999-12-31' as date)) over (
             partition by metric order by valid_from asc nulls last
-        ) as valid_to,
-        target,
-        loaded_at
-    from ranked
-    where version_rank = 1
+        ) as valid_to
+    from newest
 )
 
 select * from final

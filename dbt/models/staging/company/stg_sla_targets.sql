@@ -17,31 +17,20 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['priority', 'valid_from'],
-            newest=['loaded_at'],
-            tie_breakers=['clock', 'schedule', 'first_response_hours', 'resolution_hours']
-        ) }} as version_rank
-    from cleaned
+newest as (
+    {{ newest_version(
+        key=['priority', 'valid_from'],
+        tie_breakers=['clock', 'schedule', 'first_response_hours', 'resolution_hours']
+    ) }}
 ),
 
 final as (
     select
-        priority,
-        valid_from,
+        *,
         lead(valid_from, 1, cast('9999-12-31' as date)) over (
             partition by priority order by valid_from asc nulls last
-        ) as valid_to,
-        clock,
-        schedule,
-        first_response_hours,
-        resolution_hours,
-        loaded_at
-    from ranked
-    where version_rank = 1
+        ) as valid_to
+    from newest
 )
 
 select * from final

@@ -29,45 +29,22 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['account_id', 'changed_at'],
-            newest=['loaded_at'],
-            tie_breakers=[
-                'company_name', 'account_name', 'account_size', 'employee_count', 'crm_segment',
-                'plan_tier', 'vertical', 'owner_name', 'email_sha256', 'city', 'country_code', 'is_active',
-                'crm_cs_score', 'is_fraud', 'signed_up_at', 'data_source',
-            ]
-        ) }} as version_rank
-    from cleaned
+newest as (
+    {{ newest_version(
+        key=['account_id', 'changed_at'],
+        tie_breakers=[
+            'company_name', 'account_name', 'account_size', 'employee_count', 'crm_segment',
+            'plan_tier', 'vertical', 'owner_name', 'email_sha256', 'city', 'country_code', 'is_active',
+            'crm_cs_score', 'is_fraud', 'signed_up_at', 'data_source',
+        ]
+    ) }}
 ),
 
 final as (
     select
-        account_id,
-        company_name,
-        account_name,
-        account_size,
-        employee_count,
-        crm_segment,
-        plan_tier,
-        vertical,
-        owner_name,
-        email_sha256,
-        city,
-        country_code,
-        is_active,
-        crm_cs_score,
-        is_fraud,
-        signed_up_at,
-        cast(signed_up_at as date) as signed_up_date,
-        changed_at,
-        data_source,
-        loaded_at
-    from ranked
-    where version_rank = 1
+        *,
+        cast(signed_up_at as date) as signed_up_date
+    from newest
 )
 
 select * from final

@@ -21,36 +21,21 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['row_id'],
-            newest=['loaded_at'],
-            tie_breakers=[
-                'changed_at', 'crm_contact_id', 'account_id', 'deal_id', 'old_stage',
-                'new_stage', 'deal_value', 'currency_code', 'created_at',
-            ]
-        ) }} as version_rank
-    from cleaned
+newest as (
+    {{ newest_version(
+        key=['row_id'],
+        tie_breakers=[
+            'changed_at', 'crm_contact_id', 'account_id', 'deal_id', 'old_stage',
+            'new_stage', 'deal_value', 'currency_code', 'created_at',
+        ]
+    ) }}
 ),
 
 final as (
     select
-        row_id,
-        deal_id,
-        account_id,
-        crm_contact_id,
-        changed_at,
-        cast(changed_at as date) as changed_date,
-        old_stage,
-        new_stage,
-        deal_value,
-        currency_code,
-        created_at,
-        loaded_at
-    from ranked
-    where version_rank = 1
+        *,
+        cast(changed_at as date) as changed_date
+    from newest
 )
 
 select * from final

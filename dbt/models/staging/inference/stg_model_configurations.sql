@@ -33,50 +33,17 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['model_variant', 'snapshot_date'],
-            newest=['loaded_at'],
-            tie_breakers=[
-                'publisher', 'display_name', 'resource_name', 'model_family', 'variant',
-                'version', 'task', 'inference_scope', 'is_open_source', 'replicas',
-                'max_concurrency', 'ideal_concurrency', 'max_requests_per_second',
-                'accelerator_type', 'accelerators_per_replica', 'memory_gb', 'endpoint',
-                'tokens_per_second', 'avg_tokens_per_request', 'avg_latency_seconds',
-            ]
-        ) }} as version_rank
-    from cleaned
-),
-
-final as (
-    select
-        model_variant,
-        snapshot_date,
-        publisher,
-        display_name,
-        resource_name,
-        model_family,
-        variant,
-        version,
-        task,
-        inference_scope,
-        is_open_source,
-        replicas,
-        max_concurrency,
-        ideal_concurrency,
-        max_requests_per_second,
-        accelerator_type,
-        accelerators_per_replica,
-        memory_gb,
-        endpoint,
-        tokens_per_second,
-        avg_tokens_per_request,
-        avg_latency_seconds,
-        loaded_at
-    from ranked
-    where version_rank = 1
+newest as (
+    {{ newest_version(
+        key=['model_variant', 'snapshot_date'],
+        tie_breakers=[
+            'publisher', 'display_name', 'resource_name', 'model_family', 'variant',
+            'version', 'task', 'inference_scope', 'is_open_source', 'replicas',
+            'max_concurrency', 'ideal_concurrency', 'max_requests_per_second',
+            'accelerator_type', 'accelerators_per_replica', 'memory_gb', 'endpoint',
+            'tokens_per_second', 'avg_tokens_per_request', 'avg_latency_seconds',
+        ]
+    ) }}
 )
 
-select * from final
+select * from newest

@@ -18,29 +18,11 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['model_variant', 'source_region', 'snapshot_date'],
-            newest=['loaded_at'],
-            tie_breakers=['deployed_at', 'is_active', 'routing_strategy', 'inference_region']
-        ) }} as version_rank
-    from cleaned
-),
-
-final as (
-    select
-        model_variant,
-        source_region,
-        snapshot_date,
-        deployed_at,
-        is_active,
-        routing_strategy,
-        inference_region,
-        loaded_at
-    from ranked
-    where version_rank = 1
+newest as (
+    {{ newest_version(
+        key=['model_variant', 'source_region', 'snapshot_date'],
+        tie_breakers=['deployed_at', 'is_active', 'routing_strategy', 'inference_region']
+    ) }}
 )
 
-select * from final
+select * from newest

@@ -19,34 +19,21 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['event_id'],
-            newest=['loaded_at'],
-            tie_breakers=[
-                'account_id', 'product_user_id', 'journey', 'step', 'action', 'error_code',
-                'occurred_at',
-            ]
-        ) }} as version_rank
-    from cleaned
+newest as (
+    {{ newest_version(
+        key=['event_id'],
+        tie_breakers=[
+            'account_id', 'product_user_id', 'journey', 'step', 'action', 'error_code',
+            'occurred_at',
+        ]
+    ) }}
 ),
 
 final as (
     select
-        event_id,
-        account_id,
-        product_user_id,
-        journey,
-        step,
-        action,
-        error_code,
-        occurred_at,
-        cast(occurred_at as date) as occurred_date,
-        loaded_at
-    from ranked
-    where version_rank = 1
+        *,
+        cast(occurred_at as date) as occurred_date
+    from newest
 )
 
 select * from final

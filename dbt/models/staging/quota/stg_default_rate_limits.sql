@@ -19,31 +19,19 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['model_variant', 'inference_scope', 'source_region', 'snapshot_date'],
-            newest=['loaded_at'],
-            tie_breakers=['requests_per_minute', 'tokens_per_minute', 'tokens_per_day']
-        ) }} as version_rank
-    from cleaned
+newest as (
+    {{ newest_version(
+        key=['model_variant', 'inference_scope', 'source_region', 'snapshot_date'],
+        tie_breakers=['requests_per_minute', 'tokens_per_minute', 'tokens_per_day']
+    ) }}
 ),
 
 final as (
     select
-        model_variant,
-        inference_scope,
-        source_region,
-        snapshot_date,
-        requests_per_minute,
-        tokens_per_minute,
-        tokens_per_day,
+        *,
         {{ ratio('tokens_per_minute', 'requests_per_minute') }} as tokens_per_request_at_limit,
-        {{ ratio('tokens_per_day', 'tokens_per_minute') }} as minutes_to_daily_limit,
-        loaded_at
-    from ranked
-    where version_rank = 1
+        {{ ratio('tokens_per_day', 'tokens_per_minute') }} as minutes_to_daily_limit
+    from newest
 )
 
 select * from final

@@ -25,40 +25,24 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=[
-                'account_id', 'model_variant', 'inference_scope', 'source_region',
-                'snapshot_date',
-            ],
-            newest=['loaded_at'],
-            tie_breakers=[
-                'requests_per_minute', 'tokens_per_minute', 'tokens_per_day', 'reason',
-                'ticket_link', 'approver', 'effective_date', 'expiry_date',
-            ]
-        ) }} as version_rank
-    from cleaned
+newest as (
+    {{ newest_version(
+        key=[
+            'account_id', 'model_variant', 'inference_scope', 'source_region',
+            'snapshot_date',
+        ],
+        tie_breakers=[
+            'requests_per_minute', 'tokens_per_minute', 'tokens_per_day', 'reason',
+            'ticket_link', 'approver', 'effective_date', 'expiry_date',
+        ]
+    ) }}
 ),
 
 final as (
     select
-        account_id,
-        model_variant,
-        inference_scope,
-        source_region,
-        snapshot_date,
-        requests_per_minute,
-        tokens_per_minute,
-        tokens_per_day,
+        *,
         {{ ratio('tokens_per_minute', 'requests_per_minute') }} as tokens_per_request_at_limit,
         {{ ratio('tokens_per_day', 'tokens_per_minute') }} as minutes_to_daily_limit,
-        reason,
-        ticket_link,
-        approver,
-        effective_date,
-        expiry_date,
         -- In force on day d: valid_from_date <= d < valid_to_date. Without an effective date it is
         -- known from the first snapshot that has it.
         coalesce(
@@ -68,10 +52,8 @@ final as (
                     account_id, model_variant, inference_scope, source_region, effective_date
             )
         ) as valid_from_date,
-        coalesce(expiry_date, cast('9999-12-31' as date)) as valid_to_date,
-        loaded_at
-    from ranked
-    where version_rank = 1
+        coalesce(expiry_date, cast('9999-12-31' as date)) as valid_to_date
+    from newest
 )
 
 select * from final

@@ -18,33 +18,21 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['activity_id'],
-            newest=['loaded_at'],
-            tie_breakers=[
-                'account_id', 'activity_type', 'due_at', 'done_at', 'owner_name', 'outcome',
-            ]
-        ) }} as version_rank
-    from cleaned
+newest as (
+    {{ newest_version(
+        key=['activity_id'],
+        tie_breakers=[
+            'account_id', 'activity_type', 'due_at', 'done_at', 'owner_name', 'outcome',
+        ]
+    ) }}
 ),
 
 final as (
     select
-        activity_id,
-        account_id,
-        activity_type,
-        due_at,
+        *,
         cast(due_at as date) as due_date,
-        done_at,
-        done_at is not null as is_done,
-        owner_name,
-        outcome,
-        loaded_at
-    from ranked
-    where version_rank = 1
+        done_at is not null as is_done
+    from newest
 )
 
 select * from final

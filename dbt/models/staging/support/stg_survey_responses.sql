@@ -16,28 +16,17 @@ cleaned as (
     from source
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['response_id'],
-            newest=['loaded_at'],
-            tie_breakers=['account_id', 'survey_type', 'score', 'answered_at']
-        ) }} as version_rank
-    from cleaned
+newest as (
+    {{ newest_version(
+        key=['response_id'], tie_breakers=['account_id', 'survey_type', 'score', 'answered_at']
+    ) }}
 ),
 
 final as (
     select
-        response_id,
-        account_id,
-        survey_type,
-        score,
-        answered_at,
-        cast(answered_at as date) as answered_date,
-        loaded_at
-    from ranked
-    where version_rank = 1
+        *,
+        cast(answered_at as date) as answered_date
+    from newest
 )
 
 select * from final
