@@ -66,48 +66,17 @@ hashed as (
     from numbered
 ),
 
-ranked as (
-    select
-        *,
-        {{ version_rank(
-            key=['crm_contact_id', 'updated_at'],
-            newest=['loaded_at'],
-            tie_breakers=[
-                'account_id', 'hem', 'hem_meta', 'hphone', 'hphone_meta', 'job_role',
-                'department', 'seniority_level', 'company_name', 'company_size', 'industry',
-                'country_code', 'lead_source', 'lead_medium', 'lead_campaign', 'deal_stage',
-                'has_marketing_consent', 'consent_at', 'created_at',
-            ]
-        ) }} as version_rank
-    from hashed
-),
-
-final as (
-    select
-        crm_contact_id,
-        account_id,
-        hem,
-        hem_meta,
-        hphone,
-        hphone_meta,
-        job_role,
-        department,
-        seniority_level,
-        company_name,
-        company_size,
-        industry,
-        country_code,
-        lead_source,
-        lead_medium,
-        lead_campaign,
-        deal_stage,
-        has_marketing_consent,
-        consent_at,
-        created_at,
-        updated_at,
-        loaded_at
-    from ranked
-    where version_rank = 1
+newest as (
+    {{ newest_version(
+        key=['crm_contact_id', 'updated_at'],
+        tie_breakers=[
+            'account_id', 'hem', 'hem_meta', 'hphone', 'hphone_meta', 'job_role',
+            'department', 'seniority_level', 'company_name', 'company_size', 'industry',
+            'country_code', 'lead_source', 'lead_medium', 'lead_campaign', 'deal_stage',
+            'has_marketing_consent', 'consent_at', 'created_at',
+        ],
+        versions='hashed',
+    ) }}
 )
 
-select * from final
+select * from newest
