@@ -126,7 +126,8 @@ def server(new_home: Callable[[str], Path]) -> Settings:
     settings = load_settings(project=ROOT, home=new_home("session"), database=TEMPLATE)
     embedded.up(settings)
     with connect(settings, database="postgres", autocommit=True).cursor() as cursor:
-        cursor.execute("alter system set fsync = off")
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            cursor.execute(f"alter system set {setting} = off")
         cursor.execute("select pg_reload_conf()")
     setup(settings)
     return settings

@@ -27,6 +27,7 @@ from dbt.parser.manifest import (
     extended_mashumaro_encoder,
     extended_mashumuro_decoder,
 )
+from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.context import set_invocation_context
 
 from o2r.builds import run as builds
@@ -61,7 +62,11 @@ def dbt_in_process() -> Iterator[list]:
             return SimpleNamespace(returncode=0)
         return SimpleNamespace(returncode=1 if results[-1].exception is None else 2)
 
-    with patch.object(builds, "subprocess", SimpleNamespace(run=run)):
+    with (
+        patch.object(builds, "subprocess", SimpleNamespace(run=run)),
+        # reads the source of every function on the stack, to name the module that declares a flag
+        patch.object(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "dbt")),
+    ):
         yield results
 
 
