@@ -73,7 +73,7 @@ def dbt_in_process() -> Iterator[list]:
 def put_parsed(
     settings: Settings, target: str = "prod", *, prefix: str | None = None, shadow: bool = False
 ) -> None:
-    """Spare a dbt process that o2r will start from parsing all of this repository, or of a copy."""
+    """Spare a dbt process that o2r will start from parsing its project for another database."""
     variables = builds.prepare(settings, target, prefix, shadow=shadow)
     with chdir(settings.dbt_dir), patch.dict(os.environ, variables):
         _put_file()
@@ -105,11 +105,7 @@ def _put_file() -> None:
     path = Path(os.environ["DBT_TARGET_PATH"], PARTIAL_PARSE_FILE_NAME)
     if path.exists():
         return
-    here = Path.cwd()
-    is_copy = (here / "models" / "marts" / "metrics").is_dir()
-    manifest = _moved(_parsed(DBT_DIR if is_copy else here, ""))
-    for file in manifest.files.values():
-        file.path.project_root = file.path.project_root.replace(str(DBT_DIR), str(here))
+    manifest = _moved(_parsed(Path.cwd(), ""))
     connection = sorted(_credentials().connection_info())
     manifest.state_check.profile_hash = FileHash.from_contents(pprint.pformat(connection))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ def without_own(found: dict) -> dict:
 def test_a_moved_parse_is_that_of_the_other_place(
     warehouse: Settings, tmp_path, monkeypatch
 ) -> None:
-    """In a copy of the project, in another database, as of another day, by a process of its own."""
+    """In another database, as of another day, by a process of its own; and in another folder."""
     monkeypatch.setenv("USER", "ann.other")
     shutil.copytree(warehouse.dbt_dir, tmp_path / "dbt", ignore=shutil.ignore_patterns("target"))
     copy = warehouse.model_copy(update={"project": tmp_path})
