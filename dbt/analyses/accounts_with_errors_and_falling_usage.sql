@@ -1,10 +1,6 @@
 -- Which accounts saw more errors than the week before and used less in the week after? One row per
 -- account and week with errors; whom customer success calls first.
-with account_weeks as (
-
-    select * from {{ ref('o2r_account_week') }}
-
-)
+with account_weeks as (select * from {{ ref('o2r_account_week') }})
 
 select
     current_weeks.account_id,

@@ -14,11 +14,7 @@
 {%- set in_life = "partition by " ~ contract ~ ", life order by event_at nulls last" -%}
 {%- set newest_first = "partition by " ~ contract ~ ", life order by event_at desc nulls last" -%}
 {%- set terms = ['status', 'plan_name', 'plan_type', 'mrr_amount', 'currency_code', 'renews_at'] -%}
-rates as (
-
-    select * from {{ ref('int_exchange_rates') }}
-
-),
+rates as (select * from {{ ref('int_exchange_rates') }}),
 
 placed as (
 

@@ -12,17 +12,9 @@ with usage as (
 
 ),
 
-accounts as (
+accounts as (select * from {{ ref('dim_account') }}),
 
-    select * from {{ ref('dim_account') }}
-
-),
-
-history as (
-
-    select * from {{ ref('int_account_history') }}
-
-),
+history as (select * from {{ ref('int_account_history') }}),
 
 final as (
 
@@ -79,11 +71,7 @@ with usage as (
 
 ),
 
-models as (
-
-    select * from {{ ref('dim_model') }}
-
-),
+models as (select * from {{ ref('dim_model') }}),
 
 final as (
 

@@ -9,11 +9,7 @@ with observed as (
 
 ),
 
-catalog as (
-
-    select * from {{ ref('metric_catalog') }}
-
-)
+catalog as (select * from {{ ref('metric_catalog') }})
 
 select
     observed.metric,

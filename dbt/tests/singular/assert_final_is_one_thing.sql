@@ -6,11 +6,7 @@
     'ticket_resolution_hours': ('ticket_summary', 0),
     'cs_score': ('cs_score_summary', 0),
 } %}
-with definitions as (
-
-    select * from {{ ref('metric_definitions') }}
-
-)
+with definitions as (select * from {{ ref('metric_definitions') }})
 {%- for metric, (mart, days) in windows.items() %}
 
 select

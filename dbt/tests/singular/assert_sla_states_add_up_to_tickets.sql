@@ -2,11 +2,7 @@
 -- row of sla_adherence, and the members of each dimension to the tickets of the fact in each month.
 {{ config(store_failures=true) }}
 
-with adherence as (
-
-    select * from {{ ref('sla_adherence') }}
-
-),
+with adherence as (select * from {{ ref('sla_adherence') }}),
 
 facts as (
 

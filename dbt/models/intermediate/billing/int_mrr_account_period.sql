@@ -1,11 +1,7 @@
 -- Grain: one row per account, grain (week, month) and period from its first paid period to the as-
 -- of day.
 {# MRR is the recurring contract value in force at the end of the period (int_contract_history). #}
-with periods as (
-
-    select * from {{ ref('int_period') }}
-
-),
+with periods as (select * from {{ ref('int_period') }}),
 
 contracts as (
 

@@ -3,11 +3,7 @@
   ytd is the fiscal year up to its end or the as-of day. It is compared with the same span of the
   fiscal year before; weeks and months are compared with the calendar's period before.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 coverage as (
 

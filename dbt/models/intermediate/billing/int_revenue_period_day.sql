@@ -1,9 +1,5 @@
 -- Grain: one row per revenue period and day observed of it, or of the span it is compared with.
-with periods as (
-
-    select * from {{ ref('int_revenue_period') }}
-
-),
+with periods as (select * from {{ ref('int_revenue_period') }}),
 
 days as (
 

@@ -4,11 +4,7 @@
   trial tells none. Of several the highest counts. When the last has ended its tier is still the last
   that was told, and is_in_force is false.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 plans as (
 

@@ -10,11 +10,7 @@
     'crm_cs_score': 'max', 'is_fraud': 'bool_or', 'signed_up_date': 'max',
 } %}
 {%- set life = "partition by account_id order by changed_at nulls last" %}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 changes as (
 

@@ -5,23 +5,11 @@
   contract in force; without one, what was said last: by the contract that ended or by the CRM.
   See docs/decisions/0020-what-is-known-of-an-account-and-when.md.
 #}
-with crm as (
+with crm as (select * from {{ ref('int_account_crm_version') }}),
 
-    select * from {{ ref('int_account_crm_version') }}
+contracts as (select * from {{ ref('int_account_contract_tier') }}),
 
-),
-
-contracts as (
-
-    select * from {{ ref('int_account_contract_tier') }}
-
-),
-
-regions as (
-
-    select * from {{ ref('country_regions') }}
-
-),
+regions as (select * from {{ ref('country_regions') }}),
 
 instants as (
 

@@ -3,11 +3,7 @@
   Whether an account was a customer on a day that the CRM says nothing of: its sign-up, revenue or
   use lies no more than sign_of_life_days back. Contracts in force say it by themselves.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 signs as (
 

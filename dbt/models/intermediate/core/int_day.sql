@@ -1,10 +1,6 @@
 -- Grain: one row per calendar day from the year of the first observation to the end of the year
 -- after the as-of day.
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 bounds as (
 

@@ -6,17 +6,9 @@
   exceed, out of at least 3. Longer silence is absence: what lies after is unknown, not nothing.
   Whoever exports a table can state up to which day it is complete (feed_statements): that is heard too.
 #}
-with as_of as (
+with as_of as (select * from {{ ref('int_as_of') }}),
 
-    select * from {{ ref('int_as_of') }}
-
-),
-
-feed_days as (
-
-    select * from {{ ref('int_feed_day') }}
-
-),
+feed_days as (select * from {{ ref('int_feed_day') }}),
 
 newest as (
 

@@ -1,9 +1,5 @@
 -- Grain: one row per feed with the first day it speaks of, not later than the as-of day.
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 first_days as (
 

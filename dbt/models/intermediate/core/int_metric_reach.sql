@@ -3,11 +3,7 @@
   A value rests on the feeds of its metric, and on those that tell the member that it is of: the CRM
   for attributes of accounts, contracts too for the plan tier. The slowest of them decides.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 clocks as (
 

@@ -1,9 +1,5 @@
 -- Grain: one row per model variant, as last configured by the as-of day.
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 configurations as (
 

@@ -1,9 +1,5 @@
 -- Grain: one row per grain (week, month) and period from the first observation to the as-of day.
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 first_observed as (
 

@@ -1,9 +1,5 @@
 -- Grain: one row per account and version of its plan tier known by the as-of day.
-with history as (
-
-    select * from {{ ref('int_account_history') }}
-
-),
+with history as (select * from {{ ref('int_account_history') }}),
 
 tiers as (
 

@@ -3,11 +3,7 @@
   What a table never delivered speaks of is unknown: no count of it is 0, and no flag false. Macro
   is_delivered asks here. What a correction or the end of a contract says later was not delivered yet.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 {#- Tables whose first day int_first_observed knows, and the staging models of all others. -#}
 {%- set feeds = {

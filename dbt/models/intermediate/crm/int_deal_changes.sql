@@ -7,11 +7,7 @@
 {%- set carried = ['account_id', 'crm_contact_id', 'told_value', 'told_currency'] %}
 {%- set life = "partition by deal_id order by changed_at nulls last, created_at nulls last,"
     ~ " stage_position nulls last, row_id nulls last" %}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 stages as (
 
@@ -79,11 +75,7 @@ known as (
 
 ),
 
-rates as (
-
-    select * from {{ ref('int_exchange_rates') }}
-
-),
+rates as (select * from {{ ref('int_exchange_rates') }}),
 
 final as (
 

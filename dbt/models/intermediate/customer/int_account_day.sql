@@ -4,11 +4,7 @@
   null while it is not (on trial, gone, or not yet there), or nothing tells.
 #}
 {%- set comparison_days, window_days = 30, 90 %}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 days as (
 
@@ -28,11 +24,7 @@ days as (
 
 ),
 
-history as (
-
-    select * from {{ ref('int_account_history') }}
-
-),
+history as (select * from {{ ref('int_account_history') }}),
 
 contracts as (
 

@@ -6,11 +6,7 @@
   on. Before the first month with a contract, or the first invoice, that was ever delivered nothing
   is counted, nor where the last month known is older than the one before the last that is over.
 #}
-with account_days as (
-
-    select * from {{ ref('int_account_day') }}
-
-),
+with account_days as (select * from {{ ref('int_account_day') }}),
 
 reach as (
 

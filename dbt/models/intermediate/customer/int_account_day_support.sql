@@ -5,11 +5,7 @@
   was ever delivered nothing is counted. A day that the feed of tickets does not reach shows the last
   day that it does, for 6 days; answers of 90 days are a mean, which a late feed does not lower.
 #}
-with account_days as (
-
-    select * from {{ ref('int_account_day') }}
-
-),
+with account_days as (select * from {{ ref('int_account_day') }}),
 
 bounds as (
 
@@ -54,11 +50,7 @@ first_tickets as (
 
 ),
 
-surveys as (
-
-    select * from {{ ref('stg_survey_responses') }}
-
-),
+surveys as (select * from {{ ref('stg_survey_responses') }}),
 
 happenings as (
 

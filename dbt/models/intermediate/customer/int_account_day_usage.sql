@@ -4,11 +4,7 @@
   event, or the first release, that was ever delivered nothing is counted. A day that the feed of
   events does not reach shows the last day that it does, so that a gap is no fall; for 6 days.
 #}
-with account_days as (
-
-    select * from {{ ref('int_account_day') }}
-
-),
+with account_days as (select * from {{ ref('int_account_day') }}),
 
 reach as (
 
@@ -31,11 +27,7 @@ bounds as (
 
 ),
 
-releases as (
-
-    select * from {{ ref('stg_feature_releases') }}
-
-),
+releases as (select * from {{ ref('stg_feature_releases') }}),
 
 events_daily as (
 

@@ -22,11 +22,7 @@
     ),
     'overdue': ('is_revenue_measured', '0.25 * overdue_points'),
 } %}
-with measured as (
-
-    select * from {{ ref('int_account_day_measures') }}
-
-),
+with measured as (select * from {{ ref('int_account_day_measures') }}),
 
 -- What each part takes from the 100 points of its component, and the points of those of engagement.
 parts as (

@@ -1,9 +1,5 @@
 -- Grain: one row per contact, newest version known by the as-of day.
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 ranked as (
 

@@ -5,11 +5,7 @@
   counts, so a former e-mail address still leads to the person. Accounts, subscriptions and deals
   are not persons: they tie nothing.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 sightings as (
 

@@ -4,11 +4,7 @@
   contacts the newest answer holds, and no wins a tie. An answer is never newer than its version.
   src/o2r/export/ledger.py asks the same of contacts as they are at the moment of an export.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 versions as (
 

@@ -9,17 +9,9 @@
     ('meta', 'email', 'hem', 'hem_meta'),
     ('meta', 'phone', 'hphone', 'hphone_meta'),
 ] %}
-with as_of as (
+with as_of as (select * from {{ ref('int_as_of') }}),
 
-    select * from {{ ref('int_as_of') }}
-
-),
-
-identifiers as (
-
-    select * from {{ ref('int_identifier') }}
-
-),
+identifiers as (select * from {{ ref('int_identifier') }}),
 
 versions as (
 

@@ -2,11 +2,7 @@
 -- to the as-of day.
 {{ config(materialized='ephemeral') }}
 {# Usage with the attributes that its account and model have today, by which it is reported. #}
-with usage as (
-
-    select * from {{ ref('int_observed_usage') }}
-
-),
+with usage as (select * from {{ ref('int_observed_usage') }}),
 
 accounts as (
 
@@ -15,11 +11,7 @@ accounts as (
 
 ),
 
-models as (
-
-    select * from {{ ref('int_model_current') }}
-
-),
+models as (select * from {{ ref('int_model_current') }}),
 
 final as (
 

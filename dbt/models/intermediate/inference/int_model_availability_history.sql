@@ -3,11 +3,7 @@
   A snapshot that says the same as the one before it starts no version, and a day without a
   snapshot changes nothing: what was said last holds until something else is said.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 snapshots as (
 

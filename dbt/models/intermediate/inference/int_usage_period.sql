@@ -21,11 +21,7 @@ accounts as (
 
 ),
 
-models as (
-
-    select * from {{ ref('int_model_current') }}
-
-),
+models as (select * from {{ ref('int_model_current') }}),
 
 members as (
 

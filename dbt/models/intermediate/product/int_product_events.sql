@@ -7,11 +7,7 @@
     post_hook="{{ index_moved(['event_id']) }}",
     meta={'follows_tables': ['product_usage_events']},
 ) }}
-with versions as (
-
-    select * from {{ ref('stg_product_events') }}
-
-),
+with versions as (select * from {{ ref('stg_product_events') }}),
 
 latest as (
 

@@ -1,21 +1,9 @@
 -- Grain: one row per support schedule and local date, closed days included.
-with schedules as (
+with schedules as (select * from {{ ref('support_schedules') }}),
 
-    select * from {{ ref('support_schedules') }}
+opening_hours as (select * from {{ ref('support_hours') }}),
 
-),
-
-opening_hours as (
-
-    select * from {{ ref('support_hours') }}
-
-),
-
-holidays as (
-
-    select * from {{ ref('support_holidays') }}
-
-),
+holidays as (select * from {{ ref('support_holidays') }}),
 
 -- West of Greenwich the first UTC day begins on the local day before.
 days as (

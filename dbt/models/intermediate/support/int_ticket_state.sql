@@ -5,11 +5,7 @@
 #}
 {%- set waits = {'sla': 'resolved_at', 'first_response': 'first_response_at'} %}
 {%- set clocks = ['calendar', 'business'] %}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 -- A missing answer of a feed that lags is no breach.
 reach as (
@@ -62,11 +58,7 @@ targets as (
 
 ),
 
-days as (
-
-    select * from {{ ref('int_support_day') }}
-
-),
+days as (select * from {{ ref('int_support_day') }}),
 
 -- A source that never says when it answered does not say that it never answers.
 recorded as (

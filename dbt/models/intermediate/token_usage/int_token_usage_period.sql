@@ -5,17 +5,9 @@
   All that the token usage marts show, apart from the attributes of the entity. Means and shares are
   computed from sums; percentiles and peaks come from the minutes, in int_token_usage_rates.
 #}
-with periods as (
+with periods as (select * from {{ ref('int_usage_comparison') }}),
 
-    select * from {{ ref('int_usage_comparison') }}
-
-),
-
-totals as (
-
-    select * from {{ ref('int_token_usage_totals') }}
-
-),
+totals as (select * from {{ ref('int_token_usage_totals') }}),
 
 compared as (
 

@@ -5,11 +5,7 @@
     'request_count', 'error_count', 'throttled_count', 'unavailable_count', 'input_tokens',
     'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'total_tokens',
 ] %}
-with periods as (
-
-    select * from {{ ref('int_usage_comparison') }}
-
-),
+with periods as (select * from {{ ref('int_usage_comparison') }}),
 
 -- The days of each period, and of the one that it compares with.
 period_days as (

@@ -4,11 +4,7 @@
   there are. Without a snapshot on the day the one before is carried forward, as long as it is not
   older than capacity_carry_forward_hours at the end of the day; then the reservation is left out.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 days as (
 

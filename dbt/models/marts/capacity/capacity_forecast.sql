@@ -8,11 +8,7 @@
 {%- set z = 1.959963984540054 %}
 {%- set min_days = [var('forecast_min_days'), 3] | max %}
 {%- set horizon = var('forecast_horizon_days') %}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 known as (
 

@@ -4,11 +4,7 @@
   longer than capacity_carry_forward_hours: a longer silence ends the episode, since nobody knows
   what happened in it. Idle time is charged at the price of the day of its snapshot.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 snapshots as (
 

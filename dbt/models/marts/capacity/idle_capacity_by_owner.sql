@@ -1,9 +1,5 @@
 -- Grain: one row per service account that owns a reservation with idle instances, now or before.
-with episodes as (
-
-    select * from {{ ref('idle_capacity') }}
-
-),
+with episodes as (select * from {{ ref('idle_capacity') }}),
 
 final as (
 

@@ -21,11 +21,7 @@ requests as (
 
 ),
 
-accounts as (
-
-    select * from {{ ref('dim_account') }}
-
-),
+accounts as (select * from {{ ref('dim_account') }}),
 
 final as (
 

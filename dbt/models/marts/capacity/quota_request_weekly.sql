@@ -1,9 +1,5 @@
 -- Grain: one row per limit type and ISO week from its first request to the as-of week.
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 weeks as (
 

@@ -7,11 +7,7 @@ with periods as (
 
 ),
 
-samples as (
-
-    select * from {{ ref('fct_utilization') }}
-
-),
+samples as (select * from {{ ref('fct_utilization') }}),
 
 models as (
 

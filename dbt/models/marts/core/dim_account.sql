@@ -3,11 +3,7 @@
   Accounts that only facts speak of have a row too, with Unknown attributes (but for the plan tier of
   a contract): their money and usage stay visible and totals tie.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 current_versions as (
 

@@ -1,15 +1,7 @@
 -- Grain: one row per calendar day.
-with days as (
+with days as (select * from {{ ref('int_day') }}),
 
-    select * from {{ ref('int_day') }}
-
-),
-
-as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+as_of as (select * from {{ ref('int_as_of') }}),
 
 final as (
 

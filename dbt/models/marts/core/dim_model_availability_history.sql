@@ -1,9 +1,5 @@
 -- Grain: one row per model variant, source region and version of its availability.
-with history as (
-
-    select * from {{ ref('int_model_availability_history') }}
-
-),
+with history as (select * from {{ ref('int_model_availability_history') }}),
 
 final as (
 

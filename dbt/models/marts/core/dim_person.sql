@@ -1,9 +1,5 @@
 -- Grain: one row per person that a source has seen by the as-of day.
-with identifiers as (
-
-    select * from {{ ref('int_identifier') }}
-
-),
+with identifiers as (select * from {{ ref('int_identifier') }}),
 
 contacts as (
 

@@ -1,9 +1,5 @@
 -- Grain: one row per account and version of its plan tier.
-with history as (
-
-    select * from {{ ref('int_plan_tier_history') }}
-
-),
+with history as (select * from {{ ref('int_plan_tier_history') }}),
 
 final as (
 

@@ -32,11 +32,7 @@ regions as (
 
 ),
 
-territories as (
-
-    select * from {{ ref('region_territories') }}
-
-),
+territories as (select * from {{ ref('region_territories') }}),
 
 countries as (
 

@@ -6,11 +6,7 @@
 {%- set requests = [
     'inference_user_token_usage_open_source', 'inference_user_token_usage_proprietary',
 ] %}
-with periods as (
-
-    select * from {{ ref('int_period') }}
-
-),
+with periods as (select * from {{ ref('int_period') }}),
 
 daily as (
 
@@ -38,11 +34,7 @@ daily as (
 
 ),
 
-history as (
-
-    select * from {{ ref('int_account_history') }}
-
-),
+history as (select * from {{ ref('int_account_history') }}),
 
 grouped as (
 

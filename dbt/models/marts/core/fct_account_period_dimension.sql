@@ -5,11 +5,7 @@
   CRM does not say whether the account was active, its revenue does; where no revenue was ever
   delivered, nobody does.
 #}
-with account_periods as (
-
-    select * from {{ ref('fct_account_period') }}
-
-),
+with account_periods as (select * from {{ ref('fct_account_period') }}),
 
 accounts as (
 
@@ -23,11 +19,7 @@ accounts as (
 
 ),
 
-grain_dimensions as (
-
-    select * from {{ ref('int_grain_dimension') }}
-
-),
+grain_dimensions as (select * from {{ ref('int_grain_dimension') }}),
 
 expanded as (
 

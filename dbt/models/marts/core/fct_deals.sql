@@ -4,11 +4,7 @@
   passed it; one that is won has passed all; one that was won once and is no more has passed all
   stages that are open.
 #}
-with visits as (
-
-    select * from {{ ref('fct_deal_stages') }}
-
-),
+with visits as (select * from {{ ref('fct_deal_stages') }}),
 
 last_open as (
 

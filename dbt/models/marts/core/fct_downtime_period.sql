@@ -24,11 +24,7 @@ regions as (
 
 ),
 
-downtime as (
-
-    select * from {{ ref('fct_downtime') }}
-
-),
+downtime as (select * from {{ ref('fct_downtime') }}),
 
 -- Incidents that count as downtime to the last minute only because nobody has said otherwise yet.
 open_incidents as (

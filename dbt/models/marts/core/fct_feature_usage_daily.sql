@@ -1,9 +1,5 @@
 -- Grain: one row per account, feature and day on which the feature was used.
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 daily as (
 

@@ -3,11 +3,7 @@
   A flow is finished when its final step (seeds/journey_steps.csv) is completed within
   flow_window_days of its start. It is judged once finished or once the window has closed.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 reach as (
 

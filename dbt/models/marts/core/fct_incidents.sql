@@ -1,10 +1,6 @@
 -- Grain: one row per platform incident started by the as-of day, in its state at the end of that
 -- day.
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 incidents as (
 

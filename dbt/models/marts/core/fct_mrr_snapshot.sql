@@ -6,17 +6,9 @@
   times weeks_per_month on the last day of every complete week, for every account, so that the
   newest week of a month speaks of all of them.
 #}
-with account_periods as (
+with account_periods as (select * from {{ ref('int_mrr_account_period') }}),
 
-    select * from {{ ref('int_mrr_account_period') }}
-
-),
-
-periods as (
-
-    select * from {{ ref('int_period') }}
-
-),
+periods as (select * from {{ ref('int_period') }}),
 
 revenue as (
 

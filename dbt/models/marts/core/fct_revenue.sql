@@ -1,10 +1,6 @@
 -- Grain: one row per account and month from its first paid month to the month of the as-of day.
 {# NovaCRM's name and columns for fct_subscription_month, which decides everything. #}
-with subscription_months as (
-
-    select * from {{ ref('fct_subscription_month') }}
-
-),
+with subscription_months as (select * from {{ ref('fct_subscription_month') }}),
 
 final as (
 

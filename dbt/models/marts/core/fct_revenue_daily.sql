@@ -1,10 +1,6 @@
 -- Grain: one row per account, product, model variant, scope, region, billing type, currency and
 -- day.
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 revenue as (
 
@@ -15,17 +11,9 @@ revenue as (
 
 ),
 
-rates as (
+rates as (select * from {{ ref('int_exchange_rates') }}),
 
-    select * from {{ ref('int_exchange_rates') }}
-
-),
-
-history as (
-
-    select * from {{ ref('int_account_history') }}
-
-),
+history as (select * from {{ ref('int_account_history') }}),
 
 final as (
 

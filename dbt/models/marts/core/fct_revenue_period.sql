@@ -1,22 +1,10 @@
 -- Grain: one row per dimension (account, model), member, grain (week, month, ytd) and period with
 -- revenue rows.
-with revenue as (
+with revenue as (select * from {{ ref('fct_revenue_daily') }}),
 
-    select * from {{ ref('fct_revenue_daily') }}
+periods as (select * from {{ ref('int_revenue_period') }}),
 
-),
-
-periods as (
-
-    select * from {{ ref('int_revenue_period') }}
-
-),
-
-period_days as (
-
-    select * from {{ ref('int_revenue_period_day') }}
-
-),
+period_days as (select * from {{ ref('int_revenue_period_day') }}),
 
 by_member as (
 

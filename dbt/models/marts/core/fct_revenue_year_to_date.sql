@@ -11,11 +11,7 @@ with periods as (
 
 ),
 
-revenue as (
-
-    select * from {{ ref('fct_revenue_daily') }}
-
-),
+revenue as (select * from {{ ref('fct_revenue_daily') }}),
 
 -- The first day, from each day on, that ends a week or a month. As the last day of a month is one
 -- of them, none stands for two fiscal years.

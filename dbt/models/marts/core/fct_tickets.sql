@@ -1,9 +1,5 @@
 -- Grain: one row per support ticket created by the as-of day, in its state at the end of that day.
-with states as (
-
-    select * from {{ ref('int_ticket_state') }}
-
-),
+with states as (select * from {{ ref('int_ticket_state') }}),
 
 -- What a version recorded after the as-of day says of the ticket's course is not known yet.
 tickets as (
@@ -26,11 +22,7 @@ tickets as (
 
 ),
 
-history as (
-
-    select * from {{ ref('int_account_history') }}
-
-),
+history as (select * from {{ ref('int_account_history') }}),
 
 final as (
 

@@ -1,15 +1,7 @@
 -- Grain: one row per account, model variant, region and day with at least one request.
-with usage as (
+with usage as (select * from {{ ref('int_observed_usage') }}),
 
-    select * from {{ ref('int_observed_usage') }}
-
-),
-
-history as (
-
-    select * from {{ ref('int_account_history') }}
-
-),
+history as (select * from {{ ref('int_account_history') }}),
 
 daily as (
 

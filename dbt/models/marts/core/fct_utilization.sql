@@ -1,9 +1,5 @@
 -- Grain: one row per serving pod and utilisation sample.
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 final as (
 

@@ -3,11 +3,7 @@
   An event has the person of its strongest identifier that is not shared: what a visitor did before
   saying who it is belongs to the person as soon as that is known.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 events as (
 
@@ -18,11 +14,7 @@ events as (
 
 ),
 
-identifiers as (
-
-    select * from {{ ref('int_identifier') }}
-
-),
+identifiers as (select * from {{ ref('int_identifier') }}),
 
 final as (
 

@@ -1,9 +1,5 @@
 -- Grain: one row per account of the CRM or the facts, with its stage of life as of the as-of day.
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 accounts as (
 

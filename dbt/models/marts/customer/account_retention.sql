@@ -12,11 +12,7 @@ with periods as (
 
 ),
 
-account_periods as (
-
-    select * from {{ ref('fct_account_period_dimension') }}
-
-),
+account_periods as (select * from {{ ref('fct_account_period_dimension') }}),
 
 coverage as (
 

@@ -5,11 +5,7 @@
   A cohort is final once its youngest possible member is older than the window; before that the rate
   can only rise.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 -- Cohorts older than the observed usage cannot be judged.
 periods as (

@@ -5,11 +5,7 @@
   0 signals and nothing due are said only where every source of a signal was ever delivered.
   docs/health.md gives every rule.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 -- Activities are known as far as their own feed reaches.
 activities_known as (

@@ -12,17 +12,9 @@ with weeks as (
 
 ),
 
-accounts as (
+accounts as (select * from {{ ref('dim_account') }}),
 
-    select * from {{ ref('dim_account') }}
-
-),
-
-history as (
-
-    select * from {{ ref('int_account_history') }}
-
-),
+history as (select * from {{ ref('int_account_history') }}),
 
 usage_daily as (
 
@@ -43,11 +35,7 @@ tickets as (
 
 ),
 
-downtime as (
-
-    select * from {{ ref('fct_downtime') }}
-
-),
+downtime as (select * from {{ ref('fct_downtime') }}),
 
 spine as (
 

@@ -141,17 +141,9 @@ spine as (
 
 ),
 
-uptime as (
+uptime as (select * from {{ ref('fct_downtime_period') }}),
 
-    select * from {{ ref('fct_downtime_period') }}
-
-),
-
-tickets as (
-
-    select * from {{ ref('ticket_summary') }}
-
-),
+tickets as (select * from {{ ref('ticket_summary') }}),
 
 measured as (
 

@@ -23,11 +23,7 @@
     'contraction': ["'recurring revenue '", number.format('mrr_change_pct', 1), "' % in 3 months'"],
     'overdue': ["'overdue invoices: '", number.format('overdue_invoices', 0)],
 } %}
-with health as (
-
-    select * from {{ ref('int_account_health') }}
-
-),
+with health as (select * from {{ ref('int_account_health') }}),
 
 compared as (
 

@@ -13,17 +13,9 @@ with periods as (
 
 ),
 
-account_history as (
+account_history as (select * from {{ ref('dim_account_history') }}),
 
-    select * from {{ ref('dim_account_history') }}
-
-),
-
-tier_history as (
-
-    select * from {{ ref('dim_plan_tier_history') }}
-
-),
+tier_history as (select * from {{ ref('dim_plan_tier_history') }}),
 
 tiers as (
 

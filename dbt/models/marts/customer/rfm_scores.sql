@@ -5,11 +5,7 @@
   renewal, change). Contracts that go on by themselves are no sign of life. Recency and frequency end
   with the last day that both feeds of use reach, for all accounts alike.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 known as (
 

@@ -3,11 +3,7 @@
   The rules of all audiences; who is reached in these accounts is up to consent (audience_people).
   An account may be in several. Fraud is in none.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 accounts as (
 

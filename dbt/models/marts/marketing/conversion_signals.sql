@@ -4,17 +4,9 @@
   known to the ledger in ops alone (docs/audiences.md).
 #}
 {%- set max_age = var('signal_max_age_days') %}
-with as_of as (
+with as_of as (select * from {{ ref('int_as_of') }}),
 
-    select * from {{ ref('int_as_of') }}
-
-),
-
-web_events as (
-
-    select * from {{ ref('fct_web_events') }}
-
-),
+web_events as (select * from {{ ref('fct_web_events') }}),
 
 changes as (
 

@@ -1,15 +1,7 @@
 -- Grain: one row per bronze table of a feed, delivered or not.
-with as_of as (
+with as_of as (select * from {{ ref('int_as_of') }}),
 
-    select * from {{ ref('int_as_of') }}
-
-),
-
-clocks as (
-
-    select * from {{ ref('int_feed_clock') }}
-
-),
+clocks as (select * from {{ ref('int_feed_clock') }}),
 
 joined as (
 

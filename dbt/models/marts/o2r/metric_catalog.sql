@@ -1,9 +1,5 @@
 -- Grain: one row per metric.
-with definitions as (
-
-    select * from {{ ref('metric_definitions') }}
-
-),
+with definitions as (select * from {{ ref('metric_definitions') }}),
 
 observed as (
 

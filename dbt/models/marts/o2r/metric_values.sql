@@ -8,11 +8,7 @@
   the window of the metric (final_after_days) is over, and nothing of it is open.
 #}
 {%- set only = var('only_metrics', []) %}  {#- for unit tests, which then need no other mart #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 definitions as (
 
@@ -33,11 +29,7 @@ periods as (
 
 ),
 
-reaches as (
-
-    select * from {{ ref('int_metric_reach') }}
-
-),
+reaches as (select * from {{ ref('int_metric_reach') }}),
 
 unpivoted as (
 

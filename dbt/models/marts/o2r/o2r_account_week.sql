@@ -11,11 +11,7 @@ with weeks as (
 
 ),
 
-scores as (
-
-    select * from {{ ref('cs_score_account') }}
-
-),
+scores as (select * from {{ ref('cs_score_account') }}),
 
 mrr as (
 

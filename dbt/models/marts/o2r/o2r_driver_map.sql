@@ -1,15 +1,7 @@
 -- Grain: one row per success metric, factor and actionable metric.
-with driver_map as (
+with driver_map as (select * from {{ ref('driver_map') }}),
 
-    select * from {{ ref('driver_map') }}
-
-),
-
-catalog as (
-
-    select * from {{ ref('metric_catalog') }}
-
-),
+catalog as (select * from {{ ref('metric_catalog') }}),
 
 final as (
 

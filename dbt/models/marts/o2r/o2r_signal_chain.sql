@@ -20,11 +20,7 @@
 {%- set minimum_pairs = 30 %}
 {#- One chance in a hundred, shared among the 14 lags tried. #}
 {%- set significant_t = 3.4 %}
-with account_weeks as (
-
-    select * from {{ ref('o2r_account_week') }}
-
-),
+with account_weeks as (select * from {{ ref('o2r_account_week') }}),
 
 signals as (
 
@@ -61,11 +57,7 @@ demeaned as (
 
 ),
 
-pairs as (
-
-    select * from {{ ref('signal_pairs') }}
-
-),
+pairs as (select * from {{ ref('signal_pairs') }}),
 
 lags as (
 

@@ -19,11 +19,7 @@ with weekly as (
 
 ),
 
-catalog as (
-
-    select * from {{ ref('metric_catalog') }}
-
-),
+catalog as (select * from {{ ref('metric_catalog') }}),
 
 compared as (
 

@@ -21,11 +21,7 @@ contracts_known as (
 
 ),
 
-activity as (
-
-    select * from {{ ref('int_account_cutoff_activity') }}
-
-),
+activity as (select * from {{ ref('int_account_cutoff_activity') }}),
 
 -- Contracts that pay within the horizon, and those that pay at its end.
 outcomes as (

@@ -20,11 +20,7 @@ cutoffs as (
 
 ),
 
-activity as (
-
-    select * from {{ ref('int_account_cutoff_activity') }}
-
-),
+activity as (select * from {{ ref('int_account_cutoff_activity') }}),
 
 -- Where no contract is known at all, nobody can be said to have brought in nothing.
 contracts_known as (

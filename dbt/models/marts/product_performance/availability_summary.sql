@@ -3,11 +3,7 @@
   MTTR counts the incidents that started in the period and are resolved; an open one has no recovery
   time yet.
 #}
-with periods as (
-
-    select * from {{ ref('int_period') }}
-
-),
+with periods as (select * from {{ ref('int_period') }}),
 
 downtime as (
 
@@ -21,11 +17,7 @@ downtime as (
 
 ),
 
-incidents as (
-
-    select * from {{ ref('fct_incidents') }}
-
-),
+incidents as (select * from {{ ref('fct_incidents') }}),
 
 recoveries as (
 

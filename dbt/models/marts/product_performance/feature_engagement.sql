@@ -8,11 +8,7 @@ with periods as (
 
 ),
 
-releases as (
-
-    select * from {{ ref('stg_feature_releases') }}
-
-),
+releases as (select * from {{ ref('stg_feature_releases') }}),
 
 available as (
 

@@ -1,11 +1,7 @@
 -- Grain: one row per grain (week, month), period and member of each account dimension with a
 -- started flow.
 {# A flow counts as abandoned once its window has closed, so a period is final a window later. #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 periods as (
 

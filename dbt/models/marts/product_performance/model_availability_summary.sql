@@ -1,9 +1,5 @@
 -- Grain: one row per grain, period, model variant and source region with a known availability.
-with periods as (
-
-    select * from {{ ref('int_period') }}
-
-),
+with periods as (select * from {{ ref('int_period') }}),
 
 history as (
 

@@ -1,10 +1,6 @@
 -- Grain: one row per grain (week, month), period and member of each reporting dimension with at
 -- least one request.
-with performance as (
-
-    select * from {{ ref('int_request_performance') }}
-
-),
+with performance as (select * from {{ ref('int_request_performance') }}),
 
 periods as (
 

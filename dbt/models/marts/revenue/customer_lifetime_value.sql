@@ -2,17 +2,9 @@
 {#
   Lifetime value = MRR x lifetime in months: assumed (a var) beside observed (1 / monthly churn).
 #}
-with as_of as (
+with as_of as (select * from {{ ref('int_as_of') }}),
 
-    select * from {{ ref('int_as_of') }}
-
-),
-
-accounts as (
-
-    select * from {{ ref('dim_account') }}
-
-),
+accounts as (select * from {{ ref('dim_account') }}),
 
 contracts as (
 

@@ -1,9 +1,5 @@
 -- Grain: one row per account and calendar month with revenue rows.
-with months as (
-
-    select * from {{ ref('customer_revenue_monthly', v=2) }}
-
-),
+with months as (select * from {{ ref('customer_revenue_monthly', v=2) }}),
 
 final as (
 

@@ -7,17 +7,9 @@ with revenue as (
 
 ),
 
-accounts as (
+accounts as (select * from {{ ref('dim_account') }}),
 
-    select * from {{ ref('dim_account') }}
-
-),
-
-history as (
-
-    select * from {{ ref('int_account_history') }}
-
-),
+history as (select * from {{ ref('int_account_history') }}),
 
 joined as (
 

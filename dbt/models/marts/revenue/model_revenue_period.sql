@@ -6,11 +6,7 @@ with revenue as (
 
 ),
 
-models as (
-
-    select * from {{ ref('dim_model') }}
-
-),
+models as (select * from {{ ref('dim_model') }}),
 
 joined as (
 

@@ -5,23 +5,11 @@
   accounts never enter the numerator, and an account that left and returned inside the window counts
   by its end state. The period rates follow the accounts that paid one period before.
 #}
-with mrr as (
+with mrr as (select * from {{ ref('int_mrr_account_period') }}),
 
-    select * from {{ ref('int_mrr_account_period') }}
+periods as (select * from {{ ref('int_period') }}),
 
-),
-
-periods as (
-
-    select * from {{ ref('int_period') }}
-
-),
-
-waterfall as (
-
-    select * from {{ ref('mrr_waterfall') }}
-
-),
+waterfall as (select * from {{ ref('mrr_waterfall') }}),
 
 -- Both ends of the window for every account that paid at its start.
 cohort_accounts as (

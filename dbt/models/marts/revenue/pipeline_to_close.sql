@@ -1,9 +1,5 @@
 -- Grain: one row per open stage: of the seed, or seen on an open deal.
-with deals as (
-
-    select * from {{ ref('fct_deals') }}
-
-),
+with deals as (select * from {{ ref('fct_deals') }}),
 
 stages as (
 

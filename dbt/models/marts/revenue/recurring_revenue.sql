@@ -4,17 +4,9 @@
   (usage-based business, book chapter 12) it is the run rate: revenue of the last complete week
   times weeks_per_month. The two are never mixed; basis says which it is.
 #}
-with waterfall as (
+with waterfall as (select * from {{ ref('mrr_waterfall') }}),
 
-    select * from {{ ref('mrr_waterfall') }}
-
-),
-
-revenue as (
-
-    select * from {{ ref('revenue_summary') }}
-
-),
+revenue as (select * from {{ ref('revenue_summary') }}),
 
 periods as (
 

@@ -7,11 +7,7 @@
   ending: an end is named; due_date is that day.
   unknown: neither a date nor the rhythm is known.
 #}
-with as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
+with as_of as (select * from {{ ref('int_as_of') }}),
 
 known as (
 

@@ -1,9 +1,5 @@
 -- Grain: one row per month in which contracts are due, billing rhythm and renewal status.
-with renewals as (
-
-    select * from {{ ref('renewal_calendar') }}
-
-),
+with renewals as (select * from {{ ref('renewal_calendar') }}),
 
 final as (
 

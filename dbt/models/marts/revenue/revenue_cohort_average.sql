@@ -4,11 +4,7 @@
   All cohorts old enough together, weighted by their accounts and their MRR: sums first, then the
   rate. A cohort has a row in revenue_cohort_analysis exactly where it is old enough.
 #}
-with cohorts as (
-
-    select * from {{ ref('revenue_cohort_analysis') }}
-
-),
+with cohorts as (select * from {{ ref('revenue_cohort_analysis') }}),
 
 sums as (
 

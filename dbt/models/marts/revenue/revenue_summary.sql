@@ -7,11 +7,7 @@ with periods as (
 
 ),
 
-account_periods as (
-
-    select * from {{ ref('fct_account_period_dimension') }}
-
-),
+account_periods as (select * from {{ ref('fct_account_period_dimension') }}),
 
 members as (
 

@@ -5,11 +5,7 @@ with periods as (
 
 ),
 
-tickets as (
-
-    select * from {{ ref('fct_tickets') }}
-
-),
+tickets as (select * from {{ ref('fct_tickets') }}),
 
 final as (
 

@@ -5,9 +5,7 @@ source as (
     {{ delivered('crm', 'crm_contacts') }}
 ),
 
-countries as (
-    select * from {{ ref('country_calling_codes') }}
-),
+countries as (select * from {{ ref('country_calling_codes') }}),
 
 cleaned as (
     select
