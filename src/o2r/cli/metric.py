@@ -30,31 +30,37 @@ ASKED = {
 }
 LISTS = {"grains", "dimensions", "feeds"}
 OPTIONAL = {"numerator", "denominator", "dimensions"}
-Given = Annotated[str | None, typer.Option(show_default=False)]
+
+
+def asked(key: str) -> Any:
+    """Type of an option that says what would be asked."""
+    return Annotated[str | None, typer.Option(help=ASKED[key], show_default=False)]
 
 
 @app.command()
 def new(
     metric: Annotated[str, typer.Argument(help="Key, such as refund_rate_pct.")],
-    name: Given = None,
-    book: Given = None,
-    layer: Given = None,
-    formula: Given = None,
-    unit: Given = None,
-    direction: Given = None,
-    owner: Given = None,
-    additivity: Given = None,
-    region_basis: Given = None,
-    mart: Given = None,
-    where: Given = None,
-    grains: Given = None,
-    dimensions: Given = None,
-    value: Given = None,
-    numerator: Given = None,
-    denominator: Given = None,
-    feeds: Given = None,
+    name: asked("name") = None,
+    book: asked("book") = None,
+    layer: asked("layer") = None,
+    formula: asked("formula") = None,
+    unit: asked("unit") = None,
+    direction: asked("direction") = None,
+    owner: asked("owner") = None,
+    additivity: asked("additivity") = None,
+    region_basis: asked("region_basis") = None,
+    mart: asked("mart") = None,
+    where: Annotated[
+        str | None, typer.Option(help="Which rows of the mart, if not all", show_default=False)
+    ] = None,
+    grains: asked("grains") = None,
+    dimensions: asked("dimensions") = None,
+    value: asked("value") = None,
+    numerator: asked("numerator") = None,
+    denominator: asked("denominator") = None,
+    feeds: asked("feeds") = None,
     final_after_days: Annotated[int, typer.Option(help="0 if its value is final at once.")] = 0,
-    no_semantic: Given = None,
+    no_semantic: asked("no_semantic") = None,
 ) -> None:
     """Write metrics/<metric>.yml and what is made from it; asks for what no option says."""
     from o2r.metrics import read

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from o2r.metrics.registry import nearest
+
 SLICE = "slice"
 """Column of a metric's card by which it is filtered: 'All', or a dimension and its member.
 
@@ -102,7 +104,8 @@ def expand(
             for key, one in item["columns"].items()
         }
     if item.get("target") is not None and item["target"] not in metrics:
-        raise ValueError(f"target: the catalogue has no metric {item['target']}")
+        near = nearest(str(item["target"]), metrics)
+        raise ValueError(f"target: the catalogue has no metric {item['target']}{near}")
     names = [item["metric"]] if "metric" in item else list(item.get("metrics", ()))
     if not names:
         return item
@@ -112,7 +115,8 @@ def expand(
     if grain not in ("week", "month"):
         raise ValueError(f"grain must be week or month, not {grain}")
     if unknown := [name for name in names if name not in metrics]:
-        raise ValueError(f"the catalogue has no metric {unknown[0]}")
+        near = nearest(str(unknown[0]), metrics)
+        raise ValueError(f"the catalogue has no metric {unknown[0]}{near}")
     keys = ["value"] if "metric" in item else names
     generated = [name for name in GENERATED if name in filters]
     days = {key: "period_start" for key, one in filters.items() if one.get("kind") != "choice"}

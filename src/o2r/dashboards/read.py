@@ -38,7 +38,9 @@ def read_definitions(settings: Settings) -> Definitions:
             boards[path.stem] = _dashboard(path, metrics, currency, known)
         except (ValueError, TypeError, AttributeError) as error:
             errors.append(f"{path}: {_reason(error)}")
-    errors += [f"{folder / file}: nothing uses {name}: remove it" for file, name in known.idle()]
+    if not errors:  # a dashboard that cannot be read uses nothing, and is named itself
+        idle = known.idle()
+        errors = [f"{folder / file}: nothing uses {name}: remove it" for file, name in idle]
     if errors:
         raise UserError("; ".join(errors))
     if not boards:

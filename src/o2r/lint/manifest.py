@@ -52,7 +52,7 @@ def exceptions(subject: Node) -> dict[str, str]:
 def find(node: Node, rule: str, remedy: str, column: Node | None = None) -> Finding:
     """A finding at a node, or at one of its columns."""
     if rule not in RULES:
-        raise ValueError(f"{rule} is not among RULES")
+        raise ValueError(f"add {rule} to RULES of {__file__}")
     path = node["original_file_path"]
     if column:
         return Finding(column, f"{path}: {column['name']}", rule, remedy)
