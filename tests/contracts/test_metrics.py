@@ -71,6 +71,7 @@ def changed(**keys: object) -> Callable[[dict], None]:
         (changed(where="kind = 'x'"), "where: adoption_cohorts has no column kind"),
         (changed(open_count="open_ones"), "open_count: adoption_cohorts has no column open_ones"),
         (changed(is_complete="is_done"), "is_complete: adoption_cohorts has no column is_done"),
+        (changed(dimensions=["product"]), "dimensions: adoption_cohorts says that its column"),
         (changed(feeds=["request"]), "feeds: seeds/feeds.csv has no feed request; did you mean"),
         (changed(feeds=[]), "feeds: "),
         (changed(acts_on=["C.9.9"]), "acts_on: _factors.yml has no factor C.9.9"),

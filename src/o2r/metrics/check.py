@@ -25,13 +25,14 @@ def problems(registry: Registry, project: Path) -> list[str]:
     """Every mistake of the folder, one line each: file, key, what is wrong, what to do."""
     found = list(registry.errors)
     dbt = project / "dbt"
-    columns = _columns_of_marts(dbt)
+    columns, members = _columns_of_marts(dbt)
     feeds = {row["feed"] for row in _seed(dbt, "feeds")}
     factors = {factor.id for factor in registry.factors}
     measures, helpers = _semantic(dbt)
     for metric in registry.metrics.values():
         for key, words in (
             *_of_mart(metric, columns),
+            *_of_dimensions(metric, members),
             *_unknown("feeds", metric.feeds, feeds, "seeds/feeds.csv has no feed"),
             *_unknown("acts_on", metric.acts_on, factors, "_factors.yml has no factor"),
             *_of_semantic(metric, measures, helpers | registry.names),
@@ -57,6 +58,12 @@ def _of_mart(metric: Metric, marts: dict[str, set[str]]) -> Iterator[tuple[str, 
         for name in _names(getattr(metric, key) or ""):
             if name not in columns:
                 yield key, f"{metric.mart} has no column {name}{nearest(name, columns)}"
+
+
+def _of_dimensions(metric: Metric, marts: dict[str, set[str]]) -> Iterator[tuple[str, str]]:
+    if members := marts.get(metric.mart):
+        words = f"{metric.mart} says that its column dimension has no"
+        yield from _unknown("dimensions", metric.dimensions, members, words)
 
 
 def _of_semantic(
@@ -99,13 +106,23 @@ def _names(expression: str) -> list[str]:
     return [word for word in dict.fromkeys(words) if word not in SQL_WORDS]
 
 
-def _columns_of_marts(dbt: Path) -> dict[str, set[str]]:
-    """Columns of each mart, as its contract lists them."""
-    return {
-        model["name"]: {column["name"] for column in model.get("columns", ())}
-        for path in (dbt / "models" / "marts").rglob("*.yml")
-        for model in _yaml(path).get("models", ())
-    }
+def _columns_of_marts(dbt: Path) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Columns of each mart, as its contract lists them, and the accepted values of `dimension`."""
+    columns: dict[str, set[str]] = {}
+    dimensions: dict[str, set[str]] = {}
+    for path in (dbt / "models" / "marts").rglob("*.yml"):
+        for model in _yaml(path).get("models", ()):
+            mart = model["name"]
+            columns[mart] = {column["name"] for column in model.get("columns", ())}
+            dimensions[mart] = {
+                str(value)
+                for column in model.get("columns", ())
+                if column["name"] == "dimension"
+                for test in column.get("data_tests", ())
+                if isinstance(test, dict) and "accepted_values" in test
+                for value in test["accepted_values"].get("arguments", {}).get("values", ())
+            }
+    return columns, dimensions
 
 
 def _semantic(dbt: Path) -> tuple[set[str], set[str]]:
