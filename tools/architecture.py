@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
@@ -29,11 +29,7 @@ from o2r.settings import load_settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 PICTURE = PROJECT / "docs" / "pictures" / "architecture.svg"
-COLUMNS = (
-    *("bronze (tables)", "silver (models)", "facts and dimensions", "marts (models)"),
-    *("metrics", "dashboards (cards)"),
-)
-FACTS = 2
+COLUMNS = ("bronze", "silver", "facts and dimensions", "marts", "metrics", "dashboards")
 WIDTH, COLUMN, BOX, LINE, TOP = 1290, 212, 186, 25, 44
 
 Place = tuple[int, str]
@@ -42,16 +38,16 @@ Place = tuple[int, str]
 
 def render(manifest: Mapping[str, Any]) -> str:
     """The picture as SVG; manifest: dbt's, of the whole project."""
-    sizes, arrows = _chain(manifest)
-    rows = _ordered(sizes, arrows)
+    places, arrows = _chain(manifest)
+    rows = _ordered(places, arrows)
     tallest = max(rows.values()) + 1
     height = round(TOP + tallest * LINE) + 8
     at = {place: round(TOP + (row + 0.5) * LINE) for place, row in rows.items()}
     lines = [_line(a, b, at) for a, b in sorted(arrows)]
     boxes = [
         f'<g><rect x="{_left(place)}" y="{at[place] - 10}" width="{BOX}" height="20" rx="4"/>'
-        f'<text x="{_left(place) + 8}" y="{at[place] + 4}">{escape(_said(place, size))}</text></g>'
-        for place, size in sorted(sizes.items())
+        f'<text x="{_left(place) + 8}" y="{at[place] + 4}">{escape(place[1])}</text></g>'
+        for place in sorted(places)
     ]
     heads = [
         f'<text class="head" x="{_left((column, ""))}" y="26">{name}</text>'
@@ -78,8 +74,8 @@ def render(manifest: Mapping[str, Any]) -> str:
     )
 
 
-def _chain(manifest: Mapping[str, Any]) -> tuple[Counter[Place], set[tuple[Place, Place]]]:
-    """Number of things in each box, and which boxes of neighbouring columns are joined."""
+def _chain(manifest: Mapping[str, Any]) -> tuple[set[Place], set[tuple[Place, Place]]]:
+    """All boxes, and which are joined."""
     settings = load_settings(project=PROJECT)
     places: dict[str, Place] = {}
     for key, node in {**manifest["sources"], **manifest["nodes"]}.items():
@@ -93,9 +89,6 @@ def _chain(manifest: Mapping[str, Any]) -> tuple[Counter[Place], set[tuple[Place
                 places[key] = (1, folder)
             else:
                 places[key] = (2, node["name"]) if folder == "core" else (3, folder)
-    sizes = Counter(
-        place for key, place in places.items() if not (place[0] == 0 and key.startswith("model."))
-    )
     arrows = {
         (places[parent], places[key])
         for key in places
@@ -105,26 +98,24 @@ def _chain(manifest: Mapping[str, Any]) -> tuple[Counter[Place], set[tuple[Place
     }
     domain = {key.split(".")[2]: place for key, place in places.items() if place[0] in (2, 3)}
     for metric in read(PROJECT).metrics.values():
-        place = (4, metric.layer.replace("_", " "))
-        sizes[place] += 1
-        arrows.add((domain[metric.mart], place))
+        arrows.add((domain[metric.mart], (4, metric.layer)))
     layers = {name: metric.layer for name, metric in read(PROJECT).metrics.items()}
     for board in read_definitions(settings).dashboards.values():
         place = (5, board.name)
-        sizes[place] += len(board.cards)
         for card in board.cards:
             named = {layers[card.metric]} if card.metric in layers else set()
             if "metric_values" in tables(card.sql):
                 named |= {layer for name, layer in layers.items() if f"'{name}'" in card.sql}
-            arrows |= {((4, layer.replace("_", " ")), place) for layer in named}
+            arrows |= {((4, layer), place) for layer in named}
             arrows |= {(domain[mart], place) for mart in tables(card.sql) if mart in domain}
-    return sizes, {(a, b) for a, b in arrows if a[0] < b[0]}
+    arrows = {(a, b) for a, b in arrows if a[0] < b[0]}
+    return {*places.values(), *(place for arrow in arrows for place in arrow)}, arrows
 
 
-def _ordered(sizes: Iterable[Place], arrows: set[tuple[Place, Place]]) -> dict[Place, float]:
+def _ordered(places: Iterable[Place], arrows: set[tuple[Place, Place]]) -> dict[Place, float]:
     """Row of each box: near what it is joined with, few lines crossing."""
     columns: dict[int, list[Place]] = defaultdict(list)
-    for place in sorted(sizes):
+    for place in sorted(places):
         columns[place[0]].append(place)
     tallest = max(map(len, columns.values()))
 
@@ -155,11 +146,6 @@ def _line(a: Place, b: Place, at: Mapping[Place, int]) -> str:
 
 def _left(place: Place) -> int:
     return 16 + place[0] * COLUMN
-
-
-def _said(place: Place, size: int) -> str:
-    column, name = place
-    return name if column == FACTS else f"{name} · {size}"
 
 
 def main() -> int:

@@ -38,11 +38,10 @@ REFUNDS = {
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """What the registry reads and writes, as it is."""
-    for name in ("metrics", "dbt/seeds", "dbt/models/marts", "dbt/models/semantic"):
+    for name in ("metrics", "dbt/seeds", "dbt/models", "dbt/macros"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / "dbt/macros").mkdir()
     (tmp_path / "docs").mkdir()
-    for name in ("dbt/macros/metric_registry.sql", "docs/metrics.md", "docs/semantic-layer.md"):
+    for name in ("docs/metrics.md", "docs/semantic-layer.md"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -73,6 +72,7 @@ def changed(**keys: object) -> Callable[[dict], None]:
         (changed(is_complete="is_done"), "is_complete: adoption_cohorts has no column is_done"),
         (changed(dimensions=["product"]), "dimensions: adoption_cohorts says that its column"),
         (changed(feeds=["request"]), "feeds: seeds/feeds.csv has no feed request; did you mean"),
+        (changed(feeds=["revenue"]), "feeds: adoption_cohorts reads nothing of revenue, but of"),
         (changed(feeds=[]), "feeds: "),
         (changed(acts_on=["C.9.9"]), "acts_on: _factors.yml has no factor C.9.9"),
         (changed(layer="custumer"), "layer: Input should be 'revenue', 'customer' or"),

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from o2r.metrics.registry import nearest
+from o2r.errors import nearest
 
 SLICE = "slice"
 """Column of a metric's card by which it is filtered: 'All', or a dimension and its member.

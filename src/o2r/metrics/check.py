@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 import yaml
 
+from o2r.dashboards.lineage import Lineage
+from o2r.errors import nearest
 from o2r.metrics.derive import derived
-from o2r.metrics.registry import FOLDER, Metric, Registry, nearest
+from o2r.metrics.registry import FOLDER, Metric, Registry
 
 STORE = ("grain", "period_start", "dimension", "dimension_value")
 """Columns that every mart of a metric has, beside is_complete."""
@@ -26,7 +28,9 @@ def problems(registry: Registry, project: Path) -> list[str]:
     found = list(registry.errors)
     dbt = project / "dbt"
     columns, members = _columns_of_marts(dbt)
-    feeds = {row["feed"] for row in _seed(dbt, "feeds")}
+    feed_of = {row["bronze_table"]: row["feed"] for row in _seed(dbt, "feeds")}
+    feeds = set(feed_of.values())
+    lineage = Lineage(dbt)
     factors = {factor.id for factor in registry.factors}
     measures, helpers = _semantic(dbt)
     for metric in registry.metrics.values():
@@ -34,6 +38,7 @@ def problems(registry: Registry, project: Path) -> list[str]:
             *_of_mart(metric, columns),
             *_of_dimensions(metric, members),
             *_unknown("feeds", metric.feeds, feeds, "seeds/feeds.csv has no feed"),
+            *_of_feeds(metric, lineage, feed_of),
             *_unknown("acts_on", metric.acts_on, factors, "_factors.yml has no factor"),
             *_of_semantic(metric, measures, helpers | registry.names),
         ):
@@ -64,6 +69,17 @@ def _of_dimensions(metric: Metric, marts: dict[str, set[str]]) -> Iterator[tuple
     if members := marts.get(metric.mart):
         words = f"{metric.mart} says that its column dimension has no"
         yield from _unknown("dimensions", metric.dimensions, members, words)
+
+
+def _of_feeds(
+    metric: Metric, lineage: Lineage, feed_of: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Every mart reads the accounts; of other feeds a metric waits for those behind its mart."""
+    if metric.mart not in lineage.models or lineage.is_frame(metric.mart):
+        return
+    read = {feed_of[table] for table in lineage.behind(metric.mart) if table in feed_of}
+    for name in sorted({*metric.feeds} & {*feed_of.values()} - read - {"accounts"}):
+        yield "feeds", f"{metric.mart} reads nothing of {name}, but of {', '.join(sorted(read))}"
 
 
 def _of_semantic(

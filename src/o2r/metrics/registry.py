@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from o2r.errors import nearest
 
 FOLDER = "metrics"
 PLANNED = "_planned.yml"
@@ -187,9 +188,3 @@ def _entry(kind: type[E], found: dict, where: str, registry: Registry) -> E | No
                 words = "is missing"
             registry.errors.append(f"{FOLDER}/{where}: {key + ': ' if key else ''}{words}")
         return None
-
-
-def nearest(word: str, known: Any) -> str:
-    """'; did you mean x?' for the known word that looks most like this one, or nothing."""
-    found = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
