@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import os
 import pprint
-import re
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, nullcontext, redirect_stdout
@@ -16,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
 
+import yaml
 from dbt.adapters.contracts.connection import Credentials
 from dbt.artifacts.resources import FileHash
 from dbt.cli.main import dbtRunner
@@ -81,8 +81,11 @@ def put_parsed(
 
 def _invoke(arguments: list[str]):
     """Run dbt on what has been parsed; a copy that was changed has to find out what it changes."""
-    variables = arguments[arguments.index("--vars") + 1] if "--vars" in arguments else ""
-    variables = re.sub(r"as_of_date: [\d-]+", "", variables)  # no model depends on others for it
+    given = (
+        yaml.safe_load(arguments[arguments.index("--vars") + 1]) if "--vars" in arguments else {}
+    )
+    given.pop("as_of_date", None)  # no model depends on others for it
+    variables = yaml.safe_dump(given, default_flow_style=True) if given else ""
     if "parse" not in arguments and _files(Path.cwd()) == _files(DBT_DIR):
         return dbtRunner(_moved(_parsed(DBT_DIR, variables))).invoke(arguments)
     if not variables:

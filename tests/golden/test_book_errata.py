@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from tests.golden.errata import ROOT, TABLES, assert_listed, differs, number, same
 
-DATASET = ROOT / "src" / "o2r" / "bronze" / "chapter12"
+DATASET = ROOT / "src" / "o2r" / "demo" / "chapter12"
 WEEKS = pd.to_datetime(["2026-01-05", "2026-01-12", "2026-01-19", "2026-01-26"])
 
 
