@@ -69,7 +69,7 @@ def _exposure(board: Dashboard) -> str:
         f"    maturity: {board.maturity}",
         f"    description: {_scalar(' '.join(board.question.split()))}",
         f"    owner: {owner}",
-        *textwrap.wrap(f"    depends_on: [{read}]", WIDTH, subsequent_indent=" " * 6),
+        *textwrap.wrap(f"    depends_on: [{read}]", WIDTH, subsequent_indent=" " * 17),
     ]
     return "\n".join(lines) + "\n"
 

@@ -3,7 +3,11 @@
   The id of a person is that of its oldest identifier, so it outlives everything that joins later;
   the rules are in docs/identity-resolution.md.
 #}
-with resolved as (select * from {{ resolve_identities(ref('int_identifier_link'), ref('identifier_types')) }}),
+with resolved as (
+
+    select * from {{ resolve_identities(ref('int_identifier_link'), ref('identifier_types')) }}
+
+),
 
 sightings as (
 
