@@ -6,17 +6,9 @@ do $$
 declare
     login text;
     place text;
-    relation record;
 begin
     foreach login in array array['o2r_loader', 'o2r_builder', 'o2r_ci']
     loop
-        if not exists (select from pg_roles where rolname = login) then
-            begin
-                execute format('create role %I login', login);
-            exception
-                when duplicate_object or unique_violation then null;
-            end;
-        end if;
         execute format('revoke all on database %I from %I', current_database(), login);
         execute format('grant connect, temporary on database %I to %I', current_database(), login);
         foreach place in array array[
@@ -34,26 +26,6 @@ begin
     end loop;
     -- dbt makes personal, shadow and pull request's schemas itself
     execute format('grant create on database %I to o2r_builder, o2r_ci', current_database());
-
-    -- what dbt replaces belongs to whom dbt runs as
-    foreach place in array array[
-        'seeds', 'staging_silver', 'intermediate_silver', 'staging_silver_ds', 'mart_gold',
-        'snapshots', 'test_failures'
-    ]
-    loop
-        execute format('alter schema %I owner to o2r_builder', place);
-        for relation in
-            select c.oid::regclass as name,
-                case c.relkind when 'v' then 'view' when 'm' then 'materialized view' else 'table' end
-                    as kind
-            from pg_class c
-            where c.relnamespace = to_regnamespace(quote_ident(place))
-                and c.relkind in ('r', 'p', 'v', 'm')
-                and c.relowner <> 'o2r_builder'::regrole
-        loop
-            execute format('alter %s %s owner to o2r_builder', relation.kind, relation.name);
-        end loop;
-    end loop;
 end
 $$;
 

@@ -163,6 +163,25 @@ def test_setup_from_several_processes_at_once(server, o2r):
     assert [result.returncode for result in results] == [0] * 4, results
 
 
+def test_setup_waits_for_maintenance_before_it_grants(server, query):
+    """An autovacuum of a new table of gold holds it, then writes to the table's own entry."""
+    settings = server.model_copy(update={"database": "maintained"})
+    setup(settings)
+    query(settings, "create table mart_gold.kept (id int)")
+    maintenance = connect(settings)
+    with ThreadPoolExecutor(1) as pool, maintenance.cursor() as cursor:
+        cursor.execute("set deadlock_timeout = '1min'")
+        cursor.execute("lock table mart_gold.kept in share update exclusive mode")
+        done = pool.submit(setup, settings)
+        waiting = "select from pg_locks where not granted and relation = 'mart_gold.kept'::regclass"
+        while not query(settings, waiting):
+            assert not done.done()
+        cursor.execute("grant select on mart_gold.kept to data_scientist")
+        maintenance.commit()
+        assert done.result().altered == []
+    maintenance.close()
+
+
 def test_failing_script_is_named_and_leaves_nothing(server, query, tmp_path):
     settings = server.model_copy(update={"database": "half", "project": tmp_path})
     folder = tmp_path / "database_scripts"
