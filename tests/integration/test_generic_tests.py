@@ -58,6 +58,7 @@ NOT_NULL = {
     "first": (["b", "a"], 1),
     "several": (["a", "b", "c"], 2),
 }
+PERSONAL = {"name": "c", "config": {"meta": {"pii": "name"}}}
 FINITE = {"numbers": (["a", "e"], "pass"), "nan": (["d"], 1), "beside_numbers": (["e", "d"], 1)}
 
 
@@ -82,7 +83,8 @@ def dbt(command: str, settings: Settings, folder: Path, tests: list[dict]) -> st
         "models": [
             {"name": "rows", "data_tests": tests},
             {"name": "named", "data_tests": only, "columns": columns},
-        ]
+        ],
+        "sources": [{"name": "crm", "tables": [{"name": "contacts", "columns": [PERSONAL]}]}],
     }
     (folder / "models" / "_models.yml").write_text(yaml.safe_dump(described, sort_keys=False))
     (folder / "dbt_project.yml").write_text(
@@ -134,8 +136,8 @@ def test_the_first_rows_of_a_failing_test_are_printed_its_problem_first(
 ) -> None:
     said = str(results["printed"]).partition("FAIL within_null_beside_a_breach: 3 rows\n")[2]
     assert said.splitlines()[:3] == [
-        "    problem: a is below 6, a: 1, b: 10, c: x, d: 1.500000, e: 1.0",
-        "    problem: a is below 6, a: 5, b: null, c: y, d: NaN, e: null",
+        "    problem: a is below 6, a: 1, b: 10, c: (personal), d: 1.500000, e: 1.0",
+        "    problem: a is below 6, a: 5, b: null, c: (personal), d: NaN, e: null",
         "    problem: b is below 0, a: 9, b: -1, c: null, d: null, e: 2",
     ]
 
