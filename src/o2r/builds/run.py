@@ -39,6 +39,8 @@ WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"
 """dbt commands that may change a table."""
 SHADOW = "_shadow"
 """What follows the name of the gold schema while `o2r publish` builds and tests it."""
+WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+"""Unit tests judge the code, not the data: they run in CI and in `make test`."""
 DBT = "from dbt.cli.main import cli; cli(prog_name='dbt')"
 PROGRESS = "from o2r.builds.progress import main; main()"
 
@@ -85,7 +87,7 @@ def build(
     only_if_changed: bool = False,
     manifest_dir: Path | None = None,
 ) -> bool:
-    """Build and test seeds, silver and gold; return False when there was nothing to do.
+    """Build seeds, silver and gold, test the rows; return False when there was nothing to do.
 
     arguments: further arguments of `dbt build`, such as `--select` or `--vars`.
     quiet: print nothing but errors. progress: say on stderr how far it is.
@@ -102,7 +104,7 @@ def build(
         if only_if_changed and state == last_fingerprint(session, target):
             return False
         origin = provenance(settings.dbt_dir)
-        command = [*(["--quiet"] if quiet else []), "build", *arguments]
+        command = [*(["--quiet"] if quiet else []), "build", *WITHOUT_UNIT_TESTS, *arguments]
         since = start(session)
         built = work_dir(settings, target) / "target"
         with recorded(session, target, "build", arguments, state, built / RESULTS) as build_id:
