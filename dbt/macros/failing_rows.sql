@@ -63,7 +63,7 @@ where not (
         {%- do print(result.status | upper ~ ' ' ~ result.node.name ~ ': ' ~ result.failures ~ ' rows') -%}
         {%- for row in rows.rows -%}
             {#- The columns that the problem speaks of come next to it. -#}
-            {%- set named = modules.re.findall('\w+', row['problem'] or '') if 'problem' in rows.column_names else [] -%}
+            {%- set named = modules.re.findall('[A-Za-z0-9_]+', row['problem'] or '') if 'problem' in rows.column_names else [] -%}
             {%- set names = (['problem'] if 'problem' in rows.column_names else [])
                 + rows.column_names | select('in', named) | list
                 + rows.column_names | reject('in', named + ['problem']) | list -%}
