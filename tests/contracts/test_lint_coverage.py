@@ -48,9 +48,7 @@ def test_a_name_whose_values_are_listed_anywhere_is_an_enum() -> None:
     project = Broken()
     project.add_column(project.mart, "colour", "text")
     assert gaps(project) == []
-    project.tests.append(
-        generic_test(project.int, "valid_rows", one_of={"colour": ["red"]})
-    )
+    project.tests.append(generic_test(project.int, "valid_rows", one_of={"colour": ["red"]}))
     assert gaps(project) == [("colour", "enum")]
 
 

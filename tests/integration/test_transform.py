@@ -68,7 +68,9 @@ def test_a_build_without_news_says_what_it_looked_at(small, query):
     assert build(small, "dev", ONE_MODEL, **news)
     assert said == []
     assert not build(small, "dev", ONE_MODEL, **news)
-    assert re.fullmatch(r"nothing new since build 1 of .* UTC: the dbt project, .*1 tables .*", said[0])
+    assert re.fullmatch(
+        r"nothing new since build 1 of .* UTC: the dbt project, .*1 tables .*", said[0]
+    )
     assert build(small, "dev", [*ONE_MODEL, "--full-refresh"], **news)
     assert build(small, "dev", ONE_MODEL, **news)
     query(small, "drop table dbt_dev_intermediate_silver.int_as_of cascade")

@@ -327,7 +327,7 @@ def build(
     target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
     if_changed: Annotated[
         bool,
-        typer.Option("--if-changed/--always", help="Nothing when neither data nor project changed."),
+        typer.Option("--if-changed/--always", help="Not when nothing has changed."),
     ] = True,
     save_manifest: Annotated[
         Path | None,

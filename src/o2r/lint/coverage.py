@@ -2,13 +2,13 @@
 
 * key: a column of the primary key, or one named `*_id` or `*_key`. Covered by `key` or `not_null`
   of `valid_rows`, or by `relationships`.
-* enum: a text column whose words some test of the project lists by name, or that ends in a word such
-  as grain, band, status or tier. Covered by `one_of` of `valid_rows`, by `relationships`, or by a
-  claim of `holds` that says `column in (...)`.
+* enum: a text column whose words some test of the project lists by name, or that ends in a word
+  such as grain, band, status or tier. Covered by `one_of` of `valid_rows`, by `relationships`, or
+  by a claim of `holds` that says `column in (...)`.
 * range: an integer, or a number named for a unit that has a bound (`*_pct`, `*_hours`, `*_score`),
-  unless it is a change; the start of a period. Covered by `within` of `valid_rows`, the bounds that
-  its name says included, or by a claim of `holds`. Amounts of money have none: a credit makes any of
-  them negative.
+  unless it is a change; the start of a period. Covered by `within` of `valid_rows`, the bounds
+  that its name says included, or by a claim of `holds`. Amounts of money have none: a credit makes
+  any of them negative.
 
 Where the source decides the values of an enum or a range, a warning on the column of that name in
 the staging model covers it, as a build must not stop for them.
@@ -27,7 +27,7 @@ from o2r.lint.manifest import (
     exceptions,
     find,
     test_name,
-    watches_source,
+    warns_of_source,
 )
 
 MAX_GAPS_PCT = 2.0
@@ -149,7 +149,7 @@ def covered_columns(project: Project, model: Node) -> dict[str, set[str]]:
             covered[kind] |= columns
     for parent in project.ancestors(model):
         for test in project.generic_tests[parent["unique_id"]]:
-            if watches_source(project, test):
+            if warns_of_source(project, test):
                 for kind, columns in _covers(test).items():
                     covered[kind] |= columns
     return covered
@@ -157,9 +157,9 @@ def covered_columns(project: Project, model: Node) -> dict[str, set[str]]:
 
 def _covers(test: Node) -> dict[str, set[str]]:
     given = arguments(test)
-    if test_name(test) == "relationships":
+    if test_name(test) in ("relationships", "unique"):
         column = {given["column_name"]}
-        return {"key": column, "enum": column}
+        return {"key": column, "enum": column if test_name(test) == "relationships" else set()}
     if test_name(test) != "valid_rows":
         return {}
     # Names of columns say their bounds: what the test compares stands in its SQL.

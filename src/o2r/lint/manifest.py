@@ -157,15 +157,14 @@ def kind(unique_id: str) -> str:
     return unique_id.split(".", 1)[0]
 
 
-def watches_source(project: Project, test: Node) -> bool:
-    """Whether a test warns of values, in staging, that only the source can decide on."""
+def warns_of_source(project: Project, test: Node) -> bool:
+    """Whether a test warns of the rows of a source, in staging."""
     model = project.models.get(test.get("attached_node") or "")
     return (
         test["config"]["severity"].lower() == "warn"
         and model is not None
         and layer(model) == "staging"
         and test_name(test) == "valid_rows"
-        and arguments(test).keys() <= {"model", "one_of", "within"}
     )
 
 

@@ -184,8 +184,8 @@ def _refusals(contract: Contract, found: FoundTable) -> Iterator[str]:
     for name in sorted(found.columns.keys() - names) if names - found.columns.keys() else ():
         missing = ", ".join(sorted(names - found.columns.keys()))
         yield (
-            f"{table}.{name} is in no contract, and the table lacks {missing}: where that is its new "
-            f'name, `o2r sql --write "alter table {table} rename column {name} to ..."`; where it '
+            f"{table}.{name} is in no contract, and the table lacks {missing}: where that is its "
+            f'new name, `o2r sql --write "alter table {table} rename column {name} to ..."`; where it '
             f"is not, add {name} to the contract, or drop it"
         )
     if found.primary_key != contract.primary_key:

@@ -54,8 +54,8 @@ def read_gold(settings: Settings) -> dict[str, Model]:
 def gold_of(manifest: Manifest) -> dict[str, Model]:
     """Models of gold by name.
 
-    A column is a primary key where `valid_rows` names it alone as the key, a foreign key where it has a
-    relationships test to gold, a category where its values are listed; its meta wins.
+    A column is a primary key where `valid_rows` names it alone as the key, a foreign key where it
+    has a relationships test to gold, a category where its values are listed; its meta wins.
     """
     nodes = {
         key: node
