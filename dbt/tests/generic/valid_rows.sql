@@ -14,7 +14,9 @@
       numbers. numeric(18, 6) holds no infinity.
   holds: {what is claimed, in_words: condition}.
 -#}
-{% test valid_rows(model, key=[], unique=[], not_null=[], one_of={}, within={}, finite=[], holds={}) %}
+{% test valid_rows(
+    model, key=[], unique=[], not_null=[], one_of={}, within={}, finite=[], holds={}
+) %}
 {%- set ranges = with_ranges_of_names(within) -%}
 {%- set filled = key + not_null -%}
 {%- set conditions = conditions_of(filled, 'is not null', 'is null') -%}

@@ -185,8 +185,8 @@ def _refusals(contract: Contract, found: FoundTable) -> Iterator[str]:
         missing = ", ".join(sorted(names - found.columns.keys()))
         yield (
             f"{table}.{name} is in no contract, and the table lacks {missing}: where that is its "
-            f'new name, `o2r sql --write "alter table {table} rename column {name} to ..."`; where it '
-            f"is not, add {name} to the contract, or drop it"
+            f'new name, `o2r sql --write "alter table {table} rename column {name} to ..."`; where '
+            f"it is not, add {name} to the contract, or drop it"
         )
     if found.primary_key != contract.primary_key:
         yield (
