@@ -125,7 +125,7 @@ def _parse(session: Session, target: str, variables: str | None) -> tuple[str, s
 def _require_audited(settings: Settings, target: str, manifest: Manifest, shadow: str) -> None:
     """UserError unless the run has built every model of gold and run every test of it.
 
-    Variables of the environment, such as DBT_EXCLUDE_RESOURCE_TYPES, can make dbt leave out some.
+    Variables of the environment, such as DBT_RESOURCE_TYPES, can make dbt leave out some.
     """
     results = load(_folder(settings, target) / RESULTS)
     models = {key for key, node in relations(manifest).items() if node["schema"] == shadow}

@@ -112,7 +112,7 @@ def build(
             say(
                 f"nothing new since build {last.build_id} of {last.finished_at:%Y-%m-%d %H:%M} "
                 "UTC: the dbt project, what was delivered or changed in bronze and the rows of "
-                f"other tools are the same, its {last.tables} tables are there (--always builds anyway)"
+                f"other tools are the same, {last.tables} tables are there (--always builds anyway)"
             )
             return False
         origin = provenance(settings.dbt_dir)
