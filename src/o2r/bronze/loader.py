@@ -28,7 +28,7 @@ from o2r.bronze.mapping import (
 )
 from o2r.bronze.shaping import shape
 from o2r.bronze.split import Splitter
-from o2r.bronze.staging import stage
+from o2r.bronze.staging import stage, stage_typed
 from o2r.bronze.survey import Survey, stamp, survey
 from o2r.contracts import SCHEMA, Contract, load_contracts
 from o2r.errors import UserError
@@ -333,19 +333,26 @@ def _load_in(
     elif unasked and (batch := ledger.taken_back(cursor, contract.table, job.checksum)):
         return BatchResult(file.name, contract.table, None, taken_back=batch)
 
-    size, _ = job.look.stamp
-    stage(cursor, file, job.look, lambda done: progress(file.name, done, size))
-    if stamp(file) != job.look.stamp:
-        raise UserError(f"{file.name}: changed while it was loaded: load it when it is complete")
-    shape(cursor, file.name, job.look.names, job.entry, job.values)
-    split = Splitter(cursor, contract, convert(job.values, job.entry), stated_forms(job.entry))
-    received = split.keep_readable()
-    split.reject_unsound()
+    look, values = job.look, convert(job.values, job.entry)
+
+    def report(done: int) -> None:
+        progress(file.name, done, look.stamp[0])
+
+    split = Splitter(cursor, contract, values, stated_forms(job.entry))
+    received = None
+    if not job.entry.where:
+        received = stage_typed(cursor, file, look, contract, values, report)
+    is_copied = received is not None
+    if not is_copied:
+        stage(cursor, file, look, report)
+    _refuse_changed(job)
+    if not is_copied:
+        shape(cursor, file.name, look.names, job.entry, job.values)
+        received = split.keep_readable()
+    split.reject_unsound(is_copied=is_copied)
     duplicate = split.drop_repeated()
     duplicate += split.drop_known()
-    warning = find_changed_keys(
-        cursor, contract, file.name, job.look.checksum, job.pattern, job.entry
-    )
+    warning = find_changed_keys(cursor, contract, file.name, look.checksum, job.pattern, job.entry)
 
     for line in split.unknown_values():
         note(f"{file.name}: {line}")
@@ -374,8 +381,18 @@ def _load_in(
     ledger.note_replaced(cursor, gone, batch_id)
     ledger.note_repeated(cursor, batch_id, split.held_by)
     if quarantined:
+        if is_copied:  # what was delivered is read again, for the rows kept out
+            stage(cursor, file, look, report)
+            _refuse_changed(job)
         split.quarantine(batch_id)
     return result
+
+
+def _refuse_changed(job: _Job) -> None:
+    """Raise UserError when the file is no longer the one that was looked at."""
+    if stamp(job.file) != job.look.stamp:
+        name = job.file.name
+        raise UserError(f"{name}: changed while it was loaded: load it when it is complete")
 
 
 def _take_back(
