@@ -13,10 +13,7 @@ from o2r.warehouse import connect
 USAGE = "inference_user_token_usage_open_source"
 COMMAND = [sys.executable, "-c", "from o2r.cli.main import app; app()", "load"]
 ROWS = 60_000
-REFUSED = {
-    "-1": "input_tokens: -1 is below 0",
-    "x": "input_tokens: not a valid bigint",
-}
+REFUSED = {"-1": "check failed: input_tokens >= 0", "x": "input_tokens: not a valid bigint"}
 """By value of the last row: why it is kept out."""
 DIE_IN_COPY = """
 import os, signal, sys
