@@ -93,13 +93,11 @@ class Built:
     def _differs(self, cursor: Cursor, node: dict[str, Any]) -> bool:
         table = f"{node['schema']}.{node['alias']}"
         was = f"{table}{WAS}"
-        hooks = [hook["sql"] for hook in node["config"]["pre-hook"]]
-        plan = "off" if any("hash_joins_only" in hook for hook in hooks) else "on"
         sql = Path(self._compiled, node["original_file_path"]).read_text("utf-8")
         cursor.execute("select current_database()")
         sql = sql.replace(f'"{self._database}".', f'"{cursor.fetchone()[0]}".')
         cursor.execute(
-            f"set local enable_nestloop = {plan}; set local enable_mergejoin = {plan};"
+            "set local enable_nestloop = off; set local enable_mergejoin = off;"
             f"alter table {table} rename to {node['alias']}{WAS};"
             f"create table {table} (like {was} including indexes)"
         )
