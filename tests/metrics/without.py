@@ -55,16 +55,8 @@ class Built:
         }
         self._keys = {}
         for test in manifest["nodes"].values():
-            kind = (test.get("test_metadata") or {}).get("name")
-            if kind == "unique_combination_of_columns":
-                columns = test["test_metadata"]["kwargs"]["combination_of_columns"]
-            elif kind == "unique":
-                columns = [test["column_name"]]
-            else:
-                continue
-            names = list(manifest["nodes"][test["attached_node"]]["columns"])
-            known = self._keys.setdefault(test["attached_node"], tuple(columns))
-            if names.index(columns[0]) < names.index(known[0]):
+            claims = (test.get("test_metadata") or {"kwargs": {}})["kwargs"]
+            if columns := claims.get("key") or claims.get("unique"):
                 self._keys[test["attached_node"]] = tuple(columns)
         self._order = list(self._sorted())
 
