@@ -34,7 +34,7 @@ def test_models_keep_what_they_compare(small: Settings) -> None:
 
 @pytest.mark.parametrize(
     ("sql", "words"),
-    [(BY_RANGE, "int_period.period_start"), (READ_AGAIN, "fct_revenue_daily is read")],
+    [(BY_RANGE, "periods.period_start"), (READ_AGAIN, "fct_revenue_daily is read")],
 )
 def test_a_wasteful_join_is_named(small: Settings, sql: str, words: str) -> None:
     connection: psycopg2.extensions.connection = connect(small, read_only=True)

@@ -21,8 +21,8 @@ from o2r.warehouse import connect
 
 Plan = dict[str, Any]
 
-RATIO = 100
-"""Rows thrown away for each row kept."""
+RATIO = 20
+"""Rows thrown away for each row kept: a year of periods by their range is beyond it."""
 FLOOR = 100_000
 """Rows thrown away below which a join costs nothing."""
 
