@@ -39,8 +39,10 @@ WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"
 """dbt commands that may change a table."""
 SHADOW = "_shadow"
 """What follows the name of the gold schema while `o2r publish` builds and tests it."""
-DBT = "from dbt.cli.main import cli; cli(prog_name='dbt')"
-PROGRESS = "from o2r.builds.progress import main; main()"
+RARELY = "import gc; gc.set_threshold(100_000, 20, 100); "
+"""Python looks for garbage among all of dbt's nodes, by default so often that it takes a fifth."""
+DBT = RARELY + "from dbt.cli.main import cli; cli(prog_name='dbt')"
+PROGRESS = RARELY + "from o2r.builds.progress import main; main()"
 
 
 def dbt(
