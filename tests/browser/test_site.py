@@ -78,7 +78,7 @@ def serious(page, *rules: str, within: tuple[str, ...] = ()) -> list[str]:
 def screenshot(page, name: str) -> None:
     """Keep a picture of the whole page, to be looked at."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.jpg", full_page=True, quality=80)
 
 
 @pytest.mark.parametrize("path", PAGES)

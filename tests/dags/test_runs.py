@@ -334,14 +334,6 @@ def damage(query, warehouse, first: date, last: date) -> None:
     )
 
 
-def test_days_that_are_none_are_refused(airflow):
-    run = airflow.trigger("pipeline_daily", **{"from": "2026-11-07", "to": "2026-11-01"})
-    assert airflow.end("pipeline_daily", run) == "failed"
-    log = airflow.log("pipeline_daily", run, "backfill")
-    assert "the last day, 2026-11-01, is before the first, 2026-11-07" in log
-    assert airflow.states("pipeline_daily", run)["publish"] == "upstream_failed"
-
-
 def test_configuration_and_the_next_simulated_day_are_loaded(airflow, query, dag_warehouse):
     """Silver, which follows, is paused first: the tests after this one need none."""
     airflow.ask("patch", "/api/v2/dags/silver_layer_staging", {"is_paused": True})
