@@ -145,6 +145,38 @@ def test_folder_with_parts(warehouse, tmp_path, query):
     assert query(warehouse, f"select count(*) from raw_bronze.{USAGE}") == [(2,)]
 
 
+def test_tables_side_by_side_and_the_files_of_each_in_order(warehouse, tmp_path, query):
+    invoices = "invoice_id,account_id,invoice_date,amount,currency,status,last_updated\n"
+    for number in range(5):
+        ticket = GOOD.replace("4.5", f"{number + 1}")
+        (tmp_path / f"{TICKETS}__{number}.csv").write_text(HEADER + ticket)
+        (tmp_path / f"invoices__{number}.csv").write_text(
+            f"{invoices}i,a,2026-01-05,{number},USD,paid,2026-01-05\n"
+        )
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}" / "web_events.csv").write_text(
+            f"event_id,event_timestamp,event_type,page_url\ne,2026-01-05,pageview,{number}\n"
+        )
+    mapping = tmp_path / "mapping.yml"
+    mapping.write_text(
+        f"files: {{{TICKETS}__2.csv: {{expressions: {{csat: 1 / (csat::int - 3)}}}}}}"
+    )
+    with pytest.raises(UserError, match="nothing loaded: division by zero"):
+        load(tmp_path, mapping, settings=warehouse)
+    versions = f"select csat from raw_bronze.{TICKETS} order by loaded_at"
+    assert query(warehouse, versions) == [(1,), (2,)]
+
+    results = load(tmp_path, settings=warehouse)
+    names = [f"{number}/web_events.csv" for number in range(5)]
+    names += [f"{table}__{number}.csv" for table in ("invoices", TICKETS) for number in range(5)]
+    assert [result.source_file for result in results] == names
+    assert query(warehouse, versions) == [(number + 1,) for number in range(5)]
+    for table, column in (("invoices", "amount"), ("web_events", "page_url::int")):
+        assert query(warehouse, f"select {column} from raw_bronze.{table} order by loaded_at") == [
+            (number,) for number in range(5)
+        ]
+
+
 def test_header_only_is_a_batch_of_no_rows(deliver, bronze):
     assert counts(deliver(HEADER)) == (0, 0, 0, 0)
     assert bronze("select received from ops.load_batches") == [(0,)]

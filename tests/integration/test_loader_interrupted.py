@@ -13,6 +13,8 @@ from o2r.warehouse import connect
 USAGE = "inference_user_token_usage_open_source"
 COMMAND = [sys.executable, "-c", "from o2r.cli.main import app; app()", "load"]
 ROWS = 60_000
+REFUSED = {"-1": "check failed: input_tokens >= 0", "x": "input_tokens: not a valid bigint"}
+"""By value of the last row: why it is kept out."""
 DIE_IN_COPY = """
 import os, signal, sys
 from o2r.bronze.loader import load
@@ -21,13 +23,14 @@ load(sys.argv[1], progress=lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 """
 
 
-@pytest.fixture
-def usage_file(tmp_path):
+@pytest.fixture(params=list(REFUSED))
+def usage_file(tmp_path, request):
+    """A file that goes straight into typed columns, or the way of text, with a refused row."""
     path = tmp_path / f"{USAGE}.csv"
     with path.open("w") as file:
         file.write("request_id,account_id,input_tokens,event_timestamp\n")
         file.writelines(f"r{n},a{n % 7},{n},2026-0{n % 3 + 1}-05 10:00:00\n" for n in range(ROWS))
-        file.write("bad,a,x,2026-01-05\n")
+        file.write(f"bad,a,{request.param},2026-01-05\n")
     return path
 
 
@@ -54,20 +57,22 @@ def content(query, settings):
     )
 
 
-EXPECTED = (
-    [(ROWS, ROWS * (ROWS - 1) // 2)],
-    [(ROWS + 1, ROWS, 0, 1)],
-    [(ROWS + 1, "input_tokens: not a valid bigint")],
-)
+def expected(path):
+    value = path.read_text().rsplit("\n", 2)[1].split(",")[2]
+    return (
+        [(ROWS, ROWS * (ROWS - 1) // 2)],
+        [(ROWS + 1, ROWS, 0, 1)],
+        [(ROWS + 1, REFUSED[value])],
+    )
 
 
 def load_again(query, settings, path):
     """Load the file twice more and compare with one undisturbed load."""
     assert query(settings, f"select count(*) from raw_bronze.{USAGE}") == [(0,)]
     assert not load(path, settings=settings)[0].already_loaded
-    assert content(query, settings) == EXPECTED
+    assert content(query, settings) == expected(path)
     assert load(path, settings=settings)[0].already_loaded
-    assert content(query, settings) == EXPECTED
+    assert content(query, settings) == expected(path)
 
 
 def test_killed_while_copying(warehouse, query, environ, usage_file):
@@ -115,7 +120,7 @@ def test_loads_of_one_file_at_once_insert_once(used_warehouse, query, environ, u
     outputs = [child.communicate()[0] for child in children]
     assert [child.returncode for child in children] == [0] * 3
     assert sum("already loaded" in output for output in outputs) == 2
-    assert content(query, used_warehouse) == EXPECTED
+    assert content(query, used_warehouse) == expected(usage_file)
 
 
 def test_files_of_one_table_at_once_keep_versions_apart(used_warehouse, query, tmp_path):

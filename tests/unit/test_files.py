@@ -43,6 +43,7 @@ def test_names_tables_and_formats(tmp_path):
 @pytest.mark.parametrize("block", [1, 2, 3, 1000])
 def test_regular_csv_whatever_the_block_size(tmp_path, monkeypatch, data, regular, block):
     monkeypatch.setattr("o2r.bronze.survey.BLOCK", block)
+    monkeypatch.setattr("o2r.bronze.survey.LONGEST_HEADER", data.index(b"\n") + 1)
     assert survey(one(tmp_path / "a.csv", data)).regular is regular
 
 

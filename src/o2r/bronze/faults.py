@@ -10,6 +10,7 @@ from psycopg2 import sql
 
 from o2r.contracts import Bounds, Column, Contract
 
+NOW = "now()"
 LONGEST_SHOWN = 60  # characters of a value in a reason
 
 
@@ -40,6 +41,10 @@ def faults(contract: Contract, loaded_at: str = "loaded_at") -> list[Fault]:
             words = ", ".join(f"'{word}'" for word in column.words)
             rule = f"is not one of {', '.join(column.words)}"
             test = f"{normal} not in ({words}, '')"
+            if (
+                column.normal_form != "raw"
+            ):  # a word as it is written here needs no look at its form
+                test = f'"{column.name}" not in ({words}) and {test}'
             found.append(Fault(column.name, test, _reason(column, rule)))
     names = [column.name for column in contract.columns]
     for check in contract.checks:
@@ -67,6 +72,8 @@ def _out_of_bounds(column: Column, bounds: Bounds, loaded_at: str) -> list[Fault
             limits.append((f"{name} < cast('{bounds.min}' as {day})", f"is before {bounds.min}"))
         if bounds.days_after_load is not None:
             last = f"{loaded_at} + interval '{24 * bounds.days_after_load} hours'"
+            if loaded_at == NOW:  # worked out once, and not for every row
+                last = f"(select {last})"
             rule = f"is more than {bounds.days_after_load} days after the load"
             limits.append((f"{name} > {last}", rule))
     else:

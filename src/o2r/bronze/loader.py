@@ -1,12 +1,15 @@
 """`o2r load`: files into bronze, with a ledger, a quarantine, and one transaction per file."""
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
 
 import psycopg2
 from psycopg2 import errors, sql
@@ -28,7 +31,7 @@ from o2r.bronze.mapping import (
 )
 from o2r.bronze.shaping import shape
 from o2r.bronze.split import Splitter
-from o2r.bronze.staging import stage
+from o2r.bronze.staging import stage, stage_typed
 from o2r.bronze.survey import Survey, stamp, survey
 from o2r.contracts import SCHEMA, Contract, load_contracts
 from o2r.errors import UserError
@@ -36,6 +39,7 @@ from o2r.settings import Settings, load_settings
 from o2r.warehouse import locks
 from o2r.warehouse.connection import connect
 
+SIDE_BY_SIDE = min(4, os.cpu_count() or 1)  # tables loaded at once, each with its connection
 GROWTH = 0.1  # share of a table's rows that makes its statistics stale, as for autovacuum
 
 Progress = Callable[[str, int, int], None]
@@ -131,6 +135,7 @@ def load(
 
     Each file is one transaction (one per table, where it feeds several): either all of it is
     recorded, or nothing. Names and columns of all files are looked at before the first is loaded.
+    Files of one table are loaded in order of name, those of several tables side by side.
     Raises UserError for anything the user can put right; files loaded before it stay loaded, and
     running again goes on from there.
     """
@@ -139,19 +144,72 @@ def load(
     contracts = load_contracts(settings.dbt_dir)
     note = note or _silent
     files = _files(Path(path), mapping, entries, contracts, note, allow_none=False)
-    jobs = [job for file in files for job in _inspect(file, entries, contracts)]
-    connection = connect(settings, as_loader=True)
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        inspected = pool.map(lambda file: _inspect(file, entries, contracts), files)
+        jobs = [job for found in inspected for job in found]
+    return _load_tables(
+        settings,
+        jobs,
+        lambda connection, job, done: _load(
+            connection, job, dataset, mix, progress or _silent, note, replace, done
+        ),
+    )
+
+
+def _load_tables(
+    settings: Settings,
+    jobs: list[_Job],
+    load_one: Callable[[Connection, _Job, Collection[int | None]], BatchResult],
+) -> list[BatchResult]:
+    """Load the files of each table in their order, several tables side by side.
+
+    load_one: loads a file, given the numbers of the batches loaded before it for its table.
+    After a file that cannot be loaded no other is begun; those on their way are loaded to the end.
+    """
+    if not jobs:
+        return []
+    tables: dict[str, list[_Job]] = {}
+    for job in jobs:
+        tables.setdefault(job.contract.table, []).append(job)
+    # the first of a dataset claims the warehouse for it, which all others would have to wait for
+    first, *others = sorted(tables.values(), key=lambda jobs: sum(j.look.stamp[0] for j in jobs))
+    connections: list[Connection] = []
+    free: SimpleQueue[Connection] = SimpleQueue()
+    results: dict[str, list[BatchResult]] = {table: [] for table in tables}
+    failed: list[str] = []
+
+    def load_table(of_table: list[_Job]) -> None:
+        connection, table = free.get(), of_table[0].contract.table
+        try:
+            for job in of_table:
+                if not failed:
+                    done = {result.batch_id for result in results[table]}
+                    results[table].append(load_one(connection, job, done))
+            _analyze(connection, results[table])
+        except BaseException:
+            failed.append(table)
+            raise
+        finally:
+            free.put(connection)
+
     try:
-        results: list[BatchResult] = []
-        for job in jobs:
-            done = {result.batch_id for result in results}
-            results.append(
-                _load(connection, job, dataset, mix, progress or _silent, note, replace, done)
-            )
-        _analyze(connection, results)
+        for _ in list(tables)[:SIDE_BY_SIDE]:
+            connections.append(connect(settings, as_loader=True))
+            free.put(connections[-1])
+        with ThreadPoolExecutor(len(connections)) as pool:
+            try:
+                pool.submit(load_table, first).result()
+                list(pool.map(load_table, reversed(others)))
+            except KeyboardInterrupt:
+                failed.append("all")
+                for connection in connections:
+                    connection.cancel()
+                raise
     finally:
-        connection.close()
-    return results
+        for connection in connections:
+            connection.close()
+    in_order = {table: iter(found) for table, found in results.items()}
+    return [next(in_order[job.contract.table]) for job in jobs]
 
 
 def to_replace(
@@ -333,19 +391,26 @@ def _load_in(
     elif unasked and (batch := ledger.taken_back(cursor, contract.table, job.checksum)):
         return BatchResult(file.name, contract.table, None, taken_back=batch)
 
-    size, _ = job.look.stamp
-    stage(cursor, file, job.look, lambda done: progress(file.name, done, size))
-    if stamp(file) != job.look.stamp:
-        raise UserError(f"{file.name}: changed while it was loaded: load it when it is complete")
-    shape(cursor, file.name, job.look.names, job.entry, job.values)
-    split = Splitter(cursor, contract, convert(job.values, job.entry), stated_forms(job.entry))
-    received = split.keep_readable()
-    split.reject_unsound()
+    look, values = job.look, convert(job.values, job.entry)
+
+    def report(done: int) -> None:
+        progress(file.name, done, look.stamp[0])
+
+    split = Splitter(cursor, contract, values, stated_forms(job.entry))
+    received = None
+    if not job.entry.where:
+        received = stage_typed(cursor, file, look, contract, values, report)
+    is_copied = received is not None
+    if not is_copied:
+        stage(cursor, file, look, report)
+    _refuse_changed(job)
+    if not is_copied:
+        shape(cursor, file.name, look.names, job.entry, job.values)
+        received = split.keep_readable()
+    split.reject_unsound(is_copied=is_copied)
     duplicate = split.drop_repeated()
     duplicate += split.drop_known()
-    warning = find_changed_keys(
-        cursor, contract, file.name, job.look.checksum, job.pattern, job.entry
-    )
+    warning = find_changed_keys(cursor, contract, file.name, look.checksum, job.pattern, job.entry)
 
     for line in split.unknown_values():
         note(f"{file.name}: {line}")
@@ -374,8 +439,18 @@ def _load_in(
     ledger.note_replaced(cursor, gone, batch_id)
     ledger.note_repeated(cursor, batch_id, split.held_by)
     if quarantined:
+        if is_copied:  # what was delivered is read again, for the rows kept out
+            stage(cursor, file, look, report)
+            _refuse_changed(job)
         split.quarantine(batch_id)
     return result
+
+
+def _refuse_changed(job: _Job) -> None:
+    """Raise UserError when the file is no longer the one that was looked at."""
+    if stamp(job.file) != job.look.stamp:
+        name = job.file.name
+        raise UserError(f"{name}: changed while it was loaded: load it when it is complete")
 
 
 def _take_back(

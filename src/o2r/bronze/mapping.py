@@ -32,6 +32,9 @@ from o2r.bronze.files import SYSTEM_COLUMNS, DataFile, staged_name
 from o2r.contracts import Contract
 from o2r.errors import UserError
 
+NO_VALUE = sql.SQL("null::text")
+"""Expression of a contract column that a file does not deliver."""
+
 
 def _scalar(value: object) -> object:
     """What YAML reads as a number or a truth value, as the text that it stands for."""
@@ -226,9 +229,7 @@ def resolve(
                     "deliver it, or map it with --mapping or an alias in the contract"
                 )
             used.add(source)
-            resolved[column.name] = (
-                sql.Identifier(staged_name(source)) if source else sql.SQL("null::text")
-            )
+            resolved[column.name] = sql.Identifier(staged_name(source)) if source else NO_VALUE
     known = {*used, *read_by(entry, names), *elsewhere}
     for name in free:
         if name not in known:

@@ -4,12 +4,14 @@ Temporary tables, all of this transaction: `typed` (rows that fit the contract, 
 ones) and `rejected` (rows kept out: _row, reason, column_name).
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from psycopg2 import DataError, sql
 from psycopg2.extensions import cursor as Cursor
 
-from o2r.bronze.faults import faults
+from o2r.bronze.faults import NOW, Fault, faults
+from o2r.bronze.survey import INSTANT, LETTERS, NUMBER
 from o2r.contracts import SCHEMA, Column, Contract
 
 NEW_PARTITIONS = 120  # per file; rows of further months stay in the default partition
@@ -19,8 +21,8 @@ ISO_SHAPES = {
     "timestamp": ("____-__-__%",),
 }
 ODD_LETTERS = {
-    **dict.fromkeys(ISO_SHAPES, "[^-+0-9:.TZ ]"),
-    **dict.fromkeys(("integer", "bigint", "numeric(18,6)"), "[^-+0-9. ]"),
+    **dict.fromkeys(ISO_SHAPES, f"[^{LETTERS[INSTANT]}0-9]"),
+    **dict.fromkeys(("integer", "bigint", "numeric(18,6)"), f"[^{LETTERS[NUMBER]}0-9]"),
 }
 """By type: letters that PostgreSQL understands and no contract speaks of: 1_000, 0x1F, PST, BC."""
 PLAIN_FORMS = {
@@ -28,15 +30,18 @@ PLAIN_FORMS = {
     "numeric(18,6)": r"^\s*[-+]?[0-9]*[.]?[0-9]*e[-+]?[0-9]+\s*$",
 }
 """Forms that hold such letters and are plain all the same, whatever their case."""
-ODD_ROW = r"[^-+0-9:.TZ ]|[.]0{6}"
+ODD_ROW = rf"[^{LETTERS[INSTANT]}0-9]|[.]0{{6}}"
 """Any odd letter, or a number that may be lost; of all values of a row that are no free text."""
 SUPERSEDED = "superseded by a later row of the same key in this file"
+NO_DAY = "null::date"
 SHOWN = 5  # values that a seed does not know, by column
 UNLIKE = "keys that differ in case or blanks only are one key"
 
 
 class Splitter:
     """Splits the staged rows of one file for one table; call the methods in this order.
+
+    A `typed` that COPY has filled needs no keep_readable.
 
     values: SQL text expression over the columns of `incoming`, for each column of the contract.
     forms:  for a column whose values have a stated form, what it is.
@@ -54,8 +59,18 @@ class Splitter:
         self._contract = contract
         self._forms = forms
         self.held_by: dict[int, int] = {}
+        cursor.execute(
+            "create temp table rejected (_row bigint, reason text, column_name text) on commit drop"
+        )
         self._table = sql.Identifier(SCHEMA, contract.table)
         self._names = [column.name for column in contract.columns]
+        self._stamps = [
+            column.name
+            for column in contract.columns
+            if column.data_type in ISO_SHAPES
+            if column.name in (*contract.business_key, contract.partition_column)
+        ]
+        self._found_days: list[tuple] | None = None
         # what a row says of its key; only that makes two rows of one key differ
         self._facts = [name for name in self._names if name not in contract.business_key]
         self._source = sql.SQL("(select _row, _problem, {} from incoming) as source").format(
@@ -71,9 +86,6 @@ class Splitter:
         Returns the number of rows received. It first casts every row; only when a cast fails, or a
         value looks odd, are all values tested one by one.
         """
-        self._run(
-            "create temp table rejected (_row bigint, reason text, column_name text) on commit drop"
-        )
         received = self.count("incoming")
         self._run("savepoint cast_all")
         try:
@@ -88,24 +100,37 @@ class Splitter:
             self._reject_unreadable()
         return received
 
-    def reject_unsound(self) -> None:
-        """Move rows that the contract forbids from `typed` to `rejected`."""
-        found = faults(self._contract, "now()")
-        tests = [sql.SQL("({})").format(sql.SQL(one.test)) for one in found]
-        if not tests:
+    def reject_unsound(self, *, is_copied: bool = False) -> None:
+        """Move rows that the contract forbids from `typed` to `rejected`.
+
+        is_copied: COPY has filled `typed`; what lacks a required value goes for that reason only.
+        """
+        missing = [
+            Fault(column.name, _is_missing(column), sql.Literal(f"{column.name}: required"))
+            for column in self._contract.columns
+            if column.required and is_copied
+        ]
+        groups = [found for found in (missing, faults(self._contract, NOW)) if found]
+        if not groups:
             return
         self._run(
-            "with unsound as (delete from typed where {any} returning *) "
-            "insert into rejected select _row, concat_ws('; ', {reasons}), "
-            "case {columns} end from unsound",
-            any=sql.SQL(" or ").join(tests),
-            reasons=_comma(
-                sql.SQL("case when {} then {} end").format(test, one.reason)
-                for test, one in zip(tests, found, strict=True)
+            "with unsound as (delete from typed where {any} returning *) insert into rejected "
+            "select _row, case {reasons} end, case {columns} end from unsound",
+            any=_any(fault for found in groups for fault in found),
+            reasons=sql.SQL(" ").join(
+                sql.SQL("when {} then concat_ws('; ', {})").format(
+                    _any(found),
+                    _comma(
+                        sql.SQL("case when {} then {} end").format(sql.SQL(one.test), one.reason)
+                        for one in found
+                    ),
+                )
+                for found in groups
             ),
             columns=sql.SQL(" ").join(
-                sql.SQL("when {} then {}").format(test, sql.Literal(one.column))
-                for test, one in zip(tests, found, strict=True)
+                sql.SQL("when {} then {}").format(sql.SQL(one.test), sql.Literal(one.column))
+                for found in groups
+                for one in found
             ),
         )
 
@@ -115,12 +140,16 @@ class Splitter:
         Rows that differ from the last one of their key go to `rejected`.
         """
         self._run(
+            "select count(*) - count(distinct hash_record_extended(row({normal_key}), 0)) "
+            "from typed"
+        )
+        if not self._cursor.fetchone()[0]:
+            return 0
+        self._run(
             "create temp table repeated on commit drop as "
             "select hash_record_extended(row({normal_key}), 0) as hash from typed "
             "group by 1 having count(*) > 1"
         )
-        if not self._cursor.rowcount:
-            return 0
         self._run(
             "create temp table losers on commit drop as "
             "with candidate as (select * from typed "
@@ -148,6 +177,8 @@ class Splitter:
         Returns how many. What stays is new, or a correction. Only the days that the file touches
         are searched for equal rows: an equal row has the same ones.
         """
+        if not self._days():
+            return 0
         near = self._near()
         self._run("select exists (select 1 from {table} as known where {near})", near=near)
         if not self._cursor.fetchone()[0]:
@@ -177,6 +208,7 @@ class Splitter:
         self._run("select held_by, count(*) from seen where held_by is not null group by 1")
         self.held_by = dict(self._cursor.fetchall())
         self._run("delete from typed using seen where typed._row = seen._row")
+        self._found_days = None
         return self._cursor.rowcount
 
     def unknown_values(self) -> list[str]:
@@ -208,13 +240,18 @@ class Splitter:
 
         In order of the key, so that the index of the primary key grows page by page.
         """
+        days = self._days()
         if self._contract.partition_column:
+            months = Counter()
+            for _, day, rows, *_ in days:
+                months[day.replace(day=1)] += rows
             self._run(
-                "select ops.ensure_month_partition({regclass}, month) from ("
-                "select date_trunc('month', {part} at time zone 'UTC')::date as month from typed "
-                "group by 1 order by count(*) desc, 1 limit {limit}) as months",
+                "select ops.ensure_month_partition({regclass}, month) "
+                "from unnest({months}::date[]) as month",
                 regclass=sql.Literal(f"{SCHEMA}.{self._contract.table}"),
-                limit=sql.Literal(NEW_PARTITIONS),
+                months=sql.Literal(
+                    sorted(months, key=lambda month: (-months[month], month))[:NEW_PARTITIONS]
+                ),
             )
         self._run(
             "insert into {table} ({names}, loaded_at, batch_id, source_file) "
@@ -227,10 +264,10 @@ class Splitter:
         if self._contract.event_day:
             self._run(
                 "insert into ops.changed_days (table_name, kind, batch_id, event_date) "
-                "select distinct {name}, 'batch', {batch_id}::bigint, {day} from typed",
+                "select {name}, 'batch', {batch_id}::bigint, day from unnest({days}::date[]) day",
                 name=sql.Literal(self._contract.table),
                 batch_id=sql.Literal(batch_id),
-                day=sql.SQL(self._contract.event_day),
+                days=sql.Literal(list({day for day, *_ in days})),
             )
         return inserted
 
@@ -321,27 +358,35 @@ class Splitter:
             ),
         )
 
+    def _days(self) -> list[tuple]:
+        """Of `typed` by day of the event and of its partition: both, how many rows, and the first
+        and last of each column of `_stamps`.
+        """
+        if self._found_days is None:
+            part = self._contract.partition_column
+            self._run(
+                "select {day}, {part_day}, count(*){spans} from typed group by 1, 2",
+                day=sql.SQL(self._contract.event_day or NO_DAY),
+                part_day=sql.SQL(f"cast(timezone('UTC', {part}) as date)" if part else NO_DAY),
+                spans=sql.SQL("").join(
+                    sql.SQL(", min({0}), max({0})").format(sql.Identifier(name))
+                    for name in self._stamps
+                ),
+            )
+            self._found_days = self._cursor.fetchall()
+        return self._found_days
+
     def _near(self) -> sql.Composable:
         """Test that a known row lies in the span of every day of the key that `typed` has."""
-        days = [
-            column.name
-            for column in self._contract.columns
-            if column.data_type in ISO_SHAPES
-            if column.name in (*self._contract.business_key, self._contract.partition_column)
-        ]
-        if not days:
-            return sql.SQL("true")
-        self._run(
-            "select {spans} from typed",
-            spans=_comma(sql.SQL("min({0}), max({0})").format(sql.Identifier(day)) for day in days),
-        )
-        ends = self._cursor.fetchone()
-        return sql.SQL(" and ").join(
+        tests = [
             sql.SQL("known.{} between {} and {}").format(
-                sql.Identifier(day), sql.Literal(first), sql.Literal(last)
+                sql.Identifier(name),
+                sql.Literal(min(day[3 + 2 * n] for day in self._days())),
+                sql.Literal(max(day[4 + 2 * n] for day in self._days())),
             )
-            for day, first, last in zip(days, ends[::2], ends[1::2], strict=True)
-        )
+            for n, name in enumerate(self._stamps)
+        ]
+        return sql.SQL(" and ").join(tests) if tests else sql.SQL("true")
 
     def _normal(self, side: str = "") -> list[sql.Composable]:
         """The columns of the key as models compare them; side: of which relation."""
@@ -383,6 +428,16 @@ class Splitter:
 
 def _comma(parts: object) -> sql.Composable:
     return sql.SQL(", ").join(parts)
+
+
+def _any(found: Iterable[Fault]) -> sql.Composable:
+    return sql.SQL(" or ").join(sql.SQL(f"({one.test})") for one in found)
+
+
+def _is_missing(column: Column) -> str:
+    """SQL that is true where a value in a typed column is null or blank, fast for all others."""
+    blank = f""" or "{column.name}" ^@ ' ' and btrim("{column.name}") = ''"""
+    return f'"{column.name}" is null' + blank * (column.data_type == "text")
 
 
 def _present(column: Column) -> sql.Composable | None:

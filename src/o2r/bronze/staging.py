@@ -1,61 +1,116 @@
-"""Streaming a file into the temporary table `incoming`, all columns text.
+"""Streaming a file into a temporary table: `typed`, or `incoming` with all columns text.
 
-`incoming` has `_row` (record in the file, from 1), `_problem` (why a line could not be read, else
-null; the line as delivered then stands in the first column) and the source's own columns.
+Both have `_row`, the record in the file from 1 on. `typed` has the columns of the contract,
+`incoming` those of the source and `_problem` (why a line could not be read, else null; the line as
+delivered then stands in the first column).
 Memory stays flat whatever the size of the file.
 """
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from psycopg2 import DataError, sql
 from psycopg2.extensions import cursor as Cursor
 
 from o2r.bronze.files import BLOCK, DataFile, open_bytes, open_text, staged_name
+from o2r.bronze.mapping import NO_VALUE
 from o2r.bronze.records import Record, csv_records, json_records
-from o2r.bronze.survey import Survey
+from o2r.bronze.survey import DAY, INSTANT, NUMBER, Survey
+from o2r.contracts import Column, Contract
 
 Report = Callable[[int], None]
 """Called with the bytes read so far."""
+FORMS = {"date": DAY, "timestamp": INSTANT, "timestamptz": INSTANT, "integer": NUMBER}
+FORMS |= {"bigint": NUMBER, "numeric(18,6)": NUMBER}
+"""By type: the form in which a value needs no look at its letters; other types take any text."""
+
+
+def stage_typed(
+    cursor: Cursor,
+    file: DataFile,
+    look: Survey,
+    contract: Contract,
+    values: Mapping[str, sql.Composable],
+    report: Report,
+) -> int | None:
+    """Create and fill `typed` straight from the file; returns how many rows.
+
+    values: SQL text expression of each contract column, as o2r.bronze.mapping.convert gives them.
+    None, with nothing done, where a value is not just a field of the file, where the survey does
+    not vouch for the form of one, or where PostgreSQL refuses one.
+    """
+    fills: dict[str, Column] = {}
+    for column in contract.columns:
+        value = values[column.name]
+        if value == NO_VALUE:
+            continue
+        if not isinstance(value, sql.Identifier) or value.string in fills:
+            return None
+        fills[value.string] = column
+    filled = [fills.get(staged_name(name)) for name in look.names]
+    if not look.forms or any(
+        column and column.data_type in FORMS and FORMS[column.data_type] not in forms
+        for column, forms in zip(filled, look.forms, strict=True)
+    ):
+        return None
+    names = [column.name if column else f"_{number}" for number, column in enumerate(filled)]
+    types = {column.name: column.data_type for column in contract.columns}
+    types = dict.fromkeys(names, "text") | types
+    return cursor.rowcount if _stage_raw_csv(cursor, file, look, report, names, types) else None
 
 
 def stage(cursor: Cursor, file: DataFile, look: Survey, report: Report) -> None:
     """Create and fill `incoming`, with the source columns that the survey found.
 
-    A regular CSV goes byte for byte into COPY; where COPY refuses
-    it, and for NDJSON, Python reads record by record. Raises UserError for a broken file.
+    A regular CSV goes byte for byte into COPY; where COPY refuses it, and for NDJSON, Python reads
+    record by record. Raises UserError for a broken file.
     """
     names = [staged_name(name) for name in look.names]
     if file.format == "parquet":
         from o2r.bronze import parquet  # only here: it takes a while to import
 
-        if not _stage_blocks(cursor, names, parquet.parquet_blocks(file, report)):
+        if not _stage_blocks(cursor, names, None, parquet.parquet_blocks(file, report)):
             _stage_records(cursor, names, parquet.parquet_records(file, report))
     elif file.format == "ndjson":
         with open_text(file, report) as lines:
             _stage_records(cursor, names, json_records(lines, look.names))
-    elif not (look.regular and len(names) > 1 and _stage_raw_csv(cursor, file, look, report)):
+    elif not (look.regular and _stage_raw_csv(cursor, file, look, report, names)):
         with open_text(file, report, skip=look.start) as lines:
             _stage_records(cursor, names, csv_records(lines, len(names), file.separator))
 
 
-def _stage_raw_csv(cursor: Cursor, file: DataFile, look: Survey, report: Report) -> bool:
+def _stage_raw_csv(
+    cursor: Cursor,
+    file: DataFile,
+    look: Survey,
+    report: Report,
+    names: Sequence[str],
+    types: Mapping[str, str] | None = None,
+) -> bool:
     """COPY the bytes as they are; False, with nothing changed, when COPY refuses them."""
-    names = [staged_name(name) for name in look.names]
     with open_bytes(file, report) as stream:
         stream.read(look.start)
         blocks = iter(lambda: stream.read(BLOCK), b"")
-        return _stage_blocks(cursor, names, blocks, file.separator)
+        return _stage_blocks(cursor, names, types, blocks, file.separator)
 
 
 def _stage_blocks(
-    cursor: Cursor, names: Sequence[str], blocks: Iterator[bytes], separator: str = ","
+    cursor: Cursor,
+    names: Sequence[str],
+    types: Mapping[str, str] | None,
+    blocks: Iterator[bytes],
+    separator: str = ",",
 ) -> bool:
+    """Fill `typed` when there are types, else `incoming`."""
     cursor.execute("savepoint raw_copy")
-    _create_incoming(cursor, names)
     try:
-        _copy(cursor, names, blocks, separator)
+        if types:
+            _create(cursor, "typed", types)
+            _copy(cursor, "typed", names, blocks, separator)
+        else:
+            _create_incoming(cursor, names)
+            _copy(cursor, "incoming", names, blocks, separator)
     except DataError:
         cursor.execute("rollback to savepoint raw_copy")
         return False
@@ -64,7 +119,7 @@ def _stage_blocks(
 
 def _stage_records(cursor: Cursor, names: Sequence[str], records: Iterable[Record]) -> None:
     _create_incoming(cursor, names)
-    _copy(cursor, ["_row", "_problem", *names], _record_blocks(records, len(names)))
+    _copy(cursor, "incoming", ["_row", "_problem", *names], _record_blocks(records, len(names)))
 
 
 def _record_blocks(records: Iterable[Record], width: int) -> Iterator[bytes]:
@@ -80,24 +135,31 @@ def _record_blocks(records: Iterable[Record], width: int) -> Iterator[bytes]:
 
 
 def _create_incoming(cursor: Cursor, names: Sequence[str]) -> None:
-    columns = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(n)) for n in names)
+    _create(cursor, "incoming", dict.fromkeys(("_problem", *names), "text"))
+
+
+def _create(cursor: Cursor, table: str, types: Mapping[str, str]) -> None:
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(data_type))
+        for name, data_type in types.items()
+    )
     cursor.execute(
         sql.SQL(
-            "create temp table incoming (_row bigint generated by default as identity "
-            "(cache 1000), _problem text, {}) on commit drop"
-        ).format(columns)
+            "create temp table {} (_row bigint generated by default as identity "
+            "(cache 1000), {}) on commit drop"
+        ).format(sql.Identifier(table), columns)
     )
 
 
 def _copy(
-    cursor: Cursor, names: Sequence[str], blocks: Iterator[bytes], separator: str = ","
+    cursor: Cursor, table: str, names: Sequence[str], blocks: Iterator[bytes], separator: str = ","
 ) -> None:
     """COPY blocks of CSV, the columns in the order of `names`; an empty field is null."""
     columns = sql.SQL(", ").join(map(sql.Identifier, names))
     cursor.copy_expert(
-        sql.SQL(
-            "copy incoming ({0}) from stdin (format csv, delimiter {1}, force_null ({0}))"
-        ).format(columns, sql.Literal(separator)),
+        sql.SQL("copy {2} ({0}) from stdin (format csv, delimiter {1}, force_null ({0}))").format(
+            columns, sql.Literal(separator), sql.Identifier(table)
+        ),
         _Blocks(blocks),
     )
 

@@ -14,7 +14,12 @@ from o2r.errors import UserError
 OWN_COLUMNS = ("_row", "_problem", "_day", "_day_number", "_days")
 LONGEST_HEADER = 1 << 20  # bytes
 QUOTE = ord('"')
+LINE_END, RETURN = b"\n\r"
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+NUMBER, DAY, INSTANT = "number", "day", "instant"
+LETTERS = {NUMBER: "-+. ", INSTANT: "-+:.TZ "}
+"""Beside digits, of the forms that can be trusted; others are a matter of interpretation."""
+LONGEST_VALUE = 40  # bytes of a number or an instant in one of these forms
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,11 @@ class Survey:
     names:    the source columns, in order; those of NDJSON sorted.
     start:    (CSV) number of bytes before the first row of data.
     regular:  (CSV) every quote opens, closes or is doubled inside a field, and no line could be
-              taken for an end mark, so that COPY and the csv module read the same rows.
+              taken for an end mark, so that COPY and the csv module read the same rows; never of
+              one column, where a blank line is a row to one of them.
+    forms:    (regular CSV) by column, the forms that every value of it has: a NUMBER of plain
+              digits that six decimals do not round to nothing, a DAY (2026-01-05), an INSTANT
+              that begins with one. An empty value has every form. Empty where it was not looked at.
     """
 
     checksum: str
@@ -34,6 +43,7 @@ class Survey:
     names: list[str]
     start: int = 0
     regular: bool = False
+    forms: tuple[frozenset[str], ...] = ()
 
 
 def survey(file: DataFile) -> Survey:
@@ -44,32 +54,31 @@ def survey(file: DataFile) -> Survey:
     """
     seen = stamp(file)
     digest = hashlib.sha256()
-    quotes = _QuoteCheck(file.separator)
-    head = b""
+    names, start, checks = [], 0, []
     with open_bytes(file) as stream:
+        head = stream.read(LONGEST_HEADER)
+        if file.format != "parquet":
+            _refuse_foreign_text(file, head)
+        if file.format == "csv":
+            names, start = _header(file, head)
+            quotes, forms = _QuoteCheck(file.separator), _FormCheck(file.separator, len(names))
+            quotes.feed(head.removeprefix(BOM))
+            forms.feed(head[start:])
+            checks = [quotes, forms]
+        digest.update(head)
         while block := stream.read(BLOCK):
             digest.update(block)
-            if file.format == "parquet":
-                continue
-            if not head:
-                _refuse_foreign_text(file, block)
-            if len(head) < LONGEST_HEADER:
-                head += block
-            if len(head) == len(block):
-                block = block.removeprefix(BOM)
-            if file.format == "csv":
-                quotes.feed(block)
+            for check in checks:
+                check.feed(block)
     checksum = digest.hexdigest()
     if file.format == "parquet":
         from o2r.bronze.parquet import parquet_names  # only here: it takes a while to import
 
         return Survey(checksum, seen, _checked_names(file, parquet_names(file)))
-    if not head:
-        raise UserError(f"{file.name}: the file is empty (0 bytes): deliver it again")
     if file.format == "ndjson":
         return Survey(checksum, seen, _json_names(file))
-    names, start = _header(file, head)
-    return Survey(checksum, seen, names, start, quotes.finish())
+    is_regular = quotes.finish() and len(names) > 1
+    return Survey(checksum, seen, names, start, is_regular, forms.finish() if is_regular else ())
 
 
 def stamp(file: DataFile) -> tuple[int, int]:
@@ -81,8 +90,10 @@ def stamp(file: DataFile) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _refuse_foreign_text(file: DataFile, block: bytes) -> None:
-    start = block[:4096]
+def _refuse_foreign_text(file: DataFile, head: bytes) -> None:
+    if not head:
+        raise UserError(f"{file.name}: the file is empty (0 bytes): deliver it again")
+    start = head[:4096]
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or start.count(0) * 10 > len(start):
         raise UserError(f"{file.name}: not UTF-8 text (UTF-16 or binary): save it as UTF-8")
 
@@ -99,7 +110,7 @@ class _QuoteCheck:
     def feed(self, block: bytes) -> None:
         window = self._tail + block
         self._tail = window[-2:]
-        if not self._good or (b'"' not in window and b"\n\\." not in window):
+        if not self._good or (b'"' not in window and b"\\" not in window):
             return
         data = np.frombuffer(window, dtype=np.uint8)
         positions = np.flatnonzero(data[1:-1] == QUOTE) + 1
@@ -111,6 +122,76 @@ class _QuoteCheck:
     def finish(self) -> bool:
         self.feed(b"\n")
         return self._good and self._count % 2 == 0
+
+
+class _FormCheck:
+    """Tells over a stream of blocks, the header left out, which form each column of a CSV has."""
+
+    def __init__(self, separator: str, width: int) -> None:
+        self._separator, self._width = ord(separator), width
+        self._forms = [{NUMBER, DAY, INSTANT} for _ in range(width)]
+        self._rest = b""
+
+    def feed(self, block: bytes) -> None:
+        if not any(self._forms):
+            return
+        text = self._rest + block
+        data = np.frombuffer(text + bytes(LONGEST_VALUE), dtype=np.uint8)
+        is_end = (data == self._separator) | (data == LINE_END)
+        is_quoted = b'"' in text
+        if is_quoted:
+            is_end &= np.cumsum(data == QUOTE, dtype=np.uint8) % 2 == 0
+        ends = np.flatnonzero(is_end)
+        ends = ends[: ends.size - ends.size % self._width]
+        starts = np.concatenate(([0], ends + 1))
+        self._rest = text[starts[-1] :]
+        ends, starts = ends.reshape(-1, self._width), starts[:-1].reshape(-1, self._width)
+        is_line_end = data[ends] == LINE_END
+        if is_line_end[:, :-1].any() or not is_line_end[:, -1].all() or len(self._rest) > 4 * BLOCK:
+            self._forms = [set() for _ in self._forms]
+            return
+        ends[:, -1] -= data[ends[:, -1] - 1] == RETURN
+        for column, forms in enumerate(self._forms):
+            if forms and len(ends):
+                begin, end = starts[:, column], ends[:, column]
+                if is_quoted:
+                    quoted = data[begin] == QUOTE
+                    begin, end = begin + quoted, end - quoted
+                self._narrow(forms, text, data, begin, end - begin)
+
+    def finish(self) -> tuple[frozenset[str], ...]:
+        if self._rest:
+            self.feed(b"\n")
+        return tuple(frozenset(() if self._rest else forms) for forms in self._forms)
+
+    def _narrow(
+        self, forms: set[str], text: bytes, data: np.ndarray, begin: np.ndarray, sizes: np.ndarray
+    ) -> None:
+        """Take from `forms` those that a value of `sizes` bytes from `begin` on does not have."""
+        longest = sizes.max()
+        if longest > LONGEST_VALUE:
+            forms.clear()
+        if not forms or longest < 1:
+            return
+        values = np.lib.stride_tricks.sliding_window_view(data, longest)[begin]
+        behind = np.arange(longest) >= sizes[:, None]
+        for form in forms & LETTERS.keys():
+            known = behind | (values - np.uint8(ord("0")) < 10)
+            for letter in LETTERS[form]:
+                known |= values == ord(letter)
+            if not known.all():
+                forms.discard(form)
+        if NUMBER in forms and longest > 7:
+            # what is lost has six noughts and a digit after the point, and no other digit before
+            may_be_lost = (sizes > 7) & (values[:, 0] - np.uint8(ord("1")) > 8)
+            if may_be_lost.any() and b".000000" in text:
+                forms.discard(NUMBER)
+        if INSTANT in forms:
+            is_day = longest >= 10 and (values[:, (4, 7)] == ord("-")).all(axis=1) & (sizes >= 10)
+            if not (is_day | (sizes < 1)).all():
+                forms.discard(INSTANT)
+        if longest > 10 or INSTANT not in forms:
+            forms.discard(DAY)
 
 
 def _header(file: DataFile, head: bytes) -> tuple[list[str], int]:
