@@ -48,7 +48,7 @@ def elsewhere(copy: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     execute(copy, f"alter database {copy.database} reset timezone")
 
 
-def test_full_refresh_over_rows_in_another_order_in_another_time_zone(
+def test_built_in_full_from_rows_in_another_order_elsewhere(
     copy: Settings, reference: dict[str, str], elsewhere: None
 ) -> None:
     tables = frame(
