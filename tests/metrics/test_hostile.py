@@ -452,5 +452,5 @@ def test_a_missing_exchange_rate_stops_the_build(empty: Settings) -> None:
     target = settings.home / "dbt" / f"{settings.database}_prod" / "target"
     results = json.loads((target / "run_results.json").read_text())["results"]
     failed = {result["unique_id"].split(".")[2] for result in results if result["status"] == "fail"}
-    assert "not_null_fct_revenue_daily_exchange_rate" in failed
+    assert "valid_fct_revenue_daily" in failed
     assert len(failed) < len(results)
