@@ -430,7 +430,7 @@ def test_empty_bronze_builds_empty_gold(empty: Settings) -> None:
 def test_one_row_of_bronze(empty: Settings) -> None:
     settings = clone(empty, "one_row")
     execute(settings, requests("only bob 2024-01-10T10:00 10 120 -"))
-    run_models(settings)
+    run_models(settings, "--select", "+metric_values", "--exclude", "resource_type:seed")
     gold = Gold(settings)
     assert gold.row("select as_of_date::text from intermediate_silver.int_as_of") == ("2024-01-10",)
     assert gold.metric("requests", W2) == 1

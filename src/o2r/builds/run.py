@@ -41,8 +41,10 @@ SHADOW = "_shadow"
 """What follows the name of the gold schema while `o2r publish` builds and tests it."""
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 """Unit tests judge the code, not the data: they run in CI and in `make test`."""
-DBT = "from dbt.cli.main import cli; cli(prog_name='dbt')"
-PROGRESS = "from o2r.builds.progress import main; main()"
+RARELY = "import gc; gc.set_threshold(100_000, 20, 100); "
+"""Python looks for garbage among all of dbt's nodes, by default so often that it takes a fifth."""
+DBT = RARELY + "from dbt.cli.main import cli; cli(prog_name='dbt')"
+PROGRESS = RARELY + "from o2r.builds.progress import main; main()"
 
 
 def dbt(
