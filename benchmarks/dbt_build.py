@@ -122,13 +122,11 @@ def bare_selects(settings: Settings) -> float:
             "table",
             "incremental",
         ):
-            # As the hook of the models that have it; without it some never end.
-            hooks = " ".join(hook["sql"] for hook in node["config"]["pre-hook"])
-            hash_joins = "set enable_nestloop = off; set enable_mergejoin = off; "
+            # As the hook of every model, hash_joins_only; without it some never end.
             plan = query(
                 settings,
-                (hash_joins if "hash_joins_only" in hooks else "")
-                + "explain (analyze, timing off, format json) "
+                "set enable_nestloop = off; set enable_mergejoin = off; "
+                "explain (analyze, timing off, format json) "
                 + node["compiled_code"],
             )[0][0]
             seconds += (plan[0]["Planning Time"] + plan[0]["Execution Time"]) / 1000

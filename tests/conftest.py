@@ -4,6 +4,7 @@ The server lives in a temporary O2R_HOME for the whole session (one per pytest-x
 variable of the caller's environment and no `.env` can turn a test towards another warehouse.
 """
 
+import gc
 import itertools
 import os
 import shutil
@@ -16,18 +17,23 @@ from pathlib import Path
 
 import psutil
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from o2r.settings import Settings, load_settings
 from o2r.warehouse import connect, embedded, setup
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = "o2r_template"
-
+RARELY = (100_000, 20, 100)
+"""When Python looks for garbage: by itself so often that it is a third of what dbt costs."""
 
 LONGEST = (
-    *("dags/test_runs.py", "integration/test_slim_ci.py", "integration/test_replay.py"),
-    *("integration/test_book_commands.py", "dags/test_kills.py", "browser/test_site.py"),
-    *("integration/test_demo.py", "metrics/test_whole_companies.py"),
+    *("dags/test_runs.py", "dags/test_kills.py", "integration/test_replay.py"),
+    *("browser/test_site.py", "integration/test_slim_ci.py", "metrics/test_whole_companies.py"),
+    *("integration/test_demo.py", "integration/test_book_commands.py"),
+    *("integration/test_foreign_data.py", "integration/test_dbt_commands.py"),
+    *("integration/test_dbt_guide.py", "integration/test_publish.py", "metrics/test_hostile.py"),
+    *("integration/test_determinism.py", "metrics/test_feed_clocks.py"),
 )
 """Files that take minutes. Workers begin with them, so that none is left with one at the end."""
 
@@ -36,6 +42,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first."""
     places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+class Files(LoadFileScheduling):
+    """Give a file to one worker, and those of the DAGs to the same: one Airflow at a time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "dags" if "dags/" in file else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Files:
+    return Files(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests also wait, for Airflow, for locks and for a browser."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -60,6 +85,7 @@ def pytest_configure() -> None:
 
     A shell lets what it starts in the background ignore Ctrl-C, and with it all that tests start.
     """
+    gc.set_threshold(*RARELY)
 
     def interrupt(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -150,8 +150,9 @@
 {%- endmacro %}
 
 {#-
-  Pre-hook of models that join many rows on several texts. Postgres expects next to no row of such a
-  join and would then search a big table once per row; this holds until the model is built.
+  Pre-hook of every model. Postgres expects next to no row of a join on several texts, or of the newest
+  versions that a view finds, and would then search one table for each row of another: time grows with
+  the square of the rows. Holds until the model is built.
 -#}
 {% macro hash_joins_only() -%}
     {{ return(adapter.dispatch('hash_joins_only', 'o2r')()) }}

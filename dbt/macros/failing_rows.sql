@@ -6,7 +6,7 @@
 select
     case
         {%- for condition, problem in conditions %}
-        when not ({{ condition }}) then '{{ problem }}'
+        when not ({{ condition }}) then '{{ problem | replace("'", "''") }}'
         {%- else %}
         when false then ''
         {%- endfor %}
@@ -19,6 +19,13 @@ where not (
     {%- else %}true
     {%- endfor %}
 )
+{%- endmacro %}
+
+{#- Words as literals. -#}
+{% macro quoted(words) -%}
+    {%- for word in words -%}
+        '{{ word | replace("'", "''") }}'{{ ', ' if not loop.last }}
+    {%- endfor -%}
 {%- endmacro %}
 
 {#- One condition for each of the columns, as rows_with_problem takes them. -#}
@@ -54,9 +61,12 @@ where not (
         ) -%}
         {%- do print('') -%}
         {%- do print(result.status | upper ~ ' ' ~ result.node.name ~ ': ' ~ result.failures ~ ' rows') -%}
-        {%- set names = (['problem'] if 'problem' in rows.column_names else [])
-            + rows.column_names | reject('equalto', 'problem') | list -%}
         {%- for row in rows.rows -%}
+            {#- The columns that the problem speaks of come next to it. -#}
+            {%- set named = modules.re.findall('[A-Za-z0-9_]+', row['problem'] or '') if 'problem' in rows.column_names else [] -%}
+            {%- set names = (['problem'] if 'problem' in rows.column_names else [])
+                + rows.column_names | select('in', named) | list
+                + rows.column_names | reject('in', named + ['problem']) | list -%}
             {%- set cells = [] -%}
             {%- for name in names[:most_columns] -%}
                 {%- set shown = 'null' if row[name] is none

@@ -1,5 +1,27 @@
 {#- Helpers of the metric marts. -#}
 
+{#- First day of the week or month that a day lies in. grain: SQL, a literal or a column. -#}
+{% macro period_of(day, grain) -%}
+    cast(date_trunc({{ grain }}, {{ day }}) as date)
+{%- endmacro %}
+
+{#-
+  Select the rows of a relation once per grain, with grain and period_start of the period that their day
+  lies in. They meet periods by equality: a range would compare every row with every period.
+-#}
+{% macro by_grain(relation, day) -%}
+    select
+        facts.*,
+        grains.grain,
+        {{ period_of('facts.' ~ day, 'grains.grain') }} as period_start
+    from {{ relation }} as facts
+    cross join (
+        select 'week' as grain
+        union all
+        select 'month' as grain
+    ) as grains
+{%- endmacro %}
+
 {#-
   Member of the current row's reporting dimension.
   members: mapping of dimension (plan_tier, segment, region, product) to the column that holds it;

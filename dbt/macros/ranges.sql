@@ -1,5 +1,5 @@
 {#-
-  Bounds that the names of columns say, as columns_within takes them: [lowest, highest], null open.
+  Bounds that the names of columns say, as valid_rows takes them: [lowest, highest], null open.
   A column of a mart gets those of the first name that fits; money and changes have none, and none has
   a column that says why not (`config: {meta: {lint: {range: why}}}`). A week starts on a Monday,
   a month and a fiscal year on a first.
@@ -27,7 +27,7 @@
     {%- for name, stated in given.items() if stated is not none -%}
         {%- if stated | length != 2 or stated == [none, none] -%}
             {{ exceptions.raise_compiler_error(
-                "columns_within: " ~ name ~ " needs [lowest, highest], one of them not null"
+                "valid_rows: " ~ name ~ " needs [lowest, highest], one of them not null"
             ) }}
         {%- endif -%}
         {%- do bounds.update({name: stated}) -%}

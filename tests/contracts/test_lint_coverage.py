@@ -48,9 +48,7 @@ def test_a_name_whose_values_are_listed_anywhere_is_an_enum() -> None:
     project = Broken()
     project.add_column(project.mart, "colour", "text")
     assert gaps(project) == []
-    project.tests.append(
-        generic_test(project.int, "accepted_values", column_name="colour", values=["red"])
-    )
+    project.tests.append(generic_test(project.int, "valid_rows", one_of={"colour": ["red"]}))
     assert gaps(project) == [("colour", "enum")]
 
 
@@ -58,73 +56,58 @@ def test_every_column_of_a_combined_key_needs_a_test() -> None:
     project = Broken()
     project.drop_tests(project.mart)
     project.add_column(project.mart, "region", "text")
-    key = {"combination_of_columns": ["account_id", "region"]}
-    project.tests.append(generic_test(project.mart, "unique_combination_of_columns", **key))
+    both = ["account_id", "region"]
+    project.tests.append(generic_test(project.mart, "valid_rows", unique=both))
     assert gaps(project) == [("account_id", "key"), ("region", "key")]
-    both = {"columns": ["account_id", "region"]}
-    project.tests.append(generic_test(project.mart, "columns_not_null", **both))
+    project.tests.append(generic_test(project.mart, "valid_rows", key=both))
     assert gaps(project) == []
 
 
 @pytest.mark.parametrize(
-    ("column", "data_type", "test", "arguments"),
+    ("column", "data_type", "claims"),
     [
-        ("sale_id", "text", "not_null", {"column_name": "sale_id"}),
-        ("sale_id", "text", "unique", {"column_name": "sale_id"}),
-        ("sale_id", "text", "relationships", {"column_name": "sale_id", "to": "x", "field": "y"}),
-        ("sale_id", "text", "columns_not_null", {"columns": ["sale_id"]}),
-        ("status", "text", "accepted_values", {"column_name": "status", "values": ["a"]}),
-        ("status", "text", "relationships", {"column_name": "status", "to": "x", "field": "y"}),
-        ("status", "text", "expression_is_true", {"expression": "1 = 1 and status in ('a')"}),
-        ("sale_count", "bigint", "columns_within", {"ranges": {"sale_count": [0, None]}}),
-        ("sale_count", "bigint", "accepted_range", {"column_name": "sale_count", "min_value": 0}),
-        ("sale_count", "bigint", "expression_is_true", {"expression": "sale_count >= 0"}),
-        (
-            "sale_count",
-            "bigint",
-            "expression_is_true",
-            {"column_name": "sale_count", "expression": ">= 0"},
-        ),
-        (
-            "sale_count",
-            "bigint",
-            "expect_column_values_to_be_between",
-            {"column_name": "sale_count", "min_value": 0},
-        ),
-        (
-            "sale_count",
-            "bigint",
-            "expect_column_pair_values_A_to_be_greater_than_B",
-            {"column_A": "sale_count", "column_B": "net"},
-        ),
+        ("sale_id", "text", {"not_null": ["sale_id"]}),
+        ("sale_id", "text", {"key": ["sale_id"]}),
+        ("status", "text", {"one_of": {"status": ["a"]}}),
+        ("status", "text", {"holds": {"is_one": "1 = 1 and status in ('a')"}}),
+        ("sale_count", "bigint", {"within": {"sale_count": [0, None]}}),
+        ("sale_count", "bigint", {"holds": {"is_above": "sale_count >= net"}}),
     ],
 )
-def test_tests_that_cover_a_column(
-    column: str, data_type: str, test: str, arguments: dict[str, Any]
-) -> None:
+def test_claims_that_cover_a_column(column: str, data_type: str, claims: dict[str, Any]) -> None:
     project = Broken()
     project.add_column(project.mart, column, data_type)
     assert len(gaps(project)) == 1
-    project.tests.append(generic_test(project.mart, test, **arguments))
+    project.tests.append(generic_test(project.mart, "valid_rows", **claims))
+    assert gaps(project) == []
+
+
+@pytest.mark.parametrize("column", ["sale_id", "status"])
+def test_a_relationship_covers_a_key_and_an_enum(column: str) -> None:
+    project = Broken()
+    project.add_column(project.mart, column, "text")
+    refers = {"column_name": column, "to": "x", "field": "y"}
+    project.tests.append(generic_test(project.mart, "relationships", **refers))
     assert gaps(project) == []
 
 
 @pytest.mark.parametrize(
-    ("column", "data_type", "test", "arguments"),
+    ("column", "data_type", "claims"),
     [
-        ("sale_id", "text", "accepted_values", {"column_name": "sale_id", "values": ["a"]}),
-        ("status", "text", "not_null", {"column_name": "status"}),
-        ("status", "text", "expression_is_true", {"expression": "status <> ''"}),
-        ("sale_count", "bigint", "not_null", {"column_name": "sale_count"}),
-        ("sale_count", "bigint", "columns_within", {"ranges": {"others": [0, None]}}),
+        ("sale_id", "text", {"one_of": {"sale_id": ["a"]}}),
+        ("sale_id", "text", {"unique": ["sale_id"]}),
+        ("status", "text", {"not_null": ["status"]}),
+        ("status", "text", {"holds": {"is_filled": "status <> ''"}}),
+        ("sale_count", "bigint", {"not_null": ["sale_count"]}),
+        ("sale_count", "bigint", {"within": {"others": [0, None]}}),
     ],
 )
-def test_a_test_of_another_kind_or_column_does_not_cover(
-    column: str, data_type: str, test: str, arguments: dict[str, Any]
+def test_a_claim_of_another_kind_or_column_does_not_cover(
+    column: str, data_type: str, claims: dict[str, Any]
 ) -> None:
     project = Broken()
     project.add_column(project.mart, column, data_type)
-    project.tests.append(generic_test(project.mart, test, **arguments))
+    project.tests.append(generic_test(project.mart, "valid_rows", **claims))
     assert column in [name for name, _ in gaps(project)]
 
 
@@ -132,8 +115,8 @@ def test_a_test_of_another_kind_or_column_does_not_cover(
 def test_a_warning_in_staging_covers_what_the_source_decides(severity: str, covers: bool) -> None:
     project = Broken()
     project.add_column(project.dim, "status", "text")
-    values = {"column_name": "status", "values": ["open"]}
-    project.tests.append(generic_test(project.stg, "accepted_values", severity, **values))
+    words = {"status": ["open"]}
+    project.tests.append(generic_test(project.stg, "valid_rows", severity, one_of=words))
     assert (gaps(project) == []) is covers
     project.add_column(project.fct, "status", "text")  # which does not come from that staging
     assert ("status", "enum") in gaps(project)

@@ -27,8 +27,8 @@ models:
       contract: {enforced: true}
       indexes: [{columns: [a], type: btree}]
     data_tests:
-      - dbt_utils.unique_combination_of_columns:
-          arguments: {combination_of_columns: [a, b]}
+      - valid_rows:
+          arguments: {key: [a, b]}
           config: {severity: error, meta: {lint: {severity: only a hint}}}
     columns:
       - name: a
@@ -86,7 +86,7 @@ metrics:
 # Each replaces words of GOOD by a slip that dbt does not notice, and names where it is reported.
 SLIPS = [
     ("description: A fact.", "desciption: A fact.", "models[fct_a].desciption"),
-    ("data_tests:\n      - dbt", "data_test:\n      - dbt", "models[fct_a].data_test"),
+    ("data_tests:\n      - valid", "data_test:\n      - valid", "models[fct_a].data_test"),
     ("data_tests: [unique", "tests: [unique", "models[fct_a].columns[a].tests"),
     ("materialized:", "materialised:", "models[fct_a].config.materialised"),
     ("enforced:", "enforce:", "models[fct_a].config.contract.enforce"),

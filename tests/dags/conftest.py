@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from tests.dags.airflow_client import Airflow
-from tests.integration.small_project import small_project
+from tests.integration.small_project import SOURCES, small_project
 
 from o2r.demo.datasets import load_dataset
 from o2r.demo.run import yesterday
@@ -70,9 +70,7 @@ def project_with_dags(folder: Path, settings: Settings) -> Settings:
     """A small project with every source, and the DAGs and database scripts of the real one."""
     for name in ("airflow", "database_scripts"):
         (folder / name).symlink_to(ROOT / name)
-    sources = (ROOT / "dbt").glob("models/staging/*/_sources.yml")
-    more = [str(path.relative_to(ROOT / "dbt")) for path in sources]
-    return small_project(folder, settings, *more, "seeds/country_regions.csv")
+    return small_project(folder, settings, *SOURCES, "seeds/country_regions.csv")
 
 
 @pytest.fixture(scope="session")

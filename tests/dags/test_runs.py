@@ -16,13 +16,11 @@ import pytest
 from playwright.sync_api import expect
 from psycopg2.errors import InsufficientPrivilege
 from tests.chromium import SCREENSHOTS, chromium
-from tests.in_process import dbt_in_process
 from tests.integration.small_project import GOLD, tickets
 from tests.metrics.warehouse import gold_hashes
 
 from o2r import scheduler
 from o2r.bronze.loader import load
-from o2r.builds.run import dbt
 from o2r.demo.run import yesterday
 from o2r.replay.run import compare_targets
 from o2r.scheduler.home import folder_of
@@ -183,11 +181,12 @@ def cursed(query, dag_warehouse):
 @pytest.mark.usefixtures("cursed")
 def test_a_failing_test_leaves_gold_as_it_was(airflow, query, dag_warehouse, builds, alerts):
     before = gold_hashes(dag_warehouse)
-    run = airflow.trigger("pipeline_daily")
-    assert airflow.end("pipeline_daily", run) == "failed"
-    assert airflow.tasks("pipeline_daily", run)["publish"]["try_number"] == 2
-    assert airflow.states("pipeline_daily", run)["health"] == "upstream_failed"
-    log = airflow.log("pipeline_daily", run, "publish", attempt=2)
+    airflow.ask("patch", "/api/v2/dags/gold_layer_marts", {"is_paused": False})
+    run = airflow.trigger("gold_layer_marts")
+    assert airflow.end("gold_layer_marts", run) == "failed"
+    airflow.ask("patch", "/api/v2/dags/gold_layer_marts", {"is_paused": True})
+    assert airflow.tasks("gold_layer_marts", run)["gold"]["try_number"] == 2
+    log = airflow.log("gold_layer_marts", run, "gold", attempt=2)
     assert "assert_no_ticket_is_cursed" in log
     assert "not published, mart_gold is as it was" in log
     assert gold_hashes(dag_warehouse) == before
@@ -197,7 +196,7 @@ def test_a_failing_test_leaves_gold_as_it_was(airflow, query, dag_warehouse, bui
     with pytest.raises(InsufficientPrivilege):
         query(dag_warehouse, read.format("mart_gold_shadow"))
     [alert] = [alert for alert in alerts if alert["run_id"] == run]
-    assert alert["task_id"] == "publish"
+    assert alert["task_id"] == "gold"
 
 
 @pytest.fixture
@@ -284,6 +283,19 @@ def running_command(warehouse, name: str) -> psutil.Process:
     raise AssertionError(f"no task runs o2r {name}")
 
 
+def test_dev_is_built_in_full_and_production_is_not(airflow, query, dag_warehouse, builds):
+    """The next test compares production with it, once that has the same tickets, too."""
+    query(dag_warehouse, ADD_TICKET, ("good", "billing"))
+    before = builds()
+    run = airflow.trigger("pipeline_dev", full_refresh=True)
+    assert airflow.end("pipeline_dev", run) == "success"
+    assert set(airflow.states("pipeline_dev", run)) == {
+        "source_freshness", "backfill", "build", "documentation",
+    }  # fmt: skip
+    assert "o2r build --target dev --full-refresh" in airflow.log("pipeline_dev", run, "build")
+    assert builds() == before
+
+
 @pytest.mark.usefixtures("unbalanced")
 def test_days_that_are_built_again_equal_a_full_refresh(airflow, query, dag_warehouse, alerts):
     """Seven days of production are damaged; a backfill of just these days mends them.
@@ -293,9 +305,6 @@ def test_days_that_are_built_again_equal_a_full_refresh(airflow, query, dag_ware
     last = yesterday() - timedelta(days=2)
     first = last - timedelta(days=6)
     before = tickets(dag_warehouse)
-    query(dag_warehouse, ADD_TICKET, ("good", "billing"))
-    with dbt_in_process():
-        dbt(dag_warehouse, ["--quiet", "build", "--full-refresh"], "dev")
     damage(query, dag_warehouse, first, last)
     assert compare_targets(dag_warehouse).differences != ()
     run = airflow.trigger("pipeline_daily", **{"from": str(first), "to": str(last)})
@@ -323,24 +332,6 @@ def damage(query, warehouse, first: date, last: date) -> None:
         "update intermediate_silver.int_revenue_daily set net_revenue = net_revenue + 1 "
         f"where revenue_date {span}",
     )
-
-
-def test_days_that_are_none_are_refused(airflow):
-    run = airflow.trigger("pipeline_daily", **{"from": "2026-11-07", "to": "2026-11-01"})
-    assert airflow.end("pipeline_daily", run) == "failed"
-    log = airflow.log("pipeline_daily", run, "backfill")
-    assert "the last day, 2026-11-01, is before the first, 2026-11-07" in log
-    assert airflow.states("pipeline_daily", run)["publish"] == "upstream_failed"
-
-
-def test_dev_is_built_and_production_is_not(airflow, builds):
-    before = builds()
-    run = airflow.trigger("pipeline_dev")
-    assert airflow.end("pipeline_dev", run) == "success"
-    assert set(airflow.states("pipeline_dev", run)) == {
-        "source_freshness", "backfill", "build", "documentation",
-    }  # fmt: skip
-    assert builds() == before
 
 
 def test_configuration_and_the_next_simulated_day_are_loaded(airflow, query, dag_warehouse):

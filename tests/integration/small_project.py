@@ -48,6 +48,11 @@ WRITTEN = {
     "tests/singular/assert_no_ticket_is_cursed.sql": "select * from {{ ref('fct_tickets') }} "
     "where channel = 'cursed'",
 }
+SOURCES = sorted(
+    str(path.relative_to(ROOT / "dbt"))
+    for path in (ROOT / "dbt").glob("models/staging/*/_sources.yml")
+)
+"""What else to copy for a simulated company."""
 GOLD = sorted(Path(path).stem for path in WRITTEN if "/marts/" in path)
 
 

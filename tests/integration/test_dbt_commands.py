@@ -21,7 +21,7 @@ BUILT = {"model", "seed", "snapshot"}
 
 @pytest.fixture(scope="module", autouse=True)
 def results() -> Iterator[list]:
-    """Results of the commands run, the newest last."""
+    """The result of the last command run."""
     with dbt_in_process() as found:
         yield found
 

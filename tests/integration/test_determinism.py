@@ -48,14 +48,9 @@ def elsewhere(copy: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     execute(copy, f"alter database {copy.database} reset timezone")
 
 
-def test_built_again_in_another_time_zone(
+def test_built_in_full_from_rows_in_another_order_elsewhere(
     copy: Settings, reference: dict[str, str], elsewhere: None
 ) -> None:
-    run_models(copy)
-    assert gold_hashes(copy) == reference
-
-
-def test_full_refresh_over_rows_in_another_order(copy: Settings, reference: dict[str, str]) -> None:
     tables = frame(
         copy,
         "select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "

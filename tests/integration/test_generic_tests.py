@@ -16,9 +16,10 @@ from o2r.warehouse import environment
 DBT_DIR = Path(__file__).parents[2] / "dbt"
 
 ROWS = """
-select 1 as a, 10 as b, 'x' as c, cast(1.5 as numeric(18, 6)) as d, 1.0 as e
-union all select 5, null, 'y', 'NaN', null
-union all select 9, -1, null, null, 2
+select 1 as a, 10 as b, 'x' as c, cast(1.5 as numeric(18, 6)) as d, 1.0 as e, 1 as k,
+    cast(null as integer) as n
+union all select 5, null, 'y', 'NaN', null, 2, null
+union all select 9, -1, null, null, 2, 2, null
 """
 
 WITHIN = {
@@ -52,14 +53,28 @@ OF_NAME = {
     "fiscal_year_start": ("date", 1),
 }
 """Type of each column of NAMED, and how the bounds of its name fare (credit_count has none)."""
-NOT_NULL = {
-    "none": (["a"], "pass"),
-    "one": (["a", "b"], 1),
-    "first": (["b", "a"], 1),
-    "several": (["a", "b", "c"], 2),
+CLAIMS = {
+    "not_null_holds": ({"not_null": ["a"]}, "pass"),
+    "not_null_several": ({"not_null": ["a", "b", "c"]}, 2),
+    "finite_holds": ({"finite": ["a", "e"]}, "pass"),
+    "finite_nan": ({"finite": ["e", "d"]}, 1),
+    "words_hold": ({"one_of": {"c": ["x", "y", "it's"]}}, "pass"),
+    "words_of_numbers": ({"one_of": {"a": [1, 5, 9]}}, "pass"),
+    "word_missing": ({"one_of": {"c": ["x"]}}, 1),
+    "holds": ({"holds": {"a_above_b": "a > b or b > a"}}, "pass"),
+    "holds_not": ({"holds": {"b_above_a": "b > a"}}, 1),
+    "key_holds": ({"key": ["a"]}, "pass"),
+    "key_of_two": ({"key": ["a", "e"]}, 1),
+    "key_null": ({"key": ["c"]}, 1),
+    "key_repeated": ({"key": ["k"]}, 2),
+    "key_repeated_and_null": ({"key": ["k"], "not_null": ["c"]}, 3),
+    "unique_holds": ({"unique": ["c"]}, "pass"),
+    "unique_null_repeated": ({"unique": ["n"]}, 3),
+    "key_and_unique": ({"key": ["a"], "unique": ["k"]}, 2),
+    "all_at_once": ({"key": ["k"], "not_null": ["b"], "one_of": {"c": ["x"]}}, 3),
 }
+"""Claims of valid_rows about ROWS, and how many rows break them; k and n are repeated."""
 PERSONAL = {"name": "c", "config": {"meta": {"pii": "name"}}}
-FINITE = {"numbers": (["a", "e"], "pass"), "nan": (["d"], 1), "beside_numbers": (["e", "d"], 1)}
 
 
 def dbt(command: str, settings: Settings, folder: Path, tests: list[dict]) -> str:
@@ -75,7 +90,7 @@ def dbt(command: str, settings: Settings, folder: Path, tests: list[dict]) -> st
     columns = [{"name": name, "data_type": kind} for name, (kind, _) in OF_NAME.items()]
     columns[5]["config"] = {"meta": {"lint": {"range": "a credit"}}}
     only = [
-        {"columns_within": {"name": f"of_name_{name}", "arguments": {"ranges": ranges}}}
+        {"valid_rows": {"name": f"of_name_{name}", "arguments": {"within": ranges}}}
         for name in OF_NAME
         for ranges in [{other: None for other in OF_NAME if other != name}]
     ]
@@ -106,20 +121,11 @@ def results(
 ) -> dict[str, str | int]:
     """Status of each test: pass, or the number of failures."""
     folder = tmp_path_factory.mktemp("generic")
-    tests = (
-        [
-            {"columns_within": {"name": f"within_{name}", "arguments": {"ranges": ranges}}}
-            for name, (ranges, _) in WITHIN.items()
-        ]
-        + [
-            {"columns_not_null": {"name": f"not_null_{name}", "arguments": {"columns": columns}}}
-            for name, (columns, _) in NOT_NULL.items()
-        ]
-        + [
-            {"columns_finite": {"name": f"finite_{name}", "arguments": {"columns": columns}}}
-            for name, (columns, _) in FINITE.items()
-        ]
-    )
+    claims = {f"within_{name}": {"within": ranges} for name, (ranges, _) in WITHIN.items()}
+    claims |= {name: arguments for name, (arguments, _) in CLAIMS.items()}
+    tests = [
+        {"valid_rows": {"name": name, "arguments": arguments}} for name, arguments in claims.items()
+    ]
     printed = dbt("build", module_warehouse, folder, tests)
     ran = json.loads((folder / "target" / "run_results.json").read_text())["results"]
     assert len(ran) == 3 + len(tests) + len(OF_NAME), printed
@@ -136,14 +142,14 @@ def test_the_first_rows_of_a_failing_test_are_printed_its_problem_first(
 ) -> None:
     said = str(results["printed"]).partition("FAIL within_null_beside_a_breach: 3 rows\n")[2]
     assert said.splitlines()[:3] == [
-        "    problem: a is below 6, a: 1, b: 10, c: (personal), d: 1.500000, e: 1.0",
-        "    problem: a is below 6, a: 5, b: null, c: (personal), d: NaN, e: null",
-        "    problem: b is below 0, a: 9, b: -1, c: null, d: null, e: 2",
+        "    problem: a is below 6, a: 1, b: 10, c: (personal), d: 1.500000, e: 1.0, k: 1, n: null",
+        "    problem: a is below 6, a: 5, b: null, c: (personal), d: NaN, e: null, k: 2, n: null",
+        "    problem: b is below 0, b: -1, a: 9, c: null, d: null, e: 2, k: 2, n: null",
     ]
 
 
 @pytest.mark.parametrize("name", WITHIN)
-def test_columns_within(results: dict[str, str | int], name: str) -> None:
+def test_within(results: dict[str, str | int], name: str) -> None:
     assert results[f"within_{name}"] == WITHIN[name][1]
 
 
@@ -152,20 +158,15 @@ def test_bounds_of_a_name(results: dict[str, str | int], name: str) -> None:
     assert results[f"of_name_{name}"] == OF_NAME[name][1]
 
 
-@pytest.mark.parametrize("name", NOT_NULL)
-def test_columns_not_null(results: dict[str, str | int], name: str) -> None:
-    assert results[f"not_null_{name}"] == NOT_NULL[name][1]
-
-
-@pytest.mark.parametrize("name", FINITE)
-def test_columns_finite(results: dict[str, str | int], name: str) -> None:
-    assert results[f"finite_{name}"] == FINITE[name][1]
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claims(results: dict[str, str | int], name: str) -> None:
+    assert results[name] == CLAIMS[name][1]
 
 
 @pytest.mark.parametrize("bounds", [[None, None], [1]])
 def test_bounds_that_cannot_fail_are_an_error(
     module_warehouse: Settings, tmp_path: Path, bounds: list[int | None]
 ) -> None:
-    tests = [{"columns_within": {"arguments": {"ranges": {"a": bounds}}}}]
+    tests = [{"valid_rows": {"name": "rows", "arguments": {"within": {"a": bounds}}}}]
     printed = dbt("parse", module_warehouse, tmp_path, tests)
     assert "a needs [lowest, highest], one of them not null" in printed

@@ -20,7 +20,7 @@ from o2r.builds.packages import install_packages
 DBT_DIR = Path(__file__).parents[2] / "dbt"
 STAND_INS = DBT_DIR / "offline_packages"
 NOT_OURS = {"dbt_packages", "offline_packages", "target", "logs"}
-CALL = re.compile(r"\b(dbt_utils|dbt_expectations)\.(\w+)")
+CALL = re.compile(r"\b(dbt_utils)\.(\w+)")
 DEFINITION = re.compile(r"\{%-?\s*(?:test|macro)\s+(\w+)\s*\(")
 
 
@@ -143,9 +143,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
         url = f"http://127.0.0.1:{server.server_address[1]}/"
         use_hub(monkeypatch, url)
         publish(pages, url, "dbt-labs", "dbt_utils", "1.3.3")
-        publish(pages, url, "metaplane", "dbt_expectations", "0.10.9")
-        index = ["dbt-labs/dbt_utils", "metaplane/dbt_expectations"]
-        pages["/api/v1/index.json"] = json.dumps(index).encode()
+        pages["/api/v1/index.json"] = json.dumps(["dbt-labs/dbt_utils"]).encode()
         yield pages
         server.shutdown()
         thread.join()
@@ -195,7 +193,7 @@ def test_a_hub_that_breaks_half_way_changes_nothing(project: Path, hub: dict[str
     install_packages(project)
     before = content(project)
     os.utime(project / "packages.yml")
-    hub["/dbt_expectations.tar.gz"] = b"not an archive"
+    hub["/dbt_utils.tar.gz"] = b"not an archive"
     os.utime(project / "package-lock.yml", (0, 0))
     message = install_packages(project)
     assert "could not fetch" in message

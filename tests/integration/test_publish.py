@@ -248,7 +248,7 @@ def test_a_run_without_its_tests_is_not_published(
 ) -> None:
     before = gold_hashes(gold)
     add_ticket(gold, 1)
-    monkeypatch.setenv("DBT_EXCLUDE_RESOURCE_TYPES", "test")
+    monkeypatch.setenv("DBT_RESOURCE_TYPES", "model")
     with pytest.raises(
         UserError, match=r"left out .* 1 models .* such as test\.o2r\.assert_no_ticket"
     ):

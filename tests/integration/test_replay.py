@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.in_process import put_parsed
+from tests.integration.small_project import ROOT, SOURCES, small_project
 
 from o2r.errors import UserError
 from o2r.replay import FAULTS, Choices, Report, replay, summary
@@ -100,19 +101,16 @@ def test_rows_that_replace_as_many_within_one_hour_are_seen(replayed, query):
 
 
 def test_a_filter_newer_than_max_is_found_out(new_database: NewDatabase, tmp_path: Path):
-    settings = new_database()
-    for folder in ("dbt", "database_scripts"):
-        ignored = shutil.ignore_patterns("target", "logs")
-        shutil.copytree(settings.project / folder, tmp_path / folder, ignore=ignored)
+    """In a project of a few models; the others' filters are looked at by the replay above."""
+    settings = small_project(tmp_path, new_database(), *SOURCES)
+    shutil.copytree(ROOT / "database_scripts", tmp_path / "database_scripts")
     model = tmp_path / "dbt" / "models" / "intermediate" / "billing" / "int_revenue_daily.sql"
     right = "revenue_date in ({{ days_to_build() }})"
     wrong = "revenue_date > (select max(revenue_date) from {{ this }})"
     assert right in model.read_text("utf-8")
     model.write_text(model.read_text("utf-8").replace(right, wrong), "utf-8")
-    broken = settings.model_copy(update={"project": tmp_path})
-    spared(broken)
     report = replay(
-        broken, Choices(days=FEWEST_DAYS, faults=("late",), marts=False, **SMALL), print
+        settings, Choices(days=FEWEST_DAYS, faults=("late",), marts=False, **SMALL), print
     )
     assert any(
         "int_revenue_daily (" in line and "0 rows incremental" in line for line in report.problems

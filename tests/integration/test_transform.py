@@ -1,5 +1,6 @@
 """Running dbt through `o2r.builds.run`: what it reports, and what it records."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -58,6 +59,22 @@ def test_a_build_is_repeated_only_when_something_changed(small, query):
     )
     assert build(small, "dev", ONE_MODEL, quiet=True, only_if_changed=True)
     assert len(query(small, "select * from ops.builds")) == 3
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_build_without_news_says_what_it_looked_at(small, query):
+    said = []
+    news = {"quiet": True, "only_if_changed": True, "say": said.append}
+    assert build(small, "dev", ONE_MODEL, **news)
+    assert said == []
+    assert not build(small, "dev", ONE_MODEL, **news)
+    assert re.fullmatch(
+        r"nothing new since build 1 of .* UTC: the dbt project, .*1 tables .*", said[0]
+    )
+    assert build(small, "dev", [*ONE_MODEL, "--full-refresh"], **news)
+    assert build(small, "dev", ONE_MODEL, **news)
+    query(small, "drop table dbt_dev_intermediate_silver.int_as_of cascade")
+    assert build(small, "dev", ONE_MODEL, **news), "a table is gone"
 
 
 @pytest.mark.usefixtures("in_process")

@@ -18,7 +18,7 @@ def test_total_is_the_sum_of_the_members(
     metric_values: pd.DataFrame, catalog: pd.DataFrame
 ) -> None:
     names = additive(catalog)
-    assert len(names) == 12
+    assert names
     rows = metric_values[metric_values["metric"].isin(names)]
     totals = rows[rows["dimension"] == "all"].set_index(GROUP)["value"]
     for dimension, part in rows[rows["dimension"] != "all"].groupby("dimension"):

@@ -182,11 +182,27 @@ def test_forecast_is_least_squares(small, company, samples) -> None:
     )
 
 
+def hourly_prices(company: Company, rows: pd.DataFrame) -> pd.Series:
+    """Price of an instance at each snapshot: of its region if there is one, else the default."""
+    prices = company.seed("instance_prices").rename(columns={"valid_from": "at"})
+    prices["at"] = pd.to_datetime(prices["at"], utc=rows["at"].dt.tz is not None)
+    prices["at"] = prices["at"].astype(rows["at"].dtype)
+    rows = rows[["at", "instance_type", "region"]].reset_index().sort_values("at")
+    key = ["instance_type", "region"]
+    found = [
+        pd.merge_asof(one, prices.sort_values("at"), on="at", by=key).set_index("index")
+        for one in (rows, rows.assign(region="default"))
+    ]
+    fitting = found[0].combine_first(found[1])
+    return company.to_dollars(fitting["hourly_price"], fitting["currency_code"], fitting["at"])
+
+
 def test_idle_episodes(small, company, inventory) -> None:
-    prices = company.seed("instance_prices")
-    prices["valid_from"] = pd.to_datetime(prices["valid_from"])
+    idle = inventory.dropna(subset="idle_instances")
+    prices = hourly_prices(company, idle)
+    accounts = known(inventory["service_account"])
     rows = []
-    for odcr, snapshots in inventory.dropna(subset="idle_instances").groupby("odcr"):
+    for odcr, snapshots in idle.groupby("odcr"):
         snapshots = list(snapshots.itertuples())
         following = [snapshot.at for snapshot in snapshots[1:]] + [company.end]
         until = None
@@ -196,24 +212,10 @@ def test_idle_episodes(small, company, inventory) -> None:
                     rows.append([odcr, snapshot.at, None, None, 0.0, 0.0])
                 until = min(after, snapshot.at + CARRY)
                 hours = (until - snapshot.at) / HOUR
-                fitting = prices[
-                    (prices["instance_type"] == snapshot.instance_type)
-                    & (prices["valid_from"] <= snapshot.at)
-                ].sort_values("valid_from")
-                own = fitting[fitting["region"] == snapshot.region]
-                fitting = own if len(own) else fitting[fitting["region"] == "default"]
-                price = np.nan
-                if len(fitting):
-                    newest = fitting.tail(1).reset_index(drop=True)
-                    price = company.to_dollars(
-                        newest["hourly_price"],
-                        newest["currency_code"],
-                        pd.Series([snapshot.at]),
-                    ).iloc[0]
                 rows[-1][2] = until
-                rows[-1][3] = known(inventory["service_account"])[snapshot.Index]
+                rows[-1][3] = accounts[snapshot.Index]
                 rows[-1][4] += snapshot.idle_instances * hours
-                rows[-1][5] += snapshot.idle_instances * hours * price
+                rows[-1][5] += snapshot.idle_instances * hours * prices[snapshot.Index]
     key = ["odcr", "idle_since_at"]
     expected = pd.DataFrame(
         rows,

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 def project(small: Settings, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The project with what its tests of bounds compare, which stands in their SQL."""
     folder = tmp_path_factory.mktemp("compiled")
-    where = ["--target-path", str(folder), "--select", "test_name:columns_within"]
+    where = ["--target-path", str(folder), "--select", "test_name:valid_rows"]
     with dbt_in_process():
         assert dbt(small, ["--quiet", "compile", *where], "prod") == 0
     return Project.read(folder)

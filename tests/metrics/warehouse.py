@@ -85,7 +85,7 @@ def clone(settings: Settings, name: str) -> Settings:
     """A copy of a whole database, tables and all."""
     connection = connect(settings, database="postgres", autocommit=True)
     with connection.cursor() as cursor:
-        cursor.execute(f"create database {name} template {settings.database}")
+        cursor.execute(f"create database {name} template {settings.database} strategy file_copy")
     connection.close()
     return settings.model_copy(update={"database": name})
 

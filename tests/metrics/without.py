@@ -55,16 +55,8 @@ class Built:
         }
         self._keys = {}
         for test in manifest["nodes"].values():
-            kind = (test.get("test_metadata") or {}).get("name")
-            if kind == "unique_combination_of_columns":
-                columns = test["test_metadata"]["kwargs"]["combination_of_columns"]
-            elif kind == "unique":
-                columns = [test["column_name"]]
-            else:
-                continue
-            names = list(manifest["nodes"][test["attached_node"]]["columns"])
-            known = self._keys.setdefault(test["attached_node"], tuple(columns))
-            if names.index(columns[0]) < names.index(known[0]):
+            claims = (test.get("test_metadata") or {"kwargs": {}})["kwargs"]
+            if columns := claims.get("key") or claims.get("unique"):
                 self._keys[test["attached_node"]] = tuple(columns)
         self._order = list(self._sorted())
 
@@ -101,13 +93,11 @@ class Built:
     def _differs(self, cursor: Cursor, node: dict[str, Any]) -> bool:
         table = f"{node['schema']}.{node['alias']}"
         was = f"{table}{WAS}"
-        hooks = [hook["sql"] for hook in node["config"]["pre-hook"]]
-        plan = "off" if any("hash_joins_only" in hook for hook in hooks) else "on"
         sql = Path(self._compiled, node["original_file_path"]).read_text("utf-8")
         cursor.execute("select current_database()")
         sql = sql.replace(f'"{self._database}".', f'"{cursor.fetchone()[0]}".')
         cursor.execute(
-            f"set local enable_nestloop = {plan}; set local enable_mergejoin = {plan};"
+            "set local enable_nestloop = off; set local enable_mergejoin = off;"
             f"alter table {table} rename to {node['alias']}{WAS};"
             f"create table {table} (like {was} including indexes)"
         )

@@ -45,14 +45,14 @@ def source(system: str, table: str) -> Node:
 
 def generic_test(on: Node, name: str, severity: str = "error", **arguments: Any) -> Node:
     """A generic test of a model; arguments as in its YAML, column_name among them."""
-    words = "_".join([name, on["name"], str(arguments.get("column_name", ""))])
+    words = "_".join([name, on["name"], str(arguments)])
     return _node("test", words, on["original_file_path"]) | {
         "attached_node": on["unique_id"],
         "test_metadata": {"name": name, "kwargs": arguments},
         "depends_on": {"nodes": [on["unique_id"]]},
         "config": {"severity": severity, "meta": {}},
         "raw_code": "{{ a_test() }}",
-        "compiled_code": f"-- compares: {', '.join(arguments.get('ranges', ()))}",
+        "compiled_code": f"-- compares: {', '.join(arguments.get('within', ()))}",
     }
 
 
@@ -106,10 +106,9 @@ class Broken:
         for node in (self.stg_sales, self.int, self.fct, self.mart, self.story):
             node["columns"] = deepcopy(model("", "", [], {"account_id": "text"})["columns"])
         for node in self.models:
-            self.tests.append(generic_test(node, "unique", column_name="account_id"))
-            self.tests.append(generic_test(node, "not_null", column_name="account_id"))
-        values = {"column_name": "plan_tier", "values": ["free", "paid"]}
-        self.tests.append(generic_test(self.dim, "accepted_values", **values))
+            self.tests.append(generic_test(node, "valid_rows", key=["account_id"]))
+        words = {"plan_tier": ["free", "paid"]}
+        self.tests.append(generic_test(self.dim, "valid_rows", one_of=words))
         self.unit_tests = [unit_test(self.fct, "test_fct_sales__counts_once")]
         self.exposures = [exposure("dashboard", ["model.o2r.story", "metric.o2r.arr"])]
         self.disabled: list[Node] = []

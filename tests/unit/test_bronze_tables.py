@@ -74,6 +74,7 @@ def test_a_missing_table_is_made_whole():
 
 def test_a_table_as_its_contract_says_is_left_alone():
     assert statements({"calls": FOUND, "of_no_contract": replace(FOUND, primary_key=())}) == []
+    assert statements(found(_airbyte_raw_id=FoundColumn("text", True, None))) == []
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,10 @@ def test_what_a_contract_requires_from_now_on_is_altered_too():
             found(user=FoundColumn("text", False, "")),
             "raw_bronze.calls.user is text and its contract says integer",
         ),
-        (found(caller=FoundColumn("text", False, "")), "raw_bronze.calls.caller is in no contract"),
+        (
+            found(user=None, caller=FoundColumn("text", False, "")),
+            "raw_bronze.calls.caller is in no contract, and the table lacks user",
+        ),
         (
             {"calls": replace(FOUND, primary_key=("call_id", "user", "loaded_at"))},
             "raw_bronze.calls has the key (call_id, user, loaded_at) and its contract "

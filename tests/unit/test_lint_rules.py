@@ -64,9 +64,7 @@ def with_staging(table: str) -> Callable[[Broken], None]:
     def harm(project: Broken) -> None:
         node = model("staging/crm", "stg_again", [table])
         project.models.append(node)
-        project.tests.append(
-            generic_test(node, "unique_combination_of_columns", combination_of_columns=["a", "b"])
-        )
+        project.tests.append(generic_test(node, "valid_rows", key=["a", "b"]))
 
     return harm
 
@@ -79,15 +77,21 @@ def outside(project: Broken) -> None:
 def dead_end(project: Broken) -> None:
     node = model("intermediate/core", "int_dead", ["model.o2r.stg_accounts"])
     project.models.append(node)
-    project.tests.append(
-        generic_test(node, "unique_combination_of_columns", combination_of_columns=["a", "b"])
-    )
+    project.tests.append(generic_test(node, "valid_rows", key=["a", "b"]))
 
 
 def severity(project: Broken) -> None:
-    project.tests.append(
-        generic_test(project.fct, "accepted_values", "warn", column_name="account_id", values=["a"])
-    )
+    words = {"account_id": ["a"]}
+    project.tests.append(generic_test(project.fct, "valid_rows", "warn", one_of=words))
+
+
+def simple(project: Broken) -> None:
+    project.tests.append(generic_test(project.fct, "not_null", column_name="account_id"))
+
+
+def without_a_key(project: Broken) -> None:
+    project.drop_tests(project.int)
+    project.tests.append(generic_test(project.int, "valid_rows", not_null=["account_id"]))
 
 
 def switched_off(project: Broken) -> None:
@@ -144,8 +148,8 @@ HARMS = [
     ("description", lambda p: p.unit_tests[0].update(description="")),
     ("description", lambda p: p.mart["columns"]["account_id"].update(description=" ")),
     ("no-test", lambda p: p.drop_tests(p.int)),
-    ("primary-key", lambda p: p.drop_tests(p.int, "unique")),
-    ("primary-key", lambda p: p.drop_tests(p.int, "not_null")),
+    ("one-pass", simple),
+    ("primary-key", without_a_key),
     ("severity", severity),
     ("disabled", switched_off),
     ("contract", lambda p: p.mart["config"]["contract"].update(enforced=False)),
@@ -217,8 +221,8 @@ def test_a_mart_reads_staging_of_which_there_is_no_fact() -> None:
 
 def test_staging_warns_of_values_that_the_source_decides() -> None:
     project = Broken()
-    values = {"column_name": "plan_tier", "values": ["free"]}
-    project.tests.append(generic_test(project.stg, "accepted_values", "warn", **values))
+    words = {"plan_tier": ["free"]}
+    project.tests.append(generic_test(project.stg, "valid_rows", "warn", one_of=words))
     assert findings(project) == []
 
 

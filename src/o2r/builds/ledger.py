@@ -6,7 +6,9 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from o2r.warehouse.query import Session
 
@@ -75,14 +77,32 @@ def fate(build_id: int, kind: str, results: Path) -> tuple[str, str | None, str 
     return "succeeded", "o2r was killed, dbt completed: the layers were not compared", ended
 
 
-def last_fingerprint(session: Session, target: str) -> str | None:
-    """Fingerprint of the build that the target still shows unchanged, None when there is none."""
+class LastBuild(NamedTuple):
+    """A build that a target still shows. tables: how many dbt has made for it so far."""
+
+    build_id: int
+    finished_at: datetime
+    tables: int
+
+
+def last_build(session: Session, target: str, fingerprint: str) -> LastBuild | None:
+    """The newest build, if the target still shows it as a whole and it had this fingerprint.
+
+    None too when one of the tables that dbt has made for the target is gone.
+    """
     rows = session.query(
-        "select fingerprint from ops.builds where target = %s and is_current "
-        "order by build_id desc limit 1",
+        "select newest.build_id, newest.finished_at at time zone 'UTC', made.tables "
+        "from (select * from ops.builds where target = %s and is_current "
+        " order by build_id desc limit 1) as newest, "
+        "(select count(*) as tables, "
+        " count(to_regclass(format('%%I.%%I', schema_name, table_name))) as there "
+        " from ops.table_states where target = %s) as made "
+        "where newest.fingerprint = %s and made.there = made.tables",
         target,
+        target,
+        fingerprint,
     )
-    return rows[0][0] if rows else None
+    return LastBuild(*rows[0]) if rows else None
 
 
 def no_longer_current(session: Session, target: str) -> None:

@@ -22,7 +22,15 @@ from o2r.builds.manifests import (
 )
 from o2r.builds.reconcile import reconcile, start
 from o2r.builds.row_counts import count_rows
-from o2r.builds.run import SHADOW, check_target, fingerprint, run_dbt, target_lock, work_dir
+from o2r.builds.run import (
+    SHADOW,
+    WITHOUT_UNIT_TESTS,
+    check_target,
+    fingerprint,
+    run_dbt,
+    target_lock,
+    work_dir,
+)
 from o2r.builds.swap import make_shadow, require_replaceable, swap
 from o2r.errors import UserError
 from o2r.settings import Settings
@@ -82,7 +90,7 @@ def publish(
             gold, new = _parse(session, target, variables)
             require_replaceable(session, gold, new)
             make_shadow(session, gold, gold + SHADOW)
-            command = [*(["--quiet"] if quiet else []), "build", *choices]
+            command = [*(["--quiet"] if quiet else []), "build", *WITHOUT_UNIT_TESTS, *choices]
             if run_dbt(session, command, target, shadow=True, lock=lock) != 0:
                 raise UserError(
                     f"not published, {gold} is as it was: correct what is printed above, "
@@ -117,7 +125,7 @@ def _parse(session: Session, target: str, variables: str | None) -> tuple[str, s
 def _require_audited(settings: Settings, target: str, manifest: Manifest, shadow: str) -> None:
     """UserError unless the run has built every model of gold and run every test of it.
 
-    Variables of the environment, such as DBT_EXCLUDE_RESOURCE_TYPES, can make dbt leave out some.
+    Variables of the environment, such as DBT_RESOURCE_TYPES, can make dbt leave out some.
     """
     results = load(_folder(settings, target) / RESULTS)
     models = {key for key, node in relations(manifest).items() if node["schema"] == shadow}
@@ -129,12 +137,13 @@ def _require_audited(settings: Settings, target: str, manifest: Manifest, shadow
 
 
 def _tests_of(manifest: Manifest, models: Iterable[str]) -> set[str]:
-    """Data tests and unit tests that look at one of the models."""
-    tests = {
-        key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "test"
-    } | manifest["unit_tests"]
+    """Data tests that look at one of the models."""
     models = set(models)
-    return {key for key, node in tests.items() if models & set(node["depends_on"]["nodes"])}
+    return {
+        key
+        for key, node in manifest["nodes"].items()
+        if node["resource_type"] == "test" and models & set(node["depends_on"]["nodes"])
+    }
 
 
 def _save_manifest(session: Session, folder: Path, origin: dict[str, str]) -> None:

@@ -7,12 +7,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from o2r.builds.ledger import BUILD_VARIABLE, last_fingerprint, no_longer_current, recorded
+from o2r.builds.ledger import BUILD_VARIABLE, last_build, no_longer_current, recorded
 from o2r.builds.manifests import (
     FILE,
     RESULTS,
@@ -39,8 +39,12 @@ WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"
 """dbt commands that may change a table."""
 SHADOW = "_shadow"
 """What follows the name of the gold schema while `o2r publish` builds and tests it."""
-DBT = "from dbt.cli.main import cli; cli(prog_name='dbt')"
-PROGRESS = "from o2r.builds.progress import main; main()"
+WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+"""Unit tests judge the code, not the data: they run in CI and in `make test`."""
+RARELY = "import gc; gc.set_threshold(100_000, 20, 100); "
+"""Python looks for garbage among all of dbt's nodes, by default so often that it takes a fifth."""
+DBT = RARELY + "from dbt.cli.main import cli; cli(prog_name='dbt')"
+PROGRESS = RARELY + "from o2r.builds.progress import main; main()"
 
 
 def dbt(
@@ -84,14 +88,16 @@ def build(
     progress: bool = False,
     only_if_changed: bool = False,
     manifest_dir: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> bool:
-    """Build and test seeds, silver and gold; return False when there was nothing to do.
+    """Build seeds, silver and gold, test the rows; return False when there was nothing to do.
 
     arguments: further arguments of `dbt build`, such as `--select` or `--vars`.
     quiet: print nothing but errors. progress: say on stderr how far it is.
-    only_if_changed: do nothing when the last complete build of this target succeeded on the same
-        bronze rows with the same project.
+    only_if_changed: do nothing when the last build of this target with these arguments succeeded on
+        the same bronze rows with the same project, and its tables are there.
     manifest_dir: after a complete build of prod, put its manifest there for `o2r ci`.
+    say: is told what was looked at when there is nothing to do.
     Builds of one target wait for each other.
     Raises UserError when a model or a test fails; what failed has been printed by then. So it does
     when all was built and bronze, silver and gold do not add up to the same.
@@ -99,10 +105,20 @@ def build(
     check_target(target, manifest_dir)
     with target_lock(settings, target, "build") as lock, Session(settings) as session:
         state = fingerprint(session, arguments)
-        if only_if_changed and state == last_fingerprint(session, target):
+        if (
+            only_if_changed
+            and not {"--full-refresh", "-f"} & set(arguments)
+            and manifest_dir is None
+            and (last := last_build(session, target, state))
+        ):
+            say(
+                f"nothing new since build {last.build_id} of {last.finished_at:%Y-%m-%d %H:%M} "
+                "UTC: the dbt project, what was delivered or changed in bronze and the rows of "
+                f"other tools are the same, {last.tables} tables are there (--always builds anyway)"
+            )
             return False
         origin = provenance(settings.dbt_dir)
-        command = [*(["--quiet"] if quiet else []), "build", *arguments]
+        command = [*(["--quiet"] if quiet else []), "build", *WITHOUT_UNIT_TESTS, *arguments]
         since = start(session)
         built = work_dir(settings, target) / "target"
         with recorded(session, target, "build", arguments, state, built / RESULTS) as build_id:

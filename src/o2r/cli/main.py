@@ -326,26 +326,29 @@ def build(
     context: typer.Context,
     target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
     if_changed: Annotated[
-        bool, typer.Option("--if-changed", help="Only when data or project have changed.")
-    ] = False,
+        bool,
+        typer.Option("--if-changed/--always", help="Not when nothing has changed."),
+    ] = True,
     save_manifest: Annotated[
         Path | None,
         typer.Option(help="Folder that gets the manifest of a complete prod build, for `o2r ci`."),
     ] = None,
 ) -> None:
-    """Build and test silver and gold; further arguments go to `dbt build`."""
+    """Build silver and gold and test their rows; further arguments go to `dbt build`.
+
+    With --full-refresh it always builds.
+    """
     from o2r.builds.run import build as run_build
     from o2r.settings import load_settings
 
-    built = run_build(
+    run_build(
         load_settings(),
         target,
         context.args,
         only_if_changed=if_changed,
         manifest_dir=save_manifest,
+        say=typer.echo,
     )
-    if not built:
-        typer.echo("nothing has changed since the last build")
 
 
 @app.command()

@@ -1,13 +1,14 @@
 """Which columns of marts are keys, enums or ranges, and whether a test covers them.
 
-* key: a column of the primary key, or one named `*_id` or `*_key`. Covered by `unique`,
-  `not_null`, `columns_not_null` or `relationships`.
-* enum: a text column whose name is tested by `accepted_values` anywhere in the project, or ends in
-  a word such as grain, band, status or tier. Covered by `accepted_values` or `relationships`, or by
-  an expression that says `column in (...)`.
+* key: a column of the primary key, or one named `*_id` or `*_key`. Covered by `key` or `not_null`
+  of `valid_rows`, or by `relationships`.
+* enum: a text column whose words some test of the project lists by name, or that ends in a word
+  such as grain, band, status or tier. Covered by `one_of` of `valid_rows`, by `relationships`, or
+  by a claim of `holds` that says `column in (...)`.
 * range: an integer, or a number named for a unit that has a bound (`*_pct`, `*_hours`, `*_score`),
-  unless it is a change; the start of a period. Covered by `columns_within`, `accepted_range` or an
-  expression. Amounts of money have none: a credit makes any of them negative.
+  unless it is a change; the start of a period. Covered by `within` of `valid_rows`, the bounds
+  that its name says included, or by a claim of `holds`. Amounts of money have none: a credit makes
+  any of them negative.
 
 Where the source decides the values of an enum or a range, a warning on the column of that name in
 the staging model covers it, as a build must not stop for them.
@@ -26,7 +27,7 @@ from o2r.lint.manifest import (
     exceptions,
     find,
     test_name,
-    watches_source,
+    warns_of_source,
 )
 
 MAX_GAPS_PCT = 2.0
@@ -44,9 +45,9 @@ AS_OF_EVENT = "_as_of_event"
 PERIOD_STARTS = {"period_start", "week_start", "month_start", "fiscal_year_start"}
 
 REMEDIES = {
-    "key": "list it in columns_not_null, or test relationships to its dimension",
-    "enum": "test accepted_values, or relationships to the table that lists its values",
-    "range": "test columns_within, with bounds unless the name says them",
+    "key": "list it in not_null of valid_rows, or test relationships to its dimension",
+    "enum": "list its words in one_of of valid_rows, or test relationships to their table",
+    "range": "state within in valid_rows, unless the name says its bounds",
 }
 
 
@@ -144,54 +145,47 @@ def covered_columns(project: Project, model: Node) -> dict[str, set[str]]:
     """For each kind of test: the columns of a mart that a test covers."""
     covered: dict[str, set[str]] = defaultdict(set)
     for test in project.generic_tests[model["unique_id"]]:
-        for kind, columns in _covers(test, model).items():
+        for kind, columns in _covers(test).items():
             covered[kind] |= columns
     for parent in project.ancestors(model):
         for test in project.generic_tests[parent["unique_id"]]:
-            if watches_source(project, test):
-                for kind, columns in _covers(test, parent).items():
+            if warns_of_source(project, test):
+                for kind, columns in _covers(test).items():
                     covered[kind] |= columns
     return covered
 
 
-def _covers(test: Node, model: Node) -> dict[str, set[str]]:
+def _covers(test: Node) -> dict[str, set[str]]:
     given = arguments(test)
-    column = {given["column_name"]} if given.get("column_name") else set()
-    match test_name(test):
-        case "unique" | "not_null":
-            return {"key": column}
-        case "columns_not_null":
-            return {"key": set(given["columns"])}
-        case "relationships":
-            return {"key": column, "enum": column}
-        case "accepted_values":
-            return {"enum": column}
-        case "columns_within":
-            # Names of columns say their bounds: what the test compares stands in its SQL.
-            compared = re.findall(r"-- compares: (.*)", test.get("compiled_code") or "")
-            return {"range": set(re.findall(r"\w+", compared[0])) if compared else set()}
-        case "accepted_range" | "expect_column_values_to_be_between":
-            return {"range": column}
-        case "expect_column_pair_values_A_to_be_greater_than_B":
-            return {"range": {given["column_A"]}}
-        case "expression_is_true":
-            words = set(re.findall(r"\w+", given["expression"])) & model["columns"].keys()
-            listed = set(re.findall(r"(\w+)\s+in\s*\(", given["expression"]))
-            return {"range": column | words, "enum": listed & model["columns"].keys()}
-    return {}
+    if test_name(test) in ("relationships", "unique"):
+        column = {given["column_name"]}
+        return {"key": column, "enum": column if test_name(test) == "relationships" else set()}
+    if test_name(test) != "valid_rows":
+        return {}
+    # Names of columns say their bounds: what the test compares stands in its SQL.
+    compared = re.search(r"-- compares: (.*)", test.get("compiled_code") or "")
+    conditions = " ".join(given.get("holds", {}).values())
+    return {
+        "key": {*given.get("key", ()), *given.get("not_null", ())},
+        "enum": {*given.get("one_of", ()), *re.findall(r"(\w+)\s+in\s*\(", conditions)},
+        "range": {
+            *(re.findall(r"\w+", compared[1]) if compared else ()),
+            *re.findall(r"\w+", conditions),
+        },
+    }
 
 
 def _unique_columns(test: Node) -> list[str]:
-    if test_name(test) == "unique_combination_of_columns":
-        return arguments(test)["combination_of_columns"]
-    return [arguments(test)["column_name"]] if test_name(test) == "unique" else []
+    """Columns of which a test claims that together they tell the rows apart."""
+    given = arguments(test) if test_name(test) == "valid_rows" else {}
+    return [*given.get("key", ()), *given.get("unique", ())]
 
 
 def _listed(project: Project) -> set[str]:
-    """Names of the columns whose values some test lists."""
+    """Names of the columns whose words some test lists."""
     return {
-        arguments(test)["column_name"]
+        column
         for tests in project.generic_tests.values()
         for test in tests
-        if test_name(test) == "accepted_values"
+        for column in arguments(test).get("one_of", ())
     }

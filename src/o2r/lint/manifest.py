@@ -19,7 +19,7 @@ RULES = frozenset(
         *("layer", "root-model", "many-parents", "long-model", "named-schema", "staging-in-mart"),
         *("source-fanout", "unread-source", "unread-model", "freshness"),
         *("prefix", "folder", "yaml-file", "test-name", "column-name", "grain", "description"),
-        *("no-test", "primary-key", "severity", "disabled", "contract", "materialized"),
+        *("no-test", "one-pass", "primary-key", "severity", "disabled", "contract", "materialized"),
         *("key", "enum", "range", "exception"),
     }
 )
@@ -157,19 +157,19 @@ def kind(unique_id: str) -> str:
     return unique_id.split(".", 1)[0]
 
 
-def watches_source(project: Project, test: Node) -> bool:
-    """Whether a test warns of values, in staging, that only the source can decide on."""
+def warns_of_source(project: Project, test: Node) -> bool:
+    """Whether a test warns of the rows of a source, in staging."""
     model = project.models.get(test.get("attached_node") or "")
     return (
         test["config"]["severity"].lower() == "warn"
         and model is not None
         and layer(model) == "staging"
-        and test_name(test) in ("accepted_values", "accepted_range")
+        and test_name(test) == "valid_rows"
     )
 
 
 def test_name(test: Node) -> str:
-    """Name of a generic test without its package: "accepted_range"."""
+    """Name of a generic test without its package: "valid_rows"."""
     return test["test_metadata"]["name"]
 
 

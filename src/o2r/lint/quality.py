@@ -11,11 +11,16 @@ from o2r.lint.manifest import (
     find,
     layer,
     test_name,
-    watches_source,
+    warns_of_source,
 )
 
 GRAIN = re.compile(r"-- Grain: one row\b")
 TABLES = ("table", "incremental")
+SIMPLE = {
+    *("unique", "not_null", "accepted_values", "accepted_range", "expression_is_true"),
+    "unique_combination_of_columns",
+}
+"""Tests of which a build would start a thousand; `valid_rows` is one query for those of a table."""
 
 
 def test_findings(project: Project) -> Iterator[Finding]:
@@ -25,22 +30,23 @@ def test_findings(project: Project) -> Iterator[Finding]:
         if not tests:
             yield find(model, "no-test", "add a data test")
         elif not has_primary_key(tests):
-            remedy = "test its grain: unique and not_null, or unique_combination_of_columns"
+            remedy = "test its grain: valid_rows with key, or unique where columns may be null"
             yield find(model, "primary-key", remedy)
     for test in project.tests.values():
-        if test["config"]["severity"].lower() != "error" and not watches_source(project, test):
+        decides = warns_of_source(project, test) and "holds" not in arguments(test)
+        if test["config"]["severity"].lower() != "error" and not decides:
             yield find(test, "severity", "make it an error, or say in meta why it only warns")
+        if (test.get("test_metadata") or {}).get("name") in SIMPLE:
+            yield find(test, "one-pass", "state it in the valid_rows of the table")
     for node in project.disabled:
         yield find(node, "disabled", "delete it, or enable it")
 
 
 def has_primary_key(tests: list[Node]) -> bool:
-    """Whether tests of one model prove that a column or a set of them tells its rows apart."""
-    tested = {(test_name(test), arguments(test).get("column_name")) for test in tests}
+    """Whether a test of one model proves that a column or a set of them tells its rows apart."""
     return any(
-        name == "unique_combination_of_columns"
-        or (name == "unique" and ("not_null", column) in tested)
-        for name, column in tested
+        test_name(test) == "valid_rows" and arguments(test).keys() & {"key", "unique"}
+        for test in tests
     )
 
 

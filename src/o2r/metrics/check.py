@@ -132,11 +132,9 @@ def _columns_of_marts(dbt: Path) -> tuple[dict[str, set[str]], dict[str, set[str
             columns[mart] = {column["name"] for column in model.get("columns", ())}
             dimensions[mart] = {
                 str(value)
-                for column in model.get("columns", ())
-                if column["name"] == "dimension"
-                for test in column.get("data_tests", ())
-                if isinstance(test, dict) and "accepted_values" in test
-                for value in test["accepted_values"].get("arguments", {}).get("values", ())
+                for test in model.get("data_tests", ())
+                if isinstance(test, dict) and "valid_rows" in test
+                for value in test["valid_rows"]["arguments"].get("one_of", {}).get("dimension", ())
             }
     return columns, dimensions
 

@@ -11,7 +11,6 @@ from psycopg2.extensions import cursor as Cursor
 
 from o2r.warehouse.query import text
 
-KEY_TESTS = {"unique": "column_name", "unique_combination_of_columns": "combination_of_columns"}
 SHOWN = 20
 """Differing rows listed per table."""
 
@@ -44,11 +43,10 @@ class Comparison:
 def built_tables(manifest: dict, *, only: Iterable[str] | None = None) -> list[Table]:
     """The tables of silver and gold in a dbt manifest, by name; `only`: those with these names."""
     keys = {
-        node["attached_node"]: node["test_metadata"]["kwargs"][KEY_TESTS[test]]
+        node["attached_node"]: key
         for node in manifest["nodes"].values()
-        if (test := (node.get("test_metadata") or {}).get("name")) in KEY_TESTS
-        and node.get("attached_node")
-        and not node["config"].get("where")
+        if (node.get("test_metadata") or {}).get("name") == "valid_rows"
+        and (key := _key(node["test_metadata"]["kwargs"]))
     }
     wanted = None if only is None else set(only)
     return sorted(
@@ -57,7 +55,7 @@ def built_tables(manifest: dict, *, only: Iterable[str] | None = None) -> list[T
                 node["name"],
                 node["schema"],
                 node["config"]["materialized"] == "incremental",
-                tuple([key] if isinstance(key := keys.get(unique_id, []), str) else key),
+                tuple(keys.get(unique_id, ())),
             )
             for unique_id, node in manifest["nodes"].items()
             if node["resource_type"] == "model"
@@ -66,6 +64,11 @@ def built_tables(manifest: dict, *, only: Iterable[str] | None = None) -> list[T
         ),
         key=lambda table: table.name,
     )
+
+
+def _key(claims: dict) -> list[str]:
+    """Columns that tell the rows of a table apart, by the claims of its test."""
+    return claims.get("key") or claims.get("unique") or []
 
 
 def compare(cursor: Cursor, incremental: list[Table], full: list[Table]) -> Comparison:

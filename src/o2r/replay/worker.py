@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import IO
 
 from o2r.builds.packages import install_packages
-from o2r.builds.run import prepare
+from o2r.builds.run import RARELY, prepare
 from o2r.settings import Settings
 
 QUIET_KILL = "ignore:resource_tracker"
@@ -69,7 +69,10 @@ class DbtWorker:
         readable, writable = os.pipe()
         self._answers = os.fdopen(readable, "rb")
         self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from o2r.replay.worker import serve; serve({writable})"],
+            [
+                *(sys.executable, "-c"),
+                f"{RARELY}from o2r.replay.worker import serve; serve({writable})",
+            ],
             cwd=self._settings.dbt_dir,
             env={**os.environ, "PYTHONWARNINGS": QUIET_KILL},
             stdin=subprocess.PIPE,

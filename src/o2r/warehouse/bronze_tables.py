@@ -1,7 +1,7 @@
 """Bronze tables as the contracts have them: what makes a database hold them, and what cannot be.
 
 `plan` compares the contracts with the tables that `described` found and touches no database.
-Nothing is ever dropped.
+Nothing is ever dropped; columns of no contract stay, unread.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -179,11 +179,14 @@ def _refusals(contract: Contract, found: FoundTable) -> Iterator[str]:
                 f"{column.data_type}, which not every value fits: let the contract say what it is, "
                 "or convert it in a script of database_scripts"
             )
-    for name in sorted(found.columns.keys() - {column.name for column in wanted}):
+    names = {column.name for column in wanted}
+    # Columns that other tools keep for themselves are nobody's business, unless one may be renamed.
+    for name in sorted(found.columns.keys() - names) if names - found.columns.keys() else ():
+        missing = ", ".join(sorted(names - found.columns.keys()))
         yield (
-            f"{table}.{name} is in no contract: add it there; where the contract has a new name "
-            f'for it, `o2r sql --write "alter table {table} rename column {name} to ..."`; where '
-            f'nothing needs it, `o2r sql --write "alter table {table} drop column {name}"`'
+            f"{table}.{name} is in no contract, and the table lacks {missing}: where that is its "
+            f'new name, `o2r sql --write "alter table {table} rename column {name} to ..."`; where '
+            f"it is not, add {name} to the contract, or drop it"
         )
     if found.primary_key != contract.primary_key:
         yield (

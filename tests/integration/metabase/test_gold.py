@@ -26,9 +26,8 @@ def test_keys_and_categories_come_from_tests():
         manifest(
             account,
             fact,
-            generic_test(account, "unique", column_name="account_id"),
-            generic_test(account, "accepted_values", column_name="segment", values=["a"]),
-            generic_test(fact, "accepted_values", column_name="account_id", values=["a"]),
+            generic_test(account, "valid_rows", key=["account_id"], one_of={"segment": ["a"]}),
+            generic_test(fact, "valid_rows", not_null=["x"], one_of={"account_id": ["a"]}),
             generic_test(
                 fact,
                 "relationships",
@@ -36,7 +35,6 @@ def test_keys_and_categories_come_from_tests():
                 to="ref('dim_account')",
                 field="account_id",
             ),
-            generic_test(fact, "not_null", column_name="x"),
         )
     )
     assert found["dim_account"].columns == {
@@ -54,7 +52,7 @@ def test_a_primary_key_that_refers_to_another_table_stays_the_primary_key():
     account = model("marts/core", "dim_account", [], {"account_id": "text"})
     other = model("marts/core", "dim_other", [], {"account_id": "text"})
     tests = [
-        generic_test(other, "unique", column_name="account_id"),
+        generic_test(other, "valid_rows", key=["account_id"]),
         generic_test(
             other, "relationships", column_name="account_id", to="ref('dim_account')",
             field="account_id",
@@ -83,7 +81,7 @@ def test_what_refers_to_silver_is_no_foreign_key():
 def test_meta_names_a_type_of_its_own():
     account = model("marts/core", "dim_account", [], {"country": "text"})
     account["columns"]["country"]["config"]["meta"]["metabase.semantic_type"] = "type/Country"
-    values = generic_test(account, "accepted_values", column_name="country", values=["a"])
+    values = generic_test(account, "valid_rows", one_of={"country": ["a"]})
     found = gold_of(manifest(account, values))
     assert found["dim_account"].columns["country"].semantic_type == "type/Country"
 

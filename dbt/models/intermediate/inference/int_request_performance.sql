@@ -5,7 +5,6 @@
     materialized='incremental',
     incremental_strategy='replace_periods',
     unique_key=['grain', 'period_start'],
-    pre_hook="{{ hash_joins_only() }}",
     meta={'follows': 'int_requests', 'grains': grains, 'depends_on_attributes': true},
 ) }}
 {#

@@ -4,7 +4,6 @@
     materialized='incremental',
     incremental_strategy='replace_periods',
     unique_key=['grain', 'period_start'],
-    pre_hook="{{ hash_joins_only() }}",
     meta={'follows': 'int_token_usage_minute_counts', 'grains': grains},
 ) }}
 {#

@@ -4,7 +4,9 @@
   attributes of its accounts and models, as a fingerprint. Incremental models by period compare both
   with what they were built with.
 #}
-with usage as (
+with periods as (select * from {{ ref('int_reporting_period') }}),
+
+usage as (
 
     select distinct
         usage_date,
@@ -23,33 +25,60 @@ accounts as (
 
 models as (select * from {{ ref('int_model_current') }}),
 
-members as (
+dated as (
 
+    {{ by_grain('usage', 'usage_date') }}
+
+),
+
+used as (
+
+    select distinct
+        dated.grain,
+        dated.period_start,
+        dated.account_id,
+        dated.model_variant
+    from dated
+    inner join periods
+        on {{ columns_equal('dated', 'periods', ['grain', 'period_start']) }}
+    where dated.usage_date <= periods.observed_end
+
+    union all
+
+    -- One period, the year to date.
     select distinct
         periods.grain,
         periods.period_start,
-        concat_ws('|', 'account', usage.account_id, accounts.plan_tier, accounts.segment) as member
-    from {{ ref('int_reporting_period') }} as periods
-    inner join usage
+        usage.account_id,
+        usage.model_variant
+    from usage
+    inner join periods
         on
-            periods.period_start <= usage.usage_date
-            and periods.observed_end >= usage.usage_date
+            usage.usage_date >= periods.period_start
+            and usage.usage_date <= periods.observed_end
+    where periods.grain = 'ytd'
+
+),
+
+members as (
+
+    select distinct
+        used.grain,
+        used.period_start,
+        concat_ws('|', 'account', used.account_id, accounts.plan_tier, accounts.segment) as member
+    from used
     left join accounts
-        on usage.account_id = accounts.account_id
+        on used.account_id = accounts.account_id
 
     union all
 
     select distinct
-        periods.grain,
-        periods.period_start,
-        concat_ws('|', 'model', usage.model_variant, models.product_sku) as member
-    from {{ ref('int_reporting_period') }} as periods
-    inner join usage
-        on
-            periods.period_start <= usage.usage_date
-            and periods.observed_end >= usage.usage_date
+        used.grain,
+        used.period_start,
+        concat_ws('|', 'model', used.model_variant, models.product_sku) as member
+    from used
     left join models
-        on usage.model_variant = models.model_variant
+        on used.model_variant = models.model_variant
 
 ),
 
@@ -74,7 +103,7 @@ final as (
         periods.observed_days,
         periods.is_complete,
         fingerprints.attributes_sha256
-    from {{ ref('int_reporting_period') }} as periods
+    from periods
     inner join fingerprints
         on {{ columns_equal('periods', 'fingerprints', ['grain', 'period_start']) }}
 

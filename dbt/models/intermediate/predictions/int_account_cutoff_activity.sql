@@ -46,6 +46,28 @@ reaches as (
 
 ),
 
+-- Days of use beside the cut-offs, each the first of a month, that can look back on them.
+{%- for name, rows, months in [
+    ('usage_before', ref('int_token_usage_daily'), (2 * days + 27) // 28),
+    ('product_usage_before', ref('int_product_usage_daily'), (days + 27) // 28),
+] %}
+{{ name }} as (
+
+    {%- for number in range(1, months + 1) %}
+
+    select
+        *,
+        cast(date_trunc('month', usage_date) + interval '{{ number }} month' as date) as cutoff_date
+    from {{ rows }}
+    {%- if not loop.last %}
+
+    union all
+    {%- endif %}
+    {%- endfor %}
+
+),
+
+{% endfor -%}
 requests as (
 
     select
@@ -59,11 +81,9 @@ requests as (
         sum(usage.request_count) filter (where usage.usage_date < spine.since_date)
             as request_count_before
     from spine
-    inner join {{ ref('int_token_usage_daily') }} as usage
-        on
-            spine.account_id = usage.account_id
-            and spine.cutoff_date > usage.usage_date
-            and usage.usage_date >= spine.since_date - interval '{{ days }} day'
+    inner join usage_before as usage
+        on {{ columns_equal('spine', 'usage', ['account_id', 'cutoff_date']) }}
+    where usage.usage_date >= spine.since_date - interval '{{ days }} day'
     group by spine.account_id, spine.cutoff_date
 
 ),
@@ -79,11 +99,9 @@ product_events as (
             as feature_use_count,
         count(distinct product_usage.feature_name) as feature_count
     from spine
-    inner join {{ ref('int_product_usage_daily') }} as product_usage
-        on
-            spine.account_id = product_usage.account_id
-            and spine.cutoff_date > product_usage.usage_date
-            and spine.since_date <= product_usage.usage_date
+    inner join product_usage_before as product_usage
+        on {{ columns_equal('spine', 'product_usage', ['account_id', 'cutoff_date']) }}
+    where product_usage.usage_date >= spine.since_date
     group by spine.account_id, spine.cutoff_date
 
 ),

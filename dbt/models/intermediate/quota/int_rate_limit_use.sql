@@ -1,5 +1,4 @@
 -- Grain: one row per account, model variant, scope and source region with requests in the window.
-{{ config(pre_hook="{{ hash_joins_only() }}") }}
 {# Each minute and day is held against the limit in force on that day. #}
 {%- set key = ['account_id', 'model_variant', 'inference_scope', 'source_region'] %}
 {%- set near = var('quota_near_limit_pct') %}

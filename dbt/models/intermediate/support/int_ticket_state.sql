@@ -60,10 +60,13 @@ targets as (
 
 days as (select * from {{ ref('int_support_day') }}),
 
--- A source that never says when it answered does not say that it never answers.
+-- A source that never says when it answered does not say that it never answers. A window, since an
+-- aggregate joined to each ticket is counted again for each.
 recorded as (
 
-    select count(first_response_at) > 0 as has_first_responses
+    select
+        *,
+        count(first_response_at) over () > 0 as has_first_responses
     from tickets
 
 ),
@@ -87,11 +90,10 @@ waiting as (
         case
             when
                 tickets.first_response_at is not null
-                or (tickets.resolved_at is null and recorded.has_first_responses)
+                or (tickets.resolved_at is null and tickets.has_first_responses)
                 then coalesce(tickets.first_response_at, tickets.known_to_at)
         end as first_response_end_at
-    from tickets
-    cross join recorded
+    from recorded as tickets
     left join targets
         on
             tickets.priority = targets.priority

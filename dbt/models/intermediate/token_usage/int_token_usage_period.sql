@@ -1,6 +1,5 @@
 -- Grain: one row per entity (model variant or account), grain (week, month, ytd) and period with
 -- at least one request.
-{{ config(pre_hook="{{ hash_joins_only() }}") }}
 {#
   All that the token usage marts show, apart from the attributes of the entity. Means and shares are
   computed from sums; percentiles and peaks come from the minutes, in int_token_usage_rates.

@@ -1,6 +1,5 @@
 -- Grain: one row per entity (model variant or account), grain (week, month, ytd) and period with at
 -- least one request, of the reporting periods and those that they compare with.
-{{ config(pre_hook="{{ hash_joins_only() }}") }}
 {%- set measures = [
     'request_count', 'error_count', 'throttled_count', 'unavailable_count', 'input_tokens',
     'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'total_tokens',

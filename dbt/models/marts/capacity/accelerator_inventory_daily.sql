@@ -4,6 +4,7 @@
   there are. Without a snapshot on the day the one before is carried forward, as long as it is not
   older than capacity_carry_forward_hours at the end of the day; then the reservation is left out.
 #}
+{%- set days_reached = [(var('capacity_carry_forward_hours') + 23) // 24, 1] | max %}
 with as_of as (select * from {{ ref('int_as_of') }}),
 
 days as (
@@ -43,24 +44,40 @@ snapshots as (
 
 ),
 
+-- Each snapshot on the few days that it can reach, so that it meets the days by equality.
+reaching as (
+
+    {%- for number in range(days_reached) %}
+
+    select
+        *,
+        cast(observed_date + {{ number }} * interval '1 day' as date) as inventory_date
+    from snapshots
+    {%- if not loop.last %}
+
+    union all
+    {%- endif %}
+    {%- endfor %}
+
+),
+
 -- All but the last snapshot of a day have their successor on the same day, and drop out.
 carried as (
 
-    select
-        days.date_day as inventory_date,
-        snapshots.*
-    from snapshots
+    select reaching.*
+    from reaching
     inner join days
-        on
-            snapshots.observed_date <= days.date_day
-            and (
-                snapshots.next_observed_date > days.date_day
-                or snapshots.next_observed_date is null
-            )
+        on reaching.inventory_date = days.date_day
     where
-        days.date_day = snapshots.observed_date
-        or cast(days.date_day + interval '1 day' as timestamp)
-        <= snapshots.observed_at + interval '{{ var("capacity_carry_forward_hours") }} hour'
+        (
+            reaching.next_observed_date > reaching.inventory_date
+            or reaching.next_observed_date is null
+        )
+        and (
+            reaching.inventory_date = reaching.observed_date
+            or cast(reaching.inventory_date + interval '1 day' as timestamp)
+            <= reaching.observed_at + interval '{{ var("capacity_carry_forward_hours") }} hour'
+        )
 
 ),
 

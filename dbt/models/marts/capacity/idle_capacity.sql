@@ -108,26 +108,38 @@ prices as (
 
 ),
 
+converted as (
+
+    select
+        prices.instance_type,
+        prices.region,
+        prices.observed_date,
+        prices.hourly_price * rates.rate as hourly_price
+    from prices
+    left join {{ ref('int_exchange_rates') }} as rates
+        on
+            prices.currency_code = rates.currency_code
+            and prices.observed_date >= rates.valid_from
+            and prices.observed_date < rates.valid_to
+    where prices.price_rank = 1
+
+),
+
 priced as (
 
     select
         numbered.*,
         {{ seconds_between('numbered.observed_at', 'numbered.held_until_at') }} as held_seconds,
-        prices.hourly_price * rates.rate as hourly_price,
+        converted.hourly_price,
         row_number() over (
             partition by numbered.odcr, numbered.episode_number
             order by numbered.observed_at desc nulls last
         ) as recency
     from numbered
-    left join prices
-        on
-            {{ columns_equal('numbered', 'prices', ['instance_type', 'region', 'observed_date']) }}
-            and prices.price_rank = 1
-    left join {{ ref('int_exchange_rates') }} as rates
-        on
-            prices.currency_code = rates.currency_code
-            and numbered.observed_date >= rates.valid_from
-            and numbered.observed_date < rates.valid_to
+    left join converted
+        on {{ columns_equal('numbered', 'converted', [
+            'instance_type', 'region', 'observed_date',
+        ]) }}
 
 ),
 

@@ -36,28 +36,35 @@ daily as (
 
 history as (select * from {{ ref('int_account_history') }}),
 
+dated as (
+
+    {{ by_grain('daily', 'activity_date') }}
+
+),
+
+summed as (
+
+    select
+        grain,
+        period_start,
+        account_id,
+        product_sku,
+        sum(net_revenue) as net_revenue,
+        sum(total_tokens) as total_tokens,
+        sum(request_count) as request_count
+    from dated
+    group by grain, period_start, account_id, product_sku
+
+),
+
 grouped as (
 
     select
-        periods.grain,
-        periods.period_start,
-        periods.observed_end_at,
-        daily.account_id,
-        daily.product_sku,
-        sum(daily.net_revenue) as net_revenue,
-        sum(daily.total_tokens) as total_tokens,
-        sum(daily.request_count) as request_count
-    from daily
+        summed.*,
+        periods.observed_end_at
+    from summed
     inner join periods
-        on
-            daily.activity_date >= periods.period_start
-            and daily.activity_date <= periods.period_end
-    group by
-        periods.grain,
-        periods.period_start,
-        periods.observed_end_at,
-        daily.account_id,
-        daily.product_sku
+        on {{ columns_equal('summed', 'periods', ['grain', 'period_start']) }}
 
 ),
 

@@ -11,7 +11,30 @@ revenue as (
 
 ),
 
-rates as (select * from {{ ref('int_exchange_rates') }}),
+days as (
+
+    select distinct
+        currency_code,
+        revenue_date
+    from revenue
+
+),
+
+-- The rates of the days that occur: rows meet them by equality, not each with every rate there was.
+rates as (
+
+    select
+        days.currency_code,
+        days.revenue_date,
+        rates.rate
+    from days
+    inner join {{ ref('int_exchange_rates') }} as rates
+        on
+            days.currency_code = rates.currency_code
+            and days.revenue_date >= rates.valid_from
+            and days.revenue_date < rates.valid_to
+
+),
 
 history as (select * from {{ ref('int_account_history') }}),
 
@@ -47,10 +70,7 @@ final as (
         cast(revenue.net_revenue * rates.rate as numeric(18, 6)) as net_revenue
     from revenue
     left join rates
-        on
-            revenue.currency_code = rates.currency_code
-            and revenue.revenue_date >= rates.valid_from
-            and revenue.revenue_date < rates.valid_to
+        on {{ columns_equal('revenue', 'rates', ['currency_code', 'revenue_date']) }}
     left join history
         on
             revenue.account_id = history.account_id

@@ -19,7 +19,7 @@ expanded as (
         grain_dimensions.grain,
         grain_dimensions.dimension,
         {{ account_dimension_value('accounts') }} as dimension_value,
-        accounts.account_id,
+        {{ period_of('accounts.signed_up_date', 'grain_dimensions.grain') }} as period_start,
         accounts.signed_up_date
     from accounts
     inner join {{ ref('int_grain_dimension') }} as grain_dimensions
@@ -39,6 +39,24 @@ members as (
 
 ),
 
+counted as (
+
+    select
+        expanded.grain,
+        expanded.period_start,
+        expanded.dimension,
+        expanded.dimension_value,
+        count(*) as signups
+    from expanded
+    inner join periods
+        on
+            {{ columns_equal('expanded', 'periods', ['grain', 'period_start']) }}
+            and expanded.signed_up_date <= periods.observed_end
+    group by
+        expanded.grain, expanded.period_start, expanded.dimension, expanded.dimension_value
+
+),
+
 known_members as (
 
     {{ members_reach() }}
@@ -53,21 +71,17 @@ final as (
         members.dimension,
         members.dimension_value,
         {{ is_over_and_known('members') }} as is_complete,
-        cast(count(expanded.account_id) as bigint) as signups
+        cast(coalesce(counted.signups, 0) as bigint) as signups
     from periods
     inner join members
         on
             periods.grain = members.grain
             and periods.period_end >= members.first_date
-    left join expanded
+    left join counted
         on
-            {{ columns_equal('members', 'expanded', ['grain', 'dimension', 'dimension_value']) }}
-            and periods.period_start <= expanded.signed_up_date
-            and periods.observed_end >= expanded.signed_up_date
+            {{ columns_equal('members', 'counted', ['grain', 'dimension', 'dimension_value']) }}
+            and periods.period_start = counted.period_start
     cross join known_members
-    group by
-        periods.grain, periods.period_start, members.dimension, members.dimension_value,
-        periods.is_complete, known_members.accounts_date, known_members.plans_date
 
 )
 

@@ -30,11 +30,37 @@ usage_daily as (
 
 tickets as (
 
-    select * from {{ ref('fct_tickets') }}
+    select
+        account_id,
+        created_date,
+        resolution_hours
+    from {{ ref('fct_tickets') }}
     where not is_open
 
 ),
 
+-- Each row beside the 6 weeks whose 30 days it can lie in, so that it meets them by equality.
+{%- for name, rows, day in [
+    ('usage_weeks', 'usage_daily', 'usage_date'), ('ticket_weeks', 'tickets', 'created_date'),
+] %}
+{{ name }} as (
+
+    {%- for number in range(6) %}
+
+    select
+        *,
+        cast({{ period_of(day, "'week'") }} + {{ 7 * number }} * interval '1 day' as date)
+            as week_start
+    from {{ rows }}
+    {%- if not loop.last %}
+
+    union all
+    {%- endif %}
+    {%- endfor %}
+
+),
+
+{% endfor -%}
 downtime as (select * from {{ ref('fct_downtime') }}),
 
 spine as (
@@ -78,18 +104,18 @@ errors as (
     select
         spine.account_id,
         spine.week_start,
-        sum(usage_daily.request_count) filter (where usage_daily.usage_date >= spine.week_start)
+        sum(usage_weeks.request_count) filter (where usage_weeks.usage_date >= spine.week_start)
             as week_requests,
-        sum(usage_daily.error_count) filter (where usage_daily.usage_date >= spine.week_start)
+        sum(usage_weeks.error_count) filter (where usage_weeks.usage_date >= spine.week_start)
             as week_errors,
-        sum(usage_daily.request_count) as window_requests,
-        sum(usage_daily.error_count) as window_errors
+        sum(usage_weeks.request_count) as window_requests,
+        sum(usage_weeks.error_count) as window_errors
     from spine
-    inner join usage_daily
-        on
-            spine.account_id = usage_daily.account_id
-            and spine.window_start_date <= usage_daily.usage_date
-            and spine.observed_end >= usage_daily.usage_date
+    inner join usage_weeks
+        on {{ columns_equal('spine', 'usage_weeks', ['account_id', 'week_start']) }}
+    where
+        usage_weeks.usage_date >= spine.window_start_date
+        and usage_weeks.usage_date <= spine.observed_end
     group by spine.account_id, spine.week_start
 
 ),
@@ -99,15 +125,16 @@ resolutions as (
     select
         spine.account_id,
         spine.week_start,
-        avg(tickets.resolution_hours) filter (where tickets.created_date >= spine.week_start)
-            as week_resolution_hours,
-        avg(tickets.resolution_hours) as window_resolution_hours
+        avg(ticket_weeks.resolution_hours) filter (
+            where ticket_weeks.created_date >= spine.week_start
+        ) as week_resolution_hours,
+        avg(ticket_weeks.resolution_hours) as window_resolution_hours
     from spine
-    inner join tickets
-        on
-            spine.account_id = tickets.account_id
-            and spine.window_start_date <= tickets.created_date
-            and spine.observed_end >= tickets.created_date
+    inner join ticket_weeks
+        on {{ columns_equal('spine', 'ticket_weeks', ['account_id', 'week_start']) }}
+    where
+        ticket_weeks.created_date >= spine.window_start_date
+        and ticket_weeks.created_date <= spine.observed_end
     group by spine.account_id, spine.week_start
 
 ),

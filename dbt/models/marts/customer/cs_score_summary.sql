@@ -8,6 +8,10 @@
   the platform (any region down) elsewhere. Final once no ticket of the period and no incident
   that counts as downtime in it is open.
 #}
+{%- set measures = [
+    'request_count', 'error_count', 'resolved_ticket_count', 'resolution_hours', 'survey_count',
+    'survey_score',
+] %}
 with periods as (
 
     {{ periods_of(['tickets', 'incidents'], daily='requests') }}
@@ -75,31 +79,48 @@ daily as (
 
 ),
 
+dated as (
+
+    {{ by_grain('daily', 'activity_date') }}
+
+),
+
+account_periods as (
+
+    select
+        grain,
+        period_start,
+        {%- for measure in measures %}
+        sum({{ measure }}) as {{ measure }},
+        {%- endfor %}
+        account_id
+    from dated
+    group by grain, period_start, account_id
+
+),
+
 components as (
 
     select
-        periods.grain,
-        periods.period_start,
+        account_periods.grain,
+        account_periods.period_start,
         grain_dimensions.dimension,
-        {{ account_dimension_value('accounts', region='region') }} as dimension_value,
-        sum(daily.request_count) as request_count,
-        sum(daily.error_count) as error_count,
-        sum(daily.resolved_ticket_count) as resolved_ticket_count,
-        sum(daily.resolution_hours) as resolution_hours,
-        sum(daily.survey_count) as survey_count,
-        sum(daily.survey_score) as survey_score
-    from daily
-    inner join accounts
-        on daily.account_id = accounts.account_id
+        {%- for measure in measures %}
+        sum(account_periods.{{ measure }}) as {{ measure }},
+        {%- endfor %}
+        {{ account_dimension_value('accounts', region='region') }} as dimension_value
+    from account_periods
     inner join periods
-        on
-            daily.activity_date >= periods.period_start
-            and daily.activity_date <= periods.period_end
+        on {{ columns_equal('account_periods', 'periods', ['grain', 'period_start']) }}
+    inner join accounts
+        on account_periods.account_id = accounts.account_id
     inner join {{ ref('int_grain_dimension') }} as grain_dimensions
         on
-            periods.grain = grain_dimensions.grain
+            account_periods.grain = grain_dimensions.grain
             and grain_dimensions.dimension <> 'product'
-    group by 1, 2, 3, 4
+    group by
+        account_periods.grain, account_periods.period_start, grain_dimensions.dimension,
+        {{ account_dimension_value('accounts', region='region') }}
 
 ),
 

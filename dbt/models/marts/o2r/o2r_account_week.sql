@@ -24,8 +24,7 @@ spine as (
 
     select
         scores.account_id,
-        weeks.period_start as week_start,
-        weeks.period_end as week_end
+        weeks.period_start as week_start
     from scores
     inner join weeks
         on scores.week_start = weeks.period_start
@@ -34,8 +33,7 @@ spine as (
 
     select
         mrr.account_id,
-        weeks.period_start as week_start,
-        weeks.period_end as week_end
+        weeks.period_start as week_start
     from mrr
     inner join weeks
         on mrr.period_start = weeks.period_start
@@ -46,37 +44,27 @@ spine as (
 usage as (
 
     select
-        spine.account_id,
-        spine.week_start,
-        sum(usage.request_count) as request_count,
-        sum(usage.error_count) as error_count,
-        sum(usage.throttled_count) as throttled_count,
-        sum(usage.latency_ms_sum) as latency_ms_sum,
-        sum(usage.latency_count) as latency_count,
-        sum(usage.total_tokens) as total_tokens
-    from spine
-    inner join {{ ref('fct_usage_daily') }} as usage
-        on
-            spine.account_id = usage.account_id
-            and spine.week_start <= usage.usage_date
-            and spine.week_end >= usage.usage_date
-    group by spine.account_id, spine.week_start
+        account_id,
+        {{ period_of('usage_date', "'week'") }} as week_start,
+        sum(request_count) as request_count,
+        sum(error_count) as error_count,
+        sum(throttled_count) as throttled_count,
+        sum(latency_ms_sum) as latency_ms_sum,
+        sum(latency_count) as latency_count,
+        sum(total_tokens) as total_tokens
+    from {{ ref('fct_usage_daily') }}
+    group by 1, 2
 
 ),
 
 revenue as (
 
     select
-        spine.account_id,
-        spine.week_start,
-        sum(revenue.net_revenue) as net_revenue
-    from spine
-    inner join {{ ref('fct_revenue_daily') }} as revenue
-        on
-            spine.account_id = revenue.account_id
-            and spine.week_start <= revenue.revenue_date
-            and spine.week_end >= revenue.revenue_date
-    group by spine.account_id, spine.week_start
+        account_id,
+        {{ period_of('revenue_date', "'week'") }} as week_start,
+        sum(net_revenue) as net_revenue
+    from {{ ref('fct_revenue_daily') }}
+    group by 1, 2
 
 ),
 
@@ -84,11 +72,11 @@ tickets as (
 
     select
         account_id,
-        cast(date_trunc('week', created_date) as date) as week_start,
+        {{ period_of('created_date', "'week'") }} as week_start,
         count(*) as ticket_count,
         count(*) filter (where is_open) as open_ticket_count
     from {{ ref('fct_tickets') }}
-    group by account_id, cast(date_trunc('week', created_date) as date)
+    group by 1, 2
 
 ),
 
@@ -96,11 +84,11 @@ surveys as (
 
     select
         account_id,
-        cast(date_trunc('week', answered_date) as date) as week_start,
+        {{ period_of('answered_date', "'week'") }} as week_start,
         avg(score_100) as csat_response_score
     from {{ ref('fct_survey_responses') }}
     where survey_type = 'csat'
-    group by account_id, cast(date_trunc('week', answered_date) as date)
+    group by 1, 2
 
 ),
 

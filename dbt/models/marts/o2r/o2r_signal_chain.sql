@@ -59,11 +59,18 @@ demeaned as (
 
 pairs as (select * from {{ ref('signal_pairs') }}),
 
-lags as (
+-- Each value beside the week on which it is looked for: weeks meet by equality.
+causes as (
 
     {%- for lag_weeks in range(14) %}
-    select {{ lag_weeks }} as lag_weeks
+
+    select
+        *,
+        {{ lag_weeks }} as lag_weeks,
+        cast(week_start + {{ 7 * lag_weeks }} * interval '1 day' as date) as outcome_week_start
+    from demeaned
     {%- if not loop.last %}
+
     union all
     {%- endif %}
     {%- endfor %}
@@ -78,20 +85,18 @@ correlations as (
         pairs.expected_sign,
         min(causes.layer) as cause_layer,
         min(outcomes.layer) as outcome_layer,
-        lags.lag_weeks,
+        causes.lag_weeks,
         count(*) as pair_count,
         corr(causes.value, outcomes.value) as correlation
     from pairs
-    cross join lags
-    inner join demeaned as causes
+    inner join causes
         on pairs.cause = causes.signal
     inner join demeaned as outcomes
         on
             pairs.outcome = outcomes.signal
             and causes.account_id = outcomes.account_id
-            and cast(causes.week_start + lags.lag_weeks * interval '7 day' as date)
-            = outcomes.week_start
-    group by pairs.cause, pairs.outcome, pairs.expected_sign, lags.lag_weeks
+            and causes.outcome_week_start = outcomes.week_start
+    group by pairs.cause, pairs.outcome, pairs.expected_sign, causes.lag_weeks
 
 ),
 

@@ -23,6 +23,12 @@ available as (
 
 ),
 
+feature_usage as (
+
+    {{ by_grain(ref('fct_feature_usage_daily'), 'usage_date') }}
+
+),
+
 used as (
 
     select distinct
@@ -31,15 +37,13 @@ used as (
         periods.is_complete,
         feature_usage.account_id,
         feature_usage.feature_name
-    from {{ ref('fct_feature_usage_daily') }} as feature_usage
+    from feature_usage
     inner join releases
         on
             feature_usage.feature_name = releases.feature_name
             and feature_usage.usage_date >= cast(releases.released_at as date)
     inner join periods
-        on
-            feature_usage.usage_date >= periods.period_start
-            and feature_usage.usage_date <= periods.period_end
+        on {{ columns_equal('feature_usage', 'periods', ['grain', 'period_start']) }}
 
 ),
 

@@ -21,6 +21,12 @@ known_members as (
 
 ),
 
+flows as (
+
+    {{ by_grain(ref('fct_flows'), 'started_date') }}
+
+),
+
 final as (
 
     select
@@ -42,13 +48,11 @@ final as (
         {{ pct(
             'count(*) filter (where flows.is_abandoned)', 'count(*) filter (where flows.is_judged)'
         ) }} as abandonment_rate_pct
-    from {{ ref('fct_flows') }} as flows
+    from flows
     inner join {{ ref('dim_account') }} as accounts
         on flows.account_id = accounts.account_id
     inner join periods
-        on
-            flows.started_date >= periods.period_start
-            and flows.started_date <= periods.period_end
+        on {{ columns_equal('flows', 'periods', ['grain', 'period_start']) }}
     inner join {{ ref('int_grain_dimension') }} as grain_dimensions
         on
             periods.grain = grain_dimensions.grain

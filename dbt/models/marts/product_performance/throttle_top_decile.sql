@@ -10,35 +10,43 @@ with periods as (
 
 ),
 
+usage as (
+
+    {{ by_grain(ref('fct_usage_daily'), 'usage_date') }}
+
+),
+
 account_periods as (
 
     select
-        periods.grain,
-        periods.period_start,
-        periods.is_complete,
-        usage.account_id,
-        sum(usage.total_tokens) as total_tokens,
-        sum(usage.request_count) as request_count,
-        sum(usage.throttled_count) as throttled_count
-    from {{ ref('fct_usage_daily') }} as usage
-    inner join periods
-        on
-            usage.usage_date >= periods.period_start
-            and usage.usage_date <= periods.period_end
-    group by periods.grain, periods.period_start, periods.is_complete, usage.account_id
+        grain,
+        period_start,
+        account_id,
+        sum(total_tokens) as total_tokens,
+        sum(request_count) as request_count,
+        sum(throttled_count) as throttled_count
+    from usage
+    group by grain, period_start, account_id
 
 ),
 
 ranked as (
 
     select
-        *,
+        account_periods.*,
+        periods.is_complete,
         row_number() over (
-            partition by grain, period_start
-            order by total_tokens desc nulls last, account_id asc nulls last
+            partition by account_periods.grain, account_periods.period_start
+            order by
+                account_periods.total_tokens desc nulls last,
+                account_periods.account_id asc nulls last
         ) as usage_rank,
-        count(*) over (partition by grain, period_start) as account_count
+        count(*) over (
+            partition by account_periods.grain, account_periods.period_start
+        ) as account_count
     from account_periods
+    inner join periods
+        on {{ columns_equal('account_periods', 'periods', ['grain', 'period_start']) }}
 
 ),
 

@@ -19,8 +19,7 @@ expanded as (
         grain_dimensions.grain,
         grain_dimensions.dimension,
         {{ account_dimension_value('accounts') }} as dimension_value,
-        tickets.ticket_id,
-        tickets.created_date,
+        {{ period_of('tickets.created_date', 'grain_dimensions.grain') }} as period_start,
         tickets.is_platform_ticket,
         tickets.is_open,
         tickets.resolution_hours,
@@ -33,13 +32,33 @@ expanded as (
 
 ),
 
+counted as (
+
+    select
+        grain,
+        period_start,
+        dimension,
+        dimension_value,
+        count(*) as ticket_count,
+        count(*) filter (where is_platform_ticket) as platform_ticket_count,
+        count(*) filter (where not is_platform_ticket) as other_ticket_count,
+        count(*) filter (where is_open) as open_ticket_count,
+        count(resolution_hours) as resolved_ticket_count,
+        sum(resolution_hours) as resolution_hours_sum,
+        percentile_cont(0.50) within group (order by resolution_hours) as median_resolution_hours,
+        avg(csat) as mean_csat
+    from expanded
+    group by grain, period_start, dimension, dimension_value
+
+),
+
 members as (
 
     select distinct
         grain,
         dimension,
         dimension_value
-    from expanded
+    from counted
 
 ),
 
@@ -58,38 +77,28 @@ final as (
         members.dimension_value,
         {{ is_over_and_known('members') }} as is_complete,
         {{ is_over_and_known('members') }}
-        and count(expanded.ticket_id) filter (where expanded.is_open) = 0 as is_final,
-        cast(count(expanded.ticket_id) as bigint) as ticket_count,
-        cast(count(expanded.ticket_id) filter (where expanded.is_platform_ticket) as bigint)
-            as platform_ticket_count,
-        cast(count(expanded.ticket_id) filter (where not expanded.is_platform_ticket) as bigint)
-            as other_ticket_count,
-        cast(count(expanded.ticket_id) filter (where expanded.is_open) as bigint)
-            as open_ticket_count,
-        cast(count(expanded.resolution_hours) as bigint) as resolved_ticket_count,
-        cast(sum(expanded.resolution_hours) as numeric(18, 6)) as resolution_hours_sum,
-        {{ ratio('sum(expanded.resolution_hours)', 'count(expanded.resolution_hours)') }}
+        and coalesce(counted.open_ticket_count, 0) = 0 as is_final,
+        {%- for name in [
+            'ticket_count', 'platform_ticket_count', 'other_ticket_count', 'open_ticket_count',
+            'resolved_ticket_count',
+        ] %}
+        cast(coalesce(counted.{{ name }}, 0) as bigint) as {{ name }},
+        {%- endfor %}
+        cast(counted.resolution_hours_sum as numeric(18, 6)) as resolution_hours_sum,
+        {{ ratio('counted.resolution_hours_sum', 'counted.resolved_ticket_count') }}
             as mean_resolution_hours,
-        cast(
-            percentile_cont(0.50) within group (order by expanded.resolution_hours) as numeric(
-                18, 6
-            )
-        ) as median_resolution_hours,
-        cast(avg(expanded.csat) as numeric(18, 6)) as mean_csat
+        cast(counted.median_resolution_hours as numeric(18, 6)) as median_resolution_hours,
+        cast(counted.mean_csat as numeric(18, 6)) as mean_csat
     from periods
     inner join coverage
         on periods.observed_end >= coverage.first_date
     inner join members
         on periods.grain = members.grain
-    left join expanded
+    left join counted
         on
-            {{ columns_equal('members', 'expanded', ['grain', 'dimension', 'dimension_value']) }}
-            and periods.period_start <= expanded.created_date
-            and periods.period_end >= expanded.created_date
+            {{ columns_equal('members', 'counted', ['grain', 'dimension', 'dimension_value']) }}
+            and periods.period_start = counted.period_start
     cross join known_members
-    group by
-        periods.grain, periods.period_start, members.dimension, members.dimension_value,
-        periods.is_complete, known_members.accounts_date, known_members.plans_date
 
 )
 

@@ -54,8 +54,8 @@ def read_gold(settings: Settings) -> dict[str, Model]:
 def gold_of(manifest: Manifest) -> dict[str, Model]:
     """Models of gold by name.
 
-    A column is a primary key where dbt tests it as unique, a foreign key where it has a
-    relationships test to gold, a category where its values are listed; its meta wins.
+    A column is a primary key where `valid_rows` names it alone as the key, a foreign key where it
+    has a relationships test to gold, a category where its values are listed; its meta wins.
     """
     nodes = {
         key: node
@@ -90,20 +90,23 @@ def _name(node: dict[str, Any]) -> str:
 
 
 def _learn(test: dict[str, Any], model: Model, models: dict[str, Model]) -> None:
-    """Take in what one test says of a column."""
+    """Take in what one test says of columns."""
+    metadata = test.get("test_metadata") or {"name": None, "kwargs": {}}
+    arguments = metadata["kwargs"]
+    if metadata["name"] == "valid_rows":
+        if len(key := arguments.get("key", ())) == 1:
+            column = model.columns[key[0]]
+            column.semantic_type, column.target = "type/PK", None
+        for name in arguments.get("one_of", ()):
+            if model.columns[name].semantic_type is None:
+                model.columns[name].semantic_type = "type/Category"
     column = model.columns.get(test.get("column_name") or "")
-    metadata = test.get("test_metadata") or {}
-    if column is None:
+    if column is None or column.semantic_type == "type/PK":
         return
-    if metadata.get("name") == "unique":
-        column.semantic_type, column.target = "type/PK", None
-    elif metadata.get("name") == "relationships" and column.semantic_type != "type/PK":
-        arguments = metadata["kwargs"]
+    if metadata["name"] == "relationships":
         to = re.search(r"ref\(\s*['\"](\w+)['\"]", str(arguments.get("to")))
         if to and to[1] in models and arguments.get("field") in models[to[1]].columns:
             column.semantic_type, column.target = "type/FK", (to[1], arguments["field"])
-    elif metadata.get("name") == "accepted_values" and column.semantic_type is None:
-        column.semantic_type = "type/Category"
 
 
 def _text(description: str | None) -> str:
