@@ -14,11 +14,11 @@
 
     ),
 
+    {% if is_incremental() -%}
     -- Rows that a correction has moved from one day to another; the days of their versions as far as
     -- they are not read again.
     moved as (
 
-        {% if is_incremental() -%}
         select
             {{ key | join(', ') }},
             {{ day }} as built_date,
@@ -26,18 +26,10 @@
             case when last_date not in ({{ days_to_build() }}) then last_date end as last_date
         from {{ this }}
         where first_date <> last_date
-        {%- else -%}
-        select
-            {{ key | join(', ') }},
-            {{ day }} as built_date,
-            {{ day }} as first_date,
-            {{ day }} as last_date
-        from candidates
-        where false
-        {%- endif %}
 
     ),
 
+    {% endif -%}
     ranked as (
 
         select
@@ -51,19 +43,21 @@
 
     select
         ranked.*,
+        {%- if is_incremental() %}
         {{ lesser_known('ranked.first_read_date', 'moved.first_date') }} as first_date,
         {{ greater_known('ranked.last_read_date', 'moved.last_date') }} as last_date
     from ranked
     left join moved
-        on
-            {% for column in key -%}
-            {% if not loop.first %}and {% endif %}ranked.{{ column }} = moved.{{ column }}
-            {% endfor -%}
+        on {{ columns_equal('ranked', 'moved', key) }}
     where
         ranked.version_rank = 1
-        {%- if is_incremental() %}
         -- What a correction took away stays away while its new day is not rebuilt.
         and coalesce(moved.built_date in ({{ days_to_build() }}), true)
+        {%- else %}
+        ranked.first_read_date as first_date,
+        ranked.last_read_date as last_date
+    from ranked
+    where ranked.version_rank = 1
         {%- endif %}
 {%- endmacro %}
 

@@ -4,6 +4,7 @@
     'request_count', 'error_count', 'throttled_count', 'unavailable_count', 'input_tokens',
     'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'total_tokens',
 ] %}
+{%- set entities = {'model': 'model_variant', 'account': 'account_id'} %}
 with periods as (select * from {{ ref('int_usage_comparison') }}),
 
 -- The days of each period, and of the one that it compares with.
@@ -43,20 +44,32 @@ usage as (
 
 ),
 
--- The counterpart of a model is the account that uses it, that of an account the model it uses.
-entity_usage as (
+pairs as (
 
-    {%- for entity_type, entity, counterpart in [
-        ('model', 'model_variant', 'account_id'), ('account', 'account_id', 'model_variant'),
-    ] %}
+    select distinct
+        period_days.grain,
+        period_days.period_start,
+        usage.account_id,
+        usage.model_variant
+    from usage
+    inner join period_days
+        on usage.usage_date = period_days.date_day
+
+),
+
+-- The counterpart of a model is the account that uses it, that of an account the model it uses.
+counterparts as (
+
+    {%- for entity_type, entity in entities.items() %}
 
     select
         '{{ entity_type }}' as entity_type,
         {{ entity }} as entity_id,
-        {{ counterpart }} as counterpart_id,
-        usage_date,
-        {{ measures | join(', ') }}
-    from usage
+        grain,
+        period_start,
+        count(*) as counterpart_count
+    from pairs
+    group by {{ entity }}, grain, period_start
     {%- if not loop.last %}
 
     union all
@@ -65,34 +78,24 @@ entity_usage as (
 
 ),
 
-counterparts as (
-
-    select
-        entity_usage.entity_type,
-        entity_usage.entity_id,
-        period_days.grain,
-        period_days.period_start,
-        count(distinct entity_usage.counterpart_id) as counterpart_count
-    from entity_usage
-    inner join period_days
-        on entity_usage.usage_date = period_days.date_day
-    group by
-        entity_usage.entity_type, entity_usage.entity_id, period_days.grain,
-        period_days.period_start
-
-),
-
 entity_days as (
 
+    {%- for entity_type, entity in entities.items() %}
+
     select
-        entity_type,
-        entity_id,
+        '{{ entity_type }}' as entity_type,
+        {{ entity }} as entity_id,
         {%- for measure in measures %}
         sum({{ measure }}) as {{ measure }},
         {%- endfor %}
         usage_date
-    from entity_usage
-    group by entity_type, entity_id, usage_date
+    from usage
+    group by {{ entity }}, usage_date
+    {%- if not loop.last %}
+
+    union all
+    {%- endif %}
+    {%- endfor %}
 
 ),
 
