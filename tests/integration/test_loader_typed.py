@@ -1,8 +1,12 @@
 """A CSV that goes straight into typed columns leaves what it would leave by the way of text."""
 
 import csv
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -32,8 +36,11 @@ INVOICE = {
     "status": "paid",
     "last_updated": "2026-01-05",
 }
-CUSTOMER = {"account_id": "a", "date_created": "2026-01-05", "is_active": "true"} | {
-    "date_updated": "2026-01-05"
+CUSTOMER = {
+    "account_id": "a",
+    "date_created": "2026-01-05",
+    "date_updated": "2026-01-05",
+    "is_active": "true",
 }
 INSTANTS = [
     *("2026-01-05T10:00:00Z", "2026-01-05 10:00:00.123456789+09:30", "2026-01-05", ""),
@@ -164,6 +171,38 @@ def test_whatever_comes(both_ways, tmp_path, rows, quoting):
     write(path, rows, quoting)
     _, straight, as_text = both_ways(path)
     assert straight == as_text
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "is_copied"),
+    [
+        ("input_tokens", pa.array([1, None, -12345678]), True),
+        ("input_tokens", pa.array([1.0, 2.5, 3.0]), False),
+        ("latency_ms", pa.array([1, 2, 3], pa.decimal128(18, 6)), True),
+        ("latency_ms", pa.array([Decimal("0.0000004"), None, None]), False),
+        ("latency_ms", pa.array([0.5, 12.5, 1000.25]), True),
+        ("latency_ms", pa.array([0.5, 1e-7, float("nan")]), False),
+        ("event_timestamp", pa.array([datetime(2026, 1, 5)] * 3, pa.timestamp("ns")), True),
+        (
+            "event_timestamp",
+            pa.array([datetime(2026, 1, 5)] * 3, pa.timestamp("s", "Asia/Tokyo")),
+            True,
+        ),
+        ("event_timestamp", pa.array([date(2026, 1, 5)] * 3), True),
+        ("event_timestamp", pa.array(["2026-01-05", "now", ""]), False),
+        ("error_code", pa.array(['a"b', "a,\nb", "é"]).dictionary_encode(), True),
+        ("error_code", pa.array(["a\0b", "x", None]), False),
+    ],
+)
+def test_parquet(both_ways, tmp_path, column, values, is_copied):
+    columns = {name: pa.array([plain] * 3) for name, plain in REQUEST.items()}
+    columns |= {"request_id": pa.array(["r1", "r2", "r2"]), column: values}
+    path = tmp_path / f"{USAGE}.parquet"
+    pq.write_table(pa.table(columns), path)
+    was_copied, straight, as_text = both_ways(path)
+    assert was_copied is is_copied
+    assert straight == as_text
+    assert straight[0][0] == 3
 
 
 def test_every_type_has_its_form():

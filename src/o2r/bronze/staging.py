@@ -8,7 +8,7 @@ Memory stays flat whatever the size of the file.
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from psycopg2 import DataError, sql
 from psycopg2.extensions import cursor as Cursor
@@ -16,7 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 from o2r.bronze.files import BLOCK, DataFile, open_bytes, open_text, staged_name
 from o2r.bronze.mapping import NO_VALUE
 from o2r.bronze.records import Record, csv_records, json_records
-from o2r.bronze.survey import DAY, INSTANT, NUMBER, Survey
+from o2r.bronze.survey import DAY, INSTANT, NUMBER, FormCheck, Survey
 from o2r.contracts import Column, Contract
 
 Report = Callable[[int], None]
@@ -37,8 +37,8 @@ def stage_typed(
     """Create and fill `typed` straight from the file; returns how many rows.
 
     values: SQL text expression of each contract column, as o2r.bronze.mapping.convert gives them.
-    None, with nothing done, where a value is not just a field of the file, where the survey does
-    not vouch for the form of one, or where PostgreSQL refuses one.
+    None, with nothing done, where a value is not just a field of the file, is not in the form that
+    its type needs, or is refused by PostgreSQL.
     """
     fills: dict[str, Column] = {}
     for column in contract.columns:
@@ -49,15 +49,40 @@ def stage_typed(
             return None
         fills[value.string] = column
     filled = [fills.get(staged_name(name)) for name in look.names]
-    if not look.forms or any(
-        column and column.data_type in FORMS and FORMS[column.data_type] not in forms
-        for column, forms in zip(filled, look.forms, strict=True)
-    ):
+    needed = [FORMS.get(column.data_type) if column else None for column in filled]
+    blocks = None
+    if file.format == "parquet":
+        blocks = _plain_blocks(_parquet_blocks(file, report), needed)
+    elif not look.forms or not _are_met(needed, look.forms):
         return None
     names = [column.name if column else f"_{number}" for number, column in enumerate(filled)]
     types = {column.name: column.data_type for column in contract.columns}
     types = dict.fromkeys(names, "text") | types
-    return cursor.rowcount if _stage_raw_csv(cursor, file, look, report, names, types) else None
+    if blocks:
+        is_done = _stage_blocks(cursor, names, types, blocks)
+    else:
+        is_done = _stage_raw_csv(cursor, file, look, report, names, types)
+    return cursor.rowcount if is_done else None
+
+
+def _plain_blocks(blocks: Iterator[bytes], needed: Sequence[str | None]) -> Iterator[bytes]:
+    """Blocks of whole rows as they are. Raises DataError at a value not in the form needed."""
+    check = FormCheck(",", len(needed))
+    for block in blocks:
+        check.feed(block)
+        if not _are_met(needed, check.finish()):
+            raise DataError("a value is not in its plain form")
+        yield block
+
+
+def _are_met(needed: Sequence[str | None], forms: Sequence[Collection[str]]) -> bool:
+    return all(form is None or form in found for form, found in zip(needed, forms, strict=True))
+
+
+def _parquet_blocks(file: DataFile, report: Report) -> Iterator[bytes]:
+    from o2r.bronze.parquet import parquet_blocks  # only here: it takes a while to import
+
+    return parquet_blocks(file, report)
 
 
 def stage(cursor: Cursor, file: DataFile, look: Survey, report: Report) -> None:
@@ -68,10 +93,10 @@ def stage(cursor: Cursor, file: DataFile, look: Survey, report: Report) -> None:
     """
     names = [staged_name(name) for name in look.names]
     if file.format == "parquet":
-        from o2r.bronze import parquet  # only here: it takes a while to import
+        if not _stage_blocks(cursor, names, None, _parquet_blocks(file, report)):
+            from o2r.bronze.parquet import parquet_records
 
-        if not _stage_blocks(cursor, names, None, parquet.parquet_blocks(file, report)):
-            _stage_records(cursor, names, parquet.parquet_records(file, report))
+            _stage_records(cursor, names, parquet_records(file, report))
     elif file.format == "ndjson":
         with open_text(file, report) as lines:
             _stage_records(cursor, names, json_records(lines, look.names))
@@ -156,19 +181,30 @@ def _copy(
 ) -> None:
     """COPY blocks of CSV, the columns in the order of `names`; an empty field is null."""
     columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    source = _Blocks(blocks)
     cursor.copy_expert(
         sql.SQL("copy {2} ({0}) from stdin (format csv, delimiter {1}, force_null ({0}))").format(
             columns, sql.Literal(separator), sql.Identifier(table)
         ),
-        _Blocks(blocks),
+        source,
     )
+    if source.error:
+        raise source.error
 
 
 class _Blocks:
-    """Blocks of bytes as the file that psycopg2 wants; the size asked for does not matter."""
+    """Blocks of bytes as the file that psycopg2 wants; the size asked for does not matter.
+
+    error: why they broke off; psycopg2 would make words of it.
+    """
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks = blocks
+        self.error: Exception | None = None
 
     def read(self, _size: int) -> bytes:
-        return next((block for block in self._blocks if block), b"")
+        try:
+            return next((block for block in self._blocks if block), b"")
+        except Exception as error:
+            self.error = error
+            return b""

@@ -61,7 +61,7 @@ def survey(file: DataFile) -> Survey:
             _refuse_foreign_text(file, head)
         if file.format == "csv":
             names, start = _header(file, head)
-            quotes, forms = _QuoteCheck(file.separator), _FormCheck(file.separator, len(names))
+            quotes, forms = _QuoteCheck(file.separator), FormCheck(file.separator, len(names))
             quotes.feed(head.removeprefix(BOM))
             forms.feed(head[start:])
             checks = [quotes, forms]
@@ -124,16 +124,16 @@ class _QuoteCheck:
         return self._good and self._count % 2 == 0
 
 
-class _FormCheck:
-    """Tells over a stream of blocks, the header left out, which form each column of a CSV has."""
+class FormCheck:
+    """Tells over a stream of blocks, the header left out, which forms each column of a CSV has."""
 
     def __init__(self, separator: str, width: int) -> None:
         self._separator, self._width = ord(separator), width
-        self._forms = [{NUMBER, DAY, INSTANT} for _ in range(width)]
+        self.forms = [{NUMBER, DAY, INSTANT} for _ in range(width)]
         self._rest = b""
 
     def feed(self, block: bytes) -> None:
-        if not any(self._forms):
+        if not any(self.forms):
             return
         text = self._rest + block
         data = np.frombuffer(text + bytes(LONGEST_VALUE), dtype=np.uint8)
@@ -148,10 +148,10 @@ class _FormCheck:
         ends, starts = ends.reshape(-1, self._width), starts[:-1].reshape(-1, self._width)
         is_line_end = data[ends] == LINE_END
         if is_line_end[:, :-1].any() or not is_line_end[:, -1].all() or len(self._rest) > 4 * BLOCK:
-            self._forms = [set() for _ in self._forms]
+            self.forms = [set() for _ in self.forms]
             return
         ends[:, -1] -= data[ends[:, -1] - 1] == RETURN
-        for column, forms in enumerate(self._forms):
+        for column, forms in enumerate(self.forms):
             if forms and len(ends):
                 begin, end = starts[:, column], ends[:, column]
                 if is_quoted:
@@ -162,7 +162,7 @@ class _FormCheck:
     def finish(self) -> tuple[frozenset[str], ...]:
         if self._rest:
             self.feed(b"\n")
-        return tuple(frozenset(() if self._rest else forms) for forms in self._forms)
+        return tuple(frozenset(() if self._rest else forms) for forms in self.forms)
 
     def _narrow(
         self, forms: set[str], text: bytes, data: np.ndarray, begin: np.ndarray, sizes: np.ndarray
@@ -182,9 +182,11 @@ class _FormCheck:
             if not known.all():
                 forms.discard(form)
         if NUMBER in forms and longest > 7:
-            # what is lost has six noughts and a digit after the point, and no other digit before
-            may_be_lost = (sizes > 7) & (values[:, 0] - np.uint8(ord("1")) > 8)
-            if may_be_lost.any() and b".000000" in text:
+            # lost is what has more than six decimals, and noughts where others have digits
+            small = (sizes > 7) & (values[:, 0] - np.uint8(ord("1")) > 8)
+            is_point = values[small] == ord(".")
+            decimals = (sizes[small] - 1 - is_point.argmax(axis=1)) * is_point.any(axis=1)
+            if (decimals > 6).any() and b".000000" in text:
                 forms.discard(NUMBER)
         if INSTANT in forms:
             is_day = longest >= 10 and (values[:, (4, 7)] == ord("-")).all(axis=1) & (sizes >= 10)
