@@ -126,8 +126,7 @@ def bare_selects(settings: Settings) -> float:
             plan = query(
                 settings,
                 "set enable_nestloop = off; set enable_mergejoin = off; "
-                "explain (analyze, timing off, format json) "
-                + node["compiled_code"],
+                "explain (analyze, timing off, format json) " + node["compiled_code"],
             )[0][0]
             seconds += (plan[0]["Planning Time"] + plan[0]["Execution Time"]) / 1000
     return seconds

@@ -14,8 +14,6 @@
 {%- set in_life = "partition by " ~ contract ~ ", life order by event_at nulls last" -%}
 {%- set newest_first = "partition by " ~ contract ~ ", life order by event_at desc nulls last" -%}
 {%- set terms = ['status', 'plan_name', 'plan_type', 'mrr_amount', 'currency_code', 'renews_at'] -%}
-rates as (select * from {{ ref('int_exchange_rates') }}),
-
 placed as (
 
     select
@@ -140,6 +138,12 @@ dated as (
 
 ),
 
+rates as (
+
+    {{ rates_of_days('dated', 'cast(contract_started_at as date)') }}
+
+),
+
 valued as (
 
     select
@@ -161,8 +165,7 @@ valued as (
     left join rates
         on
             dated.currency_code = rates.currency_code
-            and cast(dated.contract_started_at as date) >= rates.valid_from
-            and cast(dated.contract_started_at as date) < rates.valid_to
+            and cast(dated.contract_started_at as date) = rates.rate_date
 
 ),
 

@@ -23,6 +23,37 @@
 {%- endmacro %}
 
 {#-
+  Select periods of a relation (grain week, month, ytd) with date_day, a row for each day of `first` to
+  `last`, columns that lie in the period that begins on `period_start`.
+-#}
+{% macro days_of_periods(periods, period_start, first, last) -%}
+    select
+        periods.*,
+        days.date_day
+    from ({{ by_grain(ref('int_day'), 'date_day') }}) as days
+    inner join {{ periods }} as periods
+        on
+            days.grain = periods.grain
+            and days.period_start = periods.{{ period_start }}
+    where
+        days.date_day >= periods.{{ first }}
+        and days.date_day <= periods.{{ last }}
+
+    union all
+
+    -- At most one period per year.
+    select
+        periods.*,
+        days.date_day
+    from {{ ref('int_day') }} as days
+    inner join {{ periods }} as periods
+        on
+            days.date_day >= periods.{{ first }}
+            and days.date_day <= periods.{{ last }}
+    where periods.grain = 'ytd'
+{%- endmacro %}
+
+{#-
   Member of the current row's reporting dimension.
   members: mapping of dimension (plan_tier, segment, region, product) to the column that holds it;
       a dimension left out gives null, and its rows are to be dropped.

@@ -61,3 +61,27 @@ where grain = '{{ grain }}'
             order by net_revenue desc nulls last
         ) as rank_overall
 {%- endmacro %}
+
+{#-
+  Select currency_code, rate_date and rate of the currencies and days that occur in a relation. Its rows
+  meet them by equality; by the ranges of int_exchange_rates each would be compared with all rates that
+  its currency ever had.
+  day, currency: SQL.
+-#}
+{% macro rates_of_days(relation, day, currency='currency_code') -%}
+    select
+        days.currency_code,
+        days.rate_date,
+        rates.rate
+    from (
+        select distinct
+            {{ currency }} as currency_code,
+            {{ day }} as rate_date
+        from {{ relation }}
+    ) as days
+    inner join {{ ref('int_exchange_rates') }} as rates
+        on
+            days.currency_code = rates.currency_code
+            and days.rate_date >= rates.valid_from
+            and days.rate_date < rates.valid_to
+{%- endmacro %}

@@ -13,7 +13,7 @@ from tests.unit.manifests import (
     unit_test,
 )
 
-from o2r.lint.manifest import RULES, Project
+from o2r.lint.manifest import ON_DATA, RULES, Project
 from o2r.lint.rules import check
 from o2r.lint.structure import MAX_LINES, MAX_PARENTS, named_schemas
 
@@ -180,7 +180,7 @@ def test_a_breach_is_found_once(rule: str, harm: Callable[[Broken], object]) -> 
 
 def test_every_rule_has_an_example() -> None:
     measured = {"key", "enum", "range"}  # tests/contracts/test_lint_coverage.py
-    assert {rule for rule, _ in HARMS} | measured | {"exception"} == RULES
+    assert {rule for rule, _ in HARMS} | measured | ON_DATA | {"exception"} == RULES
 
 
 def test_a_wrong_prefix_in_a_layer_that_has_its_own_is_red() -> None:

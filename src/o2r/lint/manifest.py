@@ -21,8 +21,11 @@ RULES = frozenset(
         *("prefix", "folder", "yaml-file", "test-name", "column-name", "grain", "description"),
         *("no-test", "one-pass", "primary-key", "severity", "disabled", "contract", "materialized"),
         *("key", "enum", "range", "exception"),
+        "join",
     }
 )
+ON_DATA = frozenset({"join"})
+"""Rules that only a filled warehouse can judge."""
 LAYERS = ("staging", "intermediate", "marts/core", "marts/<domain>", "marts/o2r")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from o2r.lint.coverage import coverage_findings
-from o2r.lint.manifest import Finding, Project, exceptions, find
+from o2r.lint.manifest import ON_DATA, Finding, Project, exceptions, find
 from o2r.lint.quality import contract_findings, description_findings, test_findings
 from o2r.lint.structure import (
     column_name_findings,
@@ -43,5 +43,5 @@ def _needless_exceptions(project: Project, findings: list[Finding]) -> Iterator[
         for rule, reason in exceptions(subject).items():
             if not str(reason or "").strip():
                 yield find(node, "exception", f"give the reason why {rule} does not fit", column)
-            elif (id(subject), rule) not in broken:
+            elif rule not in ON_DATA and (id(subject), rule) not in broken:
                 yield find(node, "exception", f"{rule} finds nothing here: remove it", column)

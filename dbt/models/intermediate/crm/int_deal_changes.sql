@@ -75,7 +75,11 @@ known as (
 
 ),
 
-rates as (select * from {{ ref('int_exchange_rates') }}),
+rates as (
+
+    {{ rates_of_days('known', 'cast(deal_created_at as date)', 'told_currency') }}
+
+),
 
 final as (
 
@@ -100,8 +104,7 @@ final as (
     left join rates
         on
             known.told_currency = rates.currency_code
-            and cast(known.deal_created_at as date) >= rates.valid_from
-            and cast(known.deal_created_at as date) < rates.valid_to
+            and cast(known.deal_created_at as date) = rates.rate_date
 
 )
 

@@ -20,29 +20,20 @@ with periods as (
 
 ),
 
--- A slice holds the days that are in the same periods.
 period_days as (
 
-    select
-        periods.grain,
-        periods.period_start,
-        periods.observed_end,
-        int_day.date_day,
-        concat_ws(' ', periods.grain, periods.period_start) as period
-    from periods
-    inner join {{ ref('int_day') }} as int_day
-        on
-            periods.period_start <= int_day.date_day
-            and periods.observed_end >= int_day.date_day
+    {{ days_of_periods('periods', 'period_start', 'period_start', 'observed_end') }}
 
 ),
 
+-- A slice holds the days that are in the same periods.
 day_slices as (
 
     select
         date_day,
         dense_rank() over (
-            order by {{ string_agg_sorted('period') }} nulls last
+            order by
+                {{ string_agg_sorted("concat_ws(' ', grain, period_start)") }} nulls last
         ) as slice_number
     from period_days
     group by date_day

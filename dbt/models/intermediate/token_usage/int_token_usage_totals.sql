@@ -10,26 +10,22 @@ with periods as (select * from {{ ref('int_usage_comparison') }}),
 period_days as (
 
     select
-        periods.grain,
-        periods.period_start,
-        days.date_day
-    from periods
-    inner join {{ ref('int_day') }} as days
-        on
-            periods.period_start <= days.date_day
-            and periods.observed_end >= days.date_day
+        grain,
+        period_start,
+        date_day
+    from ({{ days_of_periods(
+        'periods', 'period_start', 'period_start', 'observed_end'
+    ) }}) as days
 
     union
 
     select
-        periods.grain,
-        periods.previous_period_start as period_start,
-        days.date_day
-    from periods
-    inner join {{ ref('int_day') }} as days
-        on
-            periods.previous_period_start <= days.date_day
-            and periods.previous_period_end >= days.date_day
+        grain,
+        previous_period_start as period_start,
+        date_day
+    from ({{ days_of_periods(
+        'periods', 'previous_period_start', 'previous_period_start', 'previous_period_end'
+    ) }}) as days
 
 ),
 

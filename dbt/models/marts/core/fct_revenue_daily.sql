@@ -11,28 +11,9 @@ revenue as (
 
 ),
 
-days as (
-
-    select distinct
-        currency_code,
-        revenue_date
-    from revenue
-
-),
-
--- The rates of the days that occur: rows meet them by equality, not each with every rate there was.
 rates as (
 
-    select
-        days.currency_code,
-        days.revenue_date,
-        rates.rate
-    from days
-    inner join {{ ref('int_exchange_rates') }} as rates
-        on
-            days.currency_code = rates.currency_code
-            and days.revenue_date >= rates.valid_from
-            and days.revenue_date < rates.valid_to
+    {{ rates_of_days('revenue', 'revenue_date') }}
 
 ),
 
@@ -70,7 +51,9 @@ final as (
         cast(revenue.net_revenue * rates.rate as numeric(18, 6)) as net_revenue
     from revenue
     left join rates
-        on {{ columns_equal('revenue', 'rates', ['currency_code', 'revenue_date']) }}
+        on
+            revenue.currency_code = rates.currency_code
+            and revenue.revenue_date = rates.rate_date
     left join history
         on
             revenue.account_id = history.account_id

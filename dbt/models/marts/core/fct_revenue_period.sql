@@ -1,48 +1,36 @@
 -- Grain: one row per dimension (account, model), member, grain (week, month, ytd) and period with
 -- revenue rows.
-with revenue as (select * from {{ ref('fct_revenue_daily') }}),
-
-periods as (select * from {{ ref('int_revenue_period') }}),
+{%- set members = {'account': 'account_id', 'model': 'model_variant'} %}
+{%- set measures = [
+    'gross_revenue_input', 'gross_revenue_output', 'gross_revenue_cache_read',
+    'gross_revenue_cache_write', 'gross_revenue', 'savings_plan_amount', 'discount_amount',
+    'net_revenue',
+] %}
+with periods as (select * from {{ ref('int_revenue_period') }}),
 
 period_days as (select * from {{ ref('int_revenue_period_day') }}),
 
-by_member as (
-
-    select
-        'account' as dimension,
-        revenue.account_id as dimension_value,
-        revenue.*
-    from revenue
-
-    union all
-
-    select
-        'model' as dimension,
-        revenue.model_variant as dimension_value,
-        revenue.*
-    from revenue
-
-),
-
 daily as (
 
+    {%- for dimension, member in members.items() %}
+
     select
-        dimension,
-        dimension_value,
+        '{{ dimension }}' as dimension,
+        {{ member }} as dimension_value,
         revenue_date,
-        sum(gross_revenue_input) as gross_revenue_input,
-        sum(gross_revenue_output) as gross_revenue_output,
-        sum(gross_revenue_cache_read) as gross_revenue_cache_read,
-        sum(gross_revenue_cache_write) as gross_revenue_cache_write,
-        sum(gross_revenue) as gross_revenue,
-        sum(savings_plan_amount) as savings_plan_amount,
-        sum(discount_amount) as discount_amount,
-        sum(net_revenue) as net_revenue,
+        {%- for measure in measures %}
+        sum({{ measure }}) as {{ measure }},
+        {%- endfor %}
         sum(net_revenue) filter (where billing_type = 'pay-as-you-go') as pay_as_you_go_revenue,
         sum(net_revenue) filter (where billing_type = 'savings-plan') as savings_plan_revenue,
         sum(net_revenue) filter (where billing_type = 'committed-use') as committed_use_revenue
-    from by_member
-    group by dimension, dimension_value, revenue_date
+    from {{ ref('fct_revenue_daily') }}
+    group by {{ member }}, revenue_date
+    {%- if not loop.last %}
+
+    union all
+    {%- endif %}
+    {%- endfor %}
 
 ),
 
@@ -59,14 +47,9 @@ totals as (
         period_days.period_start,
         daily.dimension,
         daily.dimension_value,
-        sum(daily.gross_revenue_input) as gross_revenue_input,
-        sum(daily.gross_revenue_output) as gross_revenue_output,
-        sum(daily.gross_revenue_cache_read) as gross_revenue_cache_read,
-        sum(daily.gross_revenue_cache_write) as gross_revenue_cache_write,
-        sum(daily.gross_revenue) as gross_revenue,
-        sum(daily.savings_plan_amount) as savings_plan_amount,
-        sum(daily.discount_amount) as discount_amount,
-        sum(daily.net_revenue) as net_revenue,
+        {%- for measure in measures %}
+        sum(daily.{{ measure }}) as {{ measure }},
+        {%- endfor %}
         coalesce(sum(daily.pay_as_you_go_revenue), 0) as pay_as_you_go_revenue,
         coalesce(sum(daily.savings_plan_revenue), 0) as savings_plan_revenue,
         coalesce(sum(daily.committed_use_revenue), 0) as committed_use_revenue,
@@ -82,24 +65,42 @@ totals as (
 
 ),
 
--- Distinct counts do not add up, so they are taken over the rows of the period.
+-- Distinct counts do not add up, so they are taken over what occurs in the period.
+period_parts as (
+
+    select distinct
+        period_days.grain,
+        period_days.period_start,
+        revenue.account_id,
+        revenue.model_variant,
+        revenue.product_sku,
+        revenue.currency_code
+    from {{ ref('fct_revenue_daily') }} as revenue
+    inner join period_days
+        on revenue.revenue_date = period_days.date_day
+    where not period_days.is_previous
+
+),
+
 counts as (
+
+    {%- for dimension, member in members.items() %}
 
     select
         {{ dbt_utils.generate_surrogate_key([
-            'by_member.dimension', 'by_member.dimension_value', 'period_days.grain',
-            'period_days.period_start',
+            "'" ~ dimension ~ "'", member, 'grain', 'period_start',
         ]) }} as revenue_period_key,
-        count(distinct by_member.account_id) as customer_count,
-        count(distinct by_member.model_variant) as model_count,
-        count(distinct by_member.product_sku) as product_count,
-        count(distinct by_member.currency_code) as currency_count
-    from by_member
-    inner join period_days
-        on by_member.revenue_date = period_days.date_day
-    where not period_days.is_previous
-    group by
-        period_days.grain, period_days.period_start, by_member.dimension, by_member.dimension_value
+        count(distinct account_id) as customer_count,
+        count(distinct model_variant) as model_count,
+        count(distinct product_sku) as product_count,
+        count(distinct currency_code) as currency_count
+    from period_parts
+    group by grain, period_start, {{ member }}
+    {%- if not loop.last %}
+
+    union all
+    {%- endif %}
+    {%- endfor %}
 
 ),
 
