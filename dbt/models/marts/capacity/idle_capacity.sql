@@ -108,6 +108,12 @@ prices as (
 
 ),
 
+rates as (
+
+    {{ rates_of_days('prices', 'observed_date') }}
+
+),
+
 converted as (
 
     select
@@ -116,11 +122,10 @@ converted as (
         prices.observed_date,
         prices.hourly_price * rates.rate as hourly_price
     from prices
-    left join {{ ref('int_exchange_rates') }} as rates
+    left join rates
         on
             prices.currency_code = rates.currency_code
-            and prices.observed_date >= rates.valid_from
-            and prices.observed_date < rates.valid_to
+            and prices.observed_date = rates.rate_date
     where prices.price_rank = 1
 
 ),
