@@ -32,6 +32,7 @@ from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.context import set_invocation_context
 
 from o2r.builds import run as builds
+from o2r.builds.packages import install_packages
 from o2r.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -137,6 +138,7 @@ def _parsed(project: Path, variables: str) -> bytes:
 
 
 def _parse(project: Path, variables: str, folder: Path) -> None:
+    install_packages(project)
     nowhere = {"POSTGRES_DB": DATABASE, "DBT_USER": USER, "DBT_CI_SCHEMA": SCHEMA}
     command = ["--quiet", "parse", "--project-dir", str(project), "--target-path", str(folder)]
     with patch.dict(os.environ, nowhere):

@@ -220,7 +220,7 @@ def test_a_killed_task_is_tried_again(airflow, dag_warehouse, builds):
     holder = connect(dag_warehouse)
     try:
         holder.cursor().execute("lock table intermediate_silver.int_requests")
-        run = airflow.trigger("silver_layer_staging")
+        run = airflow.trigger("silver_layer_staging", full_refresh=True)  # else nothing is new
         wait_until(lambda: waits_for(dag_warehouse, "int_requests"))
         command = running_command(dag_warehouse, "build")
         command.parent().kill()
@@ -238,7 +238,7 @@ def test_a_task_that_is_marked_as_failed_ends_its_command(airflow, dag_warehouse
     holder = connect(dag_warehouse)
     try:
         holder.cursor().execute("lock table intermediate_silver.int_requests")
-        run = airflow.trigger("silver_layer_staging")
+        run = airflow.trigger("silver_layer_staging", full_refresh=True)  # else nothing is new
         wait_until(lambda: waits_for(dag_warehouse, "int_requests"))
         command = running_command(dag_warehouse, "build")
         started = [command, *command.children(recursive=True)]

@@ -227,8 +227,7 @@ final as (
             end as numeric(24, 6)
         ) as request_change_pct,
         cast(surveys.survey_score as numeric(24, 6)) as survey_score,
-        {{ unless_never_delivered('contacts.contact_count', '0', 'crm_contacts') }}
-            as contact_count,
+        {{ unless_never_delivered('contacts.contact_count', '0', 'crm_contacts') }} as contact_count,
         coalesce(contacts.lead_source, 'Unknown') as lead_source
     from spine
     cross join feeds
@@ -243,8 +242,7 @@ final as (
         on {{ columns_equal('spine', 'surveys', ['account_id', 'cutoff_date']) }}
     left join contacts
         on
-            spine.account_id = contacts.account_id
-            and spine.cutoff_date = contacts.cutoff_date
+            {{ columns_equal('spine', 'contacts', ['account_id', 'cutoff_date']) }}
             and contacts.contact_rank = 1
 
 )
