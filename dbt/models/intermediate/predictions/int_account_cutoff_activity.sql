@@ -1,8 +1,7 @@
 -- Grain: one row per account and cut-off, with its activity over the days before the cut-off.
 {#
-  A count is null where its feed was not observed over all of these days, or does not reach the last:
-  silence that nobody listened to is not zero. Web visits are left out: who a visitor is may have
-  become known after the cut-off.
+  A count is null where its feed was not observed over all of these days or does not reach the last.
+  Web visits are left out: who a visitor is may have become known after the cut-off.
 #}
 {%- set days = var('prediction_activity_days') %}
 with spine as (
@@ -227,7 +226,8 @@ final as (
             end as numeric(24, 6)
         ) as request_change_pct,
         cast(surveys.survey_score as numeric(24, 6)) as survey_score,
-        {{ unless_never_delivered('contacts.contact_count', '0', 'crm_contacts') }} as contact_count,
+        {{ unless_never_delivered('contacts.contact_count', '0', 'crm_contacts') }}
+            as contact_count,
         coalesce(contacts.lead_source, 'Unknown') as lead_source
     from spine
     cross join feeds
