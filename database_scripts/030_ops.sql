@@ -20,8 +20,6 @@ create table if not exists ops.load_batches (
 alter table ops.load_batches
     drop constraint if exists load_batches_once,
     add column if not exists file_checksum text,
-    add column if not exists file_bytes bigint,
-    add column if not exists file_changed_ns bigint,
     add column if not exists pattern text,
     add column if not exists mapping jsonb,
     add column if not exists warning text,
@@ -50,11 +48,6 @@ comment on column ops.load_batches.started_at is 'When the load began.';
 comment on column ops.load_batches.finished_at is 'When the load was about to commit.';
 comment on column ops.load_batches.file_checksum is
     'SHA-256 of the file alone; null for loads before this was noted.';
-comment on column ops.load_batches.file_bytes is
-    'Size of the file when it was last read; null where it had just been changed. With the same size '
-    'and time of change it is not read again.';
-comment on column ops.load_batches.file_changed_ns is
-    'When the file was last changed, in nanoseconds since 1970.';
 comment on column ops.load_batches.pattern is
     'File name or pattern of the mapping that the file fitted; null without one.';
 comment on column ops.load_batches.mapping is 'The mapping applied; null without one.';

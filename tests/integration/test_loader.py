@@ -4,8 +4,6 @@ import csv
 import gzip
 import io
 import json
-import os
-import time
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -14,9 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from o2r.bronze import loader
 from o2r.bronze.files import find_files
-from o2r.bronze.loader import Replace, load
+from o2r.bronze.loader import load
 from o2r.bronze.records import csv_records
 from o2r.bronze.staging import stage
 from o2r.bronze.survey import survey
@@ -354,48 +351,6 @@ def test_same_file_again_is_a_no_op_and_same_rows_are_duplicates(deliver, bronze
     assert counts(equal) == (1, 0, 1, 0)
     assert bronze("select count(*) from ops.load_batches") == [(2,)]
     assert bronze(f"select batch_id from raw_bronze.{TICKETS}") == [(first.batch_id,)]
-
-
-def test_an_unchanged_file_is_not_read_again(warehouse, tmp_path, query, monkeypatch):
-    """Its name, size and time of change are those of a load that still counts, or it is read."""
-    path, minute, now = tmp_path / f"{TICKETS}.csv", 60_000_000_000, time.time_ns()
-    looks = []
-    real = loader.survey
-    monkeypatch.setattr(loader, "survey", lambda file: looks.append(file.name) or real(file))
-
-    def again(content, age, **options):
-        """Whether it was loaded, and read, with the same outcome of `o2r load` and `o2r land`."""
-        path.write_text(HEADER + content)
-        os.utime(path, ns=(now, now - age * minute))
-        looks.clear()
-        result = load(path, settings=warehouse, **options)[0]
-        read = bool(looks)
-        looks.clear()
-        landed, refused = loader.load_each(tmp_path, settings=warehouse)
-        assert refused == []
-        assert landed[0].already_loaded
-        assert not looks
-        return not result.already_loaded, read
-
-    other = GOOD.replace("4.5", "3.5")
-    assert again(GOOD, 60) == (True, True)
-    assert again(GOOD, 60) == (False, False)
-    assert again(GOOD, 50) == (False, True)  # touched
-    assert again(GOOD, 50) == (False, False)
-    assert again(other, 40) == (True, True)
-    assert again(GOOD, 50) == (True, True)  # the former content, its stamp too: news again
-    assert again(GOOD, 50) == (False, False)
-    query(warehouse, "update ops.load_batches set file_bytes = null")  # as before this was noted
-    assert again(GOOD, 50) == (False, True)
-    assert again(GOOD, 50, replace=Replace()) == (True, True)
-    query(warehouse, "update ops.load_batches set unloaded_at = now()")
-    assert again(GOOD, 50) == (True, True)
-
-
-def test_a_file_that_was_just_changed_is_read_again(deliver, bronze):
-    """It could have been changed once more without another time of change."""
-    deliver(HEADER + GOOD)
-    assert bronze("select file_bytes, file_changed_ns from ops.load_batches") == [(None, None)]
 
 
 def test_correction_is_a_new_version_and_back_again_too(deliver, bronze):

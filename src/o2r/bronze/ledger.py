@@ -42,29 +42,6 @@ def lock(cursor: Cursor, table: str) -> None:
     locks.acquire(cursor, locks.LOAD, table, until_commit=True)
 
 
-def known_checksum(
-    cursor: Cursor, dataset: str, tables: Sequence[str], file: str, stamp: tuple[int, int]
-) -> str | None:
-    """SHA-256 of the file in bronze of this name that had this stamp; None where there is none."""
-    cursor.execute(
-        "select file_checksum from ops.load_batches where table_name = any(%s) "
-        "and source_file = %s and (file_bytes, file_changed_ns) = (%s, %s) and dataset = %s "
-        "and unloaded_at is null order by batch_id desc limit 1",
-        (list(tables), file, *stamp, dataset),
-    )
-    found = cursor.fetchone()
-    return found[0] if found else None
-
-
-def note_stamp(cursor: Cursor, table: str, file: str, content: str, stamp: tuple[int, int]) -> None:
-    """Note the size and time of change of a file whose content (its SHA-256) is in bronze."""
-    cursor.execute(
-        "update ops.load_batches set file_bytes = %s, file_changed_ns = %s where table_name = %s "
-        "and source_file = %s and file_checksum = %s and unloaded_at is null",
-        (*stamp, table, file, content),
-    )
-
-
 def is_loaded(
     cursor: Cursor, table: str, file: str, checksum: str, together: Sequence[str]
 ) -> bool:

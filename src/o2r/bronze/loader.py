@@ -105,14 +105,14 @@ class _Job:
     @property
     def checksum(self) -> str:
         """SHA-256 of the file's content and of the mapping."""
-        return _checksum(self.look.checksum, self.entry)
+        return _checksum(self.look, self.entry)
 
 
-def _checksum(content: str, entry: FileMapping) -> str:
-    """SHA-256 of a file's content, given as its own, and of a mapping, which may change it."""
+def _checksum(look: Survey, entry: FileMapping) -> str:
+    """SHA-256 of a file's content and of its mapping, which may change what becomes of it."""
     if entry == FileMapping():
-        return content
-    return hashlib.sha256((content + entry.model_dump_json()).encode()).hexdigest()
+        return look.checksum
+    return hashlib.sha256((look.checksum + entry.model_dump_json()).encode()).hexdigest()
 
 
 def load(
@@ -144,31 +144,16 @@ def load(
     contracts = load_contracts(settings.dbt_dir)
     note = note or _silent
     files = _files(Path(path), mapping, entries, contracts, note, allow_none=False)
-    before: dict[DataFile, list[BatchResult]] = {}
-    if not replace:
-        connection = connect(settings, as_loader=True)
-        try:
-            before = {
-                file: _unchanged(connection, file, entries, contracts, dataset) for file in files
-            }
-        finally:
-            connection.close()
-
-    def inspect(file: DataFile) -> list[BatchResult] | list[_Job]:
-        return before.get(file) or _inspect(file, entries, contracts)
-
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        found = [one for ones in pool.map(inspect, files) for one in ones]
-    loaded = iter(
-        _load_tables(
-            settings,
-            [one for one in found if isinstance(one, _Job)],
-            lambda connection, job, done: _load(
-                connection, job, dataset, mix, progress or _silent, note, replace, done
-            ),
-        )
+        inspected = pool.map(lambda file: _inspect(file, entries, contracts), files)
+        jobs = [job for found in inspected for job in found]
+    return _load_tables(
+        settings,
+        jobs,
+        lambda connection, job, done: _load(
+            connection, job, dataset, mix, progress or _silent, note, replace, done
+        ),
     )
-    return [next(loaded) if isinstance(one, _Job) else one for one in found]
 
 
 def _load_tables(
@@ -275,9 +260,6 @@ def load_each(
     try:
         for file in _files(path, mapping, entries, contracts, note, allow_none=True):
             try:
-                if unchanged := _unchanged(connection, file, entries, contracts, dataset):
-                    results += unchanged
-                    continue
                 for job in _inspect(file, entries, contracts):
                     results.append(
                         _load(connection, job, dataset, False, _silent, note, unasked=True)
@@ -317,33 +299,6 @@ def _files(
     return wanted
 
 
-def _unchanged(
-    connection: Connection,
-    file: DataFile,
-    mapping: Mapping,
-    contracts: dict[str, Contract],
-    dataset: str,
-) -> list[BatchResult]:
-    """Results of a file that is in bronze and has the size and time of change that it had then.
-
-    Its content is not read. Nothing for every other file. Raises UserError as `_inspect` does.
-    """
-    entries = mapping.of(file)
-    tables = [choose_table(file, entry, contracts).table for entry in entries]
-    try:
-        with connection, connection.cursor() as cursor:
-            content = ledger.known_checksum(cursor, dataset, tables, file.name, stamp(file))
-            checksums = [_checksum(content, entry) for entry in entries if content]
-            if checksums and all(
-                ledger.is_loaded(cursor, table, file.name, checksum, checksums)
-                for table, checksum in zip(tables, checksums, strict=True)
-            ):
-                return [BatchResult(file.name, table, None) for table in tables]
-    except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName) as error:
-        raise UserError(f"{error.diag.message_primary}: run `o2r setup`") from None
-    return []
-
-
 def _inspect(file: DataFile, mapping: Mapping, contracts: dict[str, Contract]) -> list[_Job]:
     """Look a file over before it is loaded: a job for each table it feeds.
 
@@ -356,7 +311,7 @@ def _inspect(file: DataFile, mapping: Mapping, contracts: dict[str, Contract]) -
     pattern = mapping.pattern_of(file)
     tables = [choose_table(file, entry, contracts) for entry in entries]
     look = survey(file)
-    together = tuple(_checksum(look.checksum, entry) for entry in entries)
+    together = tuple(_checksum(look, entry) for entry in entries)
     jobs = []
     for entry, contract in zip(entries, tables, strict=True):
         elsewhere = {
@@ -432,7 +387,6 @@ def _load_in(
     if replace:
         gone = _take_back(cursor, job, replace, done)
     elif ledger.is_loaded(cursor, contract.table, file.name, job.checksum, job.together):
-        _note_stamp(cursor, job)
         return BatchResult(file.name, contract.table, None)
     elif unasked and (batch := ledger.taken_back(cursor, contract.table, job.checksum)):
         return BatchResult(file.name, contract.table, None, taken_back=batch)
@@ -482,7 +436,6 @@ def _load_in(
         warning=warning,
     )
     _note(cursor, job, result, dataset, loaded_at, started_at)
-    _note_stamp(cursor, job)
     ledger.note_replaced(cursor, gone, batch_id)
     ledger.note_repeated(cursor, batch_id, split.held_by)
     if quarantined:
@@ -557,14 +510,6 @@ def _note(
             result.warning,
         ),
     )
-
-
-def _note_stamp(cursor: Cursor, job: _Job) -> None:
-    """Note by which size and time of change the file can be known again without being read."""
-    if job.look.settled:
-        ledger.note_stamp(
-            cursor, job.contract.table, job.file.name, job.look.checksum, job.look.stamp
-        )
 
 
 def _claim_warehouse(cursor: Cursor, dataset: str, mix: bool) -> None:

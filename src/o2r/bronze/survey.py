@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,6 @@ from o2r.errors import UserError
 
 OWN_COLUMNS = ("_row", "_problem", "_day", "_day_number", "_days")
 LONGEST_HEADER = 1 << 20  # bytes
-SETTLED = 3_000_000_000  # nanoseconds; some file systems tell whole or even seconds
 QUOTE = ord('"')
 LINE_END, RETURN = b"\n\r"
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -30,7 +28,6 @@ class Survey:
 
     checksum: SHA-256 of the uncompressed bytes.
     stamp:    size in bytes and time of change, to notice a file that changes while it is loaded.
-    settled:  it had not been changed for some time, so that another change would show in its stamp.
     names:    the source columns, in order; those of NDJSON sorted.
     start:    (CSV) number of bytes before the first row of data.
     regular:  (CSV) every quote opens, closes or is doubled inside a field, and no line could be
@@ -43,7 +40,6 @@ class Survey:
 
     checksum: str
     stamp: tuple[int, int]
-    settled: bool
     names: list[str]
     start: int = 0
     regular: bool = False
@@ -57,7 +53,6 @@ def survey(file: DataFile) -> Survey:
     be used: no header, separated otherwise, not UTF-8, without a name, or two of one name.
     """
     seen = stamp(file)
-    settled = time.time_ns() - seen[1] > SETTLED
     digest = hashlib.sha256()
     names, start, checks = [], 0, []
     with open_bytes(file) as stream:
@@ -79,13 +74,11 @@ def survey(file: DataFile) -> Survey:
     if file.format == "parquet":
         from o2r.bronze.parquet import parquet_names  # only here: it takes a while to import
 
-        return Survey(checksum, seen, settled, _checked_names(file, parquet_names(file)))
+        return Survey(checksum, seen, _checked_names(file, parquet_names(file)))
     if file.format == "ndjson":
-        return Survey(checksum, seen, settled, _json_names(file))
+        return Survey(checksum, seen, _json_names(file))
     is_regular = quotes.finish() and len(names) > 1
-    return Survey(
-        checksum, seen, settled, names, start, is_regular, forms.finish() if is_regular else ()
-    )
+    return Survey(checksum, seen, names, start, is_regular, forms.finish() if is_regular else ())
 
 
 def stamp(file: DataFile) -> tuple[int, int]:
