@@ -2,17 +2,27 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 from tests.in_process import dbt_in_process
 from tests.integration.small_project import small_project
 
+from o2r.builds.fingerprint import fingerprint
 from o2r.builds.run import build, dbt
 from o2r.demo.run import headline
 from o2r.errors import UserError
 from o2r.metricflow import mf
+from o2r.warehouse.query import Session
 
 ONE_MODEL = ["--select", "int_as_of"]
+BATCH = (
+    "insert into ops.load_batches (dataset, source_file, table_name, checksum, received, "
+    "inserted, duplicate, quarantined, loaded_at, started_at, finished_at) "
+    "values ('files', 'f', 't', 'c', 0, 0, 0, 0, now(), now(), now())"
+)
 
 
 @pytest.fixture
@@ -51,12 +61,7 @@ def test_a_build_is_repeated_only_when_something_changed(small, query):
     assert build(small, "dev", ONE_MODEL, quiet=True, only_if_changed=True)
     assert not build(small, "dev", ONE_MODEL, quiet=True, only_if_changed=True)
     assert build(small, "ci", ONE_MODEL, quiet=True, only_if_changed=True)
-    query(
-        small,
-        "insert into ops.load_batches (dataset, source_file, table_name, checksum, received, "
-        "inserted, duplicate, quarantined, loaded_at, started_at, finished_at) "
-        "values ('files', 'f', 't', 'c', 0, 0, 0, 0, now(), now(), now())",
-    )
+    query(small, BATCH)
     assert build(small, "dev", ONE_MODEL, quiet=True, only_if_changed=True)
     assert len(query(small, "select * from ops.builds")) == 3
 
@@ -68,13 +73,54 @@ def test_a_build_without_news_says_what_it_looked_at(small, query):
     assert build(small, "dev", ONE_MODEL, **news)
     assert said == []
     assert not build(small, "dev", ONE_MODEL, **news)
-    assert re.fullmatch(
-        r"nothing new since build 1 of .* UTC: the dbt project, .*1 tables .*", said[0]
-    )
+    assert re.fullmatch(r"nothing new since build 1 of .* UTC: .*, 1 tables are there .*", said[0])
     assert build(small, "dev", [*ONE_MODEL, "--full-refresh"], **news)
     assert build(small, "dev", ONE_MODEL, **news)
     query(small, "drop table dbt_dev_intermediate_silver.int_as_of cascade")
     assert build(small, "dev", ONE_MODEL, **news), "a table is gone"
+
+
+INVOICE = (
+    "insert into raw_bronze.invoices (invoice_id, account_id, invoice_date, amount, currency, "
+    "status, last_updated, loaded_at) values ('i', 'a', '2026-01-01', 1, 'USD', 'paid', "
+    "'2026-01-01Z', {})"
+)
+
+
+def state_of(settings) -> str:
+    with Session(settings) as session:
+        return fingerprint(session, [])
+
+
+def test_whatever_touches_bronze_is_news(small, query):
+    """By another tool, long after it or ahead of the clock, and by hand."""
+    query(small, BATCH)
+    seen = state_of(small)
+    for statement in (
+        INVOICE.format("now()"),
+        INVOICE.format("'2001-01-01Z'"),
+        INVOICE.format("now() + interval '9 days'"),
+        "update raw_bronze.invoices set amount = 2",
+        "delete from raw_bronze.invoices where loaded_at > now()",
+        "truncate raw_bronze.invoices",
+    ):
+        query(small, statement)
+        assert (now := state_of(small)) != seen, statement
+        seen = now
+    assert state_of(small) == seen
+
+
+def test_who_builds_when_and_with_which_settings_of_dbt_is_news(small, monkeypatch):
+    before = state_of(small)
+    (small.dbt_dir / "profiles.yml").write_text("{connection: of another server}")
+    assert state_of(small) == before
+    for name, value in {"USER": "somebody", "DBT_USER": "ann", "DBT_EMPTY": "1"}.items():
+        with monkeypatch.context() as environment:
+            environment.setenv(name, value)
+            assert state_of(small) != before, name
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    with patch("o2r.builds.fingerprint.datetime", SimpleNamespace(now=lambda _: tomorrow)):
+        assert state_of(small) != before
 
 
 @pytest.mark.usefixtures("in_process")

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from o2r.builds.fingerprint import fingerprint
 from o2r.builds.ledger import recorded
 from o2r.builds.manifests import (
     FILE,
@@ -26,7 +27,6 @@ from o2r.builds.run import (
     SHADOW,
     WITHOUT_UNIT_TESTS,
     check_target,
-    fingerprint,
     run_dbt,
     target_lock,
     work_dir,

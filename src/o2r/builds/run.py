@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from o2r.builds.fingerprint import fingerprint
 from o2r.builds.ledger import BUILD_VARIABLE, last_build, no_longer_current, recorded
 from o2r.builds.manifests import (
     FILE,
@@ -26,15 +26,12 @@ from o2r.builds.manifests import (
 from o2r.builds.packages import install_packages
 from o2r.builds.reconcile import reconcile, start
 from o2r.builds.row_counts import count_rows
-from o2r.contracts import SCHEMA, load_contracts
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect, environment, locks
 from o2r.warehouse.query import Session
 
 TARGETS = ("personal", "dev", "ci", "prod")
-PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
-GENERATED = ("target", "dbt_packages", "logs")
 WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 """dbt commands that may change a table."""
 SHADOW = "_shadow"
@@ -95,7 +92,7 @@ def build(
     arguments: further arguments of `dbt build`, such as `--select` or `--vars`.
     quiet: print nothing but errors. progress: say on stderr how far it is.
     only_if_changed: do nothing when the last build of this target with these arguments succeeded on
-        the same bronze rows with the same project, and its tables are there.
+        the same day from the same bronze and project, and its tables are there.
     manifest_dir: after a complete build of prod, put its manifest there for `o2r ci`.
     say: is told what was looked at when there is nothing to do.
     Builds of one target wait for each other.
@@ -113,8 +110,8 @@ def build(
         ):
             say(
                 f"nothing new since build {last.build_id} of {last.finished_at:%Y-%m-%d %H:%M} "
-                "UTC: the dbt project, what was delivered or changed in bronze and the rows of "
-                f"other tools are the same, {last.tables} tables are there (--always builds anyway)"
+                "UTC: the dbt project, its settings and all rows of bronze are the same, "
+                f"{last.tables} tables are there (--always builds anyway)"
             )
             return False
         origin = provenance(settings.dbt_dir)
@@ -244,48 +241,9 @@ def prepare(
     }
 
 
-def fingerprint(session: Session, arguments: Sequence[str]) -> str:
-    """SHA-256 over the dbt project, the arguments and everything that has happened to bronze."""
-    dbt_dir = session.settings.dbt_dir
-    digest = hashlib.sha256(json.dumps(list(arguments)).encode())
-    for path in _project_files(dbt_dir):
-        digest.update(path.relative_to(dbt_dir).as_posix().encode())
-        digest.update(path.read_bytes())
-    for statement in (
-        "select batch_id, checksum from ops.load_batches order by batch_id",
-        "select distinct table_name, kind, batch_id, change_number from ops.changed_days "
-        "order by 1, 2, 3, 4",
-        _foreign_rows(dbt_dir),
-    ):
-        digest.update(json.dumps(session.query(statement), default=str).encode())
-    return digest.hexdigest()
-
-
-def _foreign_rows(dbt_dir: Path) -> str:
-    """Query the newest arrival of another tool in each table, and the rows since the day before it.
-
-    Their transactions may commit late, so the newest arrival alone does not tell all. A stamp ahead
-    of the clock is no arrival: it would hide all that comes until then.
-    """
-    table = (
-        "select '{0}', newest, (select count(*) from {1}.{0} where batch_id is null "
-        "and loaded_at >= coalesce(newest, '-infinity') - interval '1 day') from ("
-        "select max(loaded_at) as newest from {1}.{0} "
-        "where batch_id is null and loaded_at <= now()) as arrivals"
-    )
-    return " union all ".join(table.format(name, SCHEMA) for name in load_contracts(dbt_dir))
-
-
 def _macros(dbt_dir: Path) -> str:
     """SHA-256 over the macros: part of the logic that incremental models were built with."""
     digest = hashlib.sha256()
     for path in sorted((dbt_dir / "macros").rglob("*.sql")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _project_files(dbt_dir: Path) -> Iterator[Path]:
-    """The files that decide what a build gives, in a fixed order."""
-    for path in sorted(dbt_dir.rglob("*")):
-        if path.suffix in PROJECT_SUFFIXES and path.relative_to(dbt_dir).parts[0] not in GENERATED:
-            yield path
