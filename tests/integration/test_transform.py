@@ -105,7 +105,8 @@ def test_whatever_touches_bronze_is_news(small, query):
         "truncate raw_bronze.invoices",
     ):
         query(small, statement)
-        assert (now := state_of(small)) != seen, statement
+        now = state_of(small)
+        assert now != seen, statement
         seen = now
     assert state_of(small) == seen
 
