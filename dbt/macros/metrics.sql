@@ -54,6 +54,24 @@
 {%- endmacro %}
 
 {#-
+  Select the rows of a relation once for each date that they can reach, as column `name`, so that they
+  meet the rows of that date by equality.
+  first: SQL of a date; units: how many of `unit` (day, month) after it each date lies.
+-#}
+{% macro on_dates(relation, name, first, unit, units) -%}
+    {%- for number in units %}
+    select
+        *,
+        cast({{ first }} + interval '{{ number }} {{ unit }}' as date) as {{ name }}
+    from {{ relation }}
+    {%- if not loop.last %}
+
+    union all
+{% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{#-
   Member of the current row's reporting dimension.
   members: mapping of dimension (plan_tier, segment, region, product) to the column that holds it;
       a dimension left out gives null, and its rows are to be dropped.

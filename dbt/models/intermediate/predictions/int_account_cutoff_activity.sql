@@ -52,17 +52,9 @@ reaches as (
 ] %}
 {{ name }} as (
 
-    {%- for number in range(1, months + 1) %}
-
-    select
-        *,
-        cast(date_trunc('month', usage_date) + interval '{{ number }} month' as date) as cutoff_date
-    from {{ rows }}
-    {%- if not loop.last %}
-
-    union all
-    {%- endif %}
-    {%- endfor %}
+    {{ on_dates(
+        rows, 'cutoff_date', "date_trunc('month', usage_date)", 'month', range(1, months + 1)
+    ) }}
 
 ),
 

@@ -47,17 +47,7 @@ snapshots as (
 -- Each snapshot on the few days that it can reach, so that it meets the days by equality.
 reaching as (
 
-    {%- for number in range(days_reached) %}
-
-    select
-        *,
-        cast(observed_date + {{ number }} * interval '1 day' as date) as inventory_date
-    from snapshots
-    {%- if not loop.last %}
-
-    union all
-    {%- endif %}
-    {%- endfor %}
+    {{ on_dates('snapshots', 'inventory_date', 'observed_date', 'day', range(days_reached)) }}
 
 ),
 

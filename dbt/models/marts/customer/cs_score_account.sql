@@ -45,18 +45,7 @@ tickets as (
 ] %}
 {{ name }} as (
 
-    {%- for number in range(6) %}
-
-    select
-        *,
-        cast({{ period_of(day, "'week'") }} + {{ 7 * number }} * interval '1 day' as date)
-            as week_start
-    from {{ rows }}
-    {%- if not loop.last %}
-
-    union all
-    {%- endif %}
-    {%- endfor %}
+    {{ on_dates(rows, 'week_start', period_of(day, "'week'"), 'day', range(0, 42, 7)) }}
 
 ),
 
