@@ -302,7 +302,7 @@ def _tables(session: Session, target: str, now: datetime) -> Iterator[Finding]:
             f"{SCHEMA}.{name}",
             LATE if is_small else WRONG,
             f"has {rows} rows, {expected} by the last run and the loads since; {why}",
-            "see docs/runbook.md, rows lost; if it was meant, run `o2r build`",
+            "see docs/runbook.md, rows lost; if it was meant, run `o2r build --always`",
         )
     yield from _layers_now(session, target, any(table.count_now is None for table in tables))
 
