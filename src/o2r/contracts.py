@@ -7,9 +7,8 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
-
 from o2r.errors import UserError
+from o2r.yaml_files import read_yaml
 
 SCHEMA = "raw_bronze"
 NORMAL_FORMS = {
@@ -150,21 +149,17 @@ def load_contracts(dbt_dir: Path) -> dict[str, Contract]:
 
 @lru_cache(maxsize=64)
 def _read(path: Path, project: Path, _changed: tuple[int, int]) -> tuple[Contract, ...]:
-    bounds = _yaml(project)["vars"]["bounds"]
+    bounds = read_yaml(project)["vars"]["bounds"]
     try:
         return tuple(
             _contract(source["name"], table, bounds, project.parent / "seeds")
-            for source in _yaml(path)["sources"]
+            for source in read_yaml(path)["sources"]
             for table in source["tables"]
         )
     except KeyError as error:
         raise UserError(
             f"{path}: {error} is missing; `python -m o2r.lint.yaml_keys` says where"
         ) from None
-
-
-def _yaml(path: Path) -> dict:
-    return yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def _contract(source: str, table: dict, bounds: dict[str, dict], seeds: Path) -> Contract:

@@ -17,7 +17,7 @@ from o2r.builds.run import dbt
 from o2r.dashboards.queries import is_trend, metabase_sql, selected
 from o2r.dashboards.read import read_definitions
 from o2r.dashboards.site import build_site, write_review
-from o2r.dashboards.site.build import dbt_docs
+from o2r.dashboards.site.build import MARK, dbt_docs
 from o2r.dashboards.site.gold import Gold, exact_text
 from o2r.errors import UserError
 from o2r.settings import load_settings
@@ -329,6 +329,22 @@ def test_the_same_gold_gives_the_same_bytes(gold, site, tmp_path):
     assert again == files(site)
     assert sum(map(len, again.values())) < 5_000_000
     assert len(again) > 100
+
+
+def test_a_site_is_kept_while_build_and_code_are_the_same(gold, tmp_path, monkeypatch):
+    def front() -> int:
+        out = tmp_path / "site"
+        return build_site(gold, out=out, only_if_changed=True).stat().st_mtime_ns
+
+    written = front()
+    assert front() == written
+    (tmp_path / "site" / MARK).write_text("")  # as an interrupted or older one has it
+    anew = front()
+    assert anew != written
+    monkeypatch.setattr(Gold, "newest_build", lambda _self: ("999", "2026-01-05T01:02:03"))
+    after_a_build = front()
+    assert after_a_build not in (written, anew)
+    assert front() == after_a_build
 
 
 @pytest.mark.parametrize(

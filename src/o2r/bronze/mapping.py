@@ -31,6 +31,7 @@ from o2r.bronze.conversions import (
 from o2r.bronze.files import SYSTEM_COLUMNS, DataFile, staged_name
 from o2r.contracts import Contract
 from o2r.errors import UserError
+from o2r.yaml_files import read_yaml
 
 NO_VALUE = sql.SQL("null::text")
 """Expression of a contract column that a file does not deliver."""
@@ -169,7 +170,7 @@ class Mapping(BaseModel):
 def read_mapping(path: Path) -> Mapping:
     """Read a YAML mapping file. Raises UserError saying what is wrong, and where in the file."""
     try:
-        document = yaml.safe_load(path.read_text("utf-8")) or {}
+        document = read_yaml(path) or {}
         return Mapping.model_validate(document)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"mapping {path}: cannot be read: {error}") from None

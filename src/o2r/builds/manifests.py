@@ -12,9 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from o2r.errors import UserError
+from o2r.yaml_files import read_yaml
 
 FILE = "manifest.json"
 RESULTS = "run_results.json"
@@ -100,7 +99,7 @@ def read_production(folder: Path, dbt_dir: Path, database: str) -> Manifest:
             f"{path} was written by dbt {metadata.get('dbt_version')}, this is {ours}: build "
             "production with this one first, or leave out --state to build everything"
         )
-    project = yaml.safe_load((dbt_dir / "dbt_project.yml").read_text(encoding="utf-8"))["name"]
+    project = read_yaml(dbt_dir / "dbt_project.yml")["name"]
     if metadata.get("project_name") != project:
         raise UserError(f"{path} is of dbt project '{metadata.get('project_name')}', not {project}")
     if not (metadata.get("env") or {}).get("O2R_PROJECT"):

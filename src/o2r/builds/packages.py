@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
+from o2r.yaml_files import read_yaml
 
 HUB = "https://hub.getdbt.com/"
 HUB_ANSWER_SECONDS = 3
@@ -60,7 +60,7 @@ def _hub_packages_current(project_dir: Path) -> bool:
     lock = project_dir / LOCK_FILE
     if not lock.is_file() or lock.stat().st_mtime < (project_dir / "packages.yml").stat().st_mtime:
         return False
-    entries = (yaml.safe_load(lock.read_text()) or {}).get("packages", [])
+    entries = (read_yaml(lock) or {}).get("packages", [])
     return bool(entries) and {entry.get("name") for entry in entries} == _folders(
         project_dir / PACKAGES
     )

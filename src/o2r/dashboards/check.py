@@ -7,7 +7,6 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
-import yaml
 from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
@@ -19,6 +18,7 @@ from o2r.dashboards.exposures import FILE, render
 from o2r.dashboards.queries import resolved, tables
 from o2r.dashboards.read import FOLDER
 from o2r.lint.portability import check_compiled
+from o2r.yaml_files import read_yaml
 
 Output = dict[str, exp.DataType]
 """Types of the columns that a SELECT returns."""
@@ -58,11 +58,10 @@ def check(definitions: Definitions, dbt_dir: Path) -> list[str]:
 
 def read_gold(dbt_dir: Path) -> MappingSchema:
     """The columns of every mart, as their contracts say; of a versioned one, the newest version."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, where it is built
     columns = {
         model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
         for path in sorted((dbt_dir / "models" / "marts").rglob("*.yml"))
-        for model in yaml.load(path.read_text(encoding="utf-8"), Loader=loader).get("models", ())
+        for model in read_yaml(path).get("models", ())
     }
     return MappingSchema(columns, dialect=DIALECT)
 

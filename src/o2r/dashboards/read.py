@@ -12,6 +12,7 @@ from o2r.dashboards.definitions import Collection, Column, Dashboard, Definition
 from o2r.dashboards.metrics import GENERATED, catalogue, expand
 from o2r.errors import UserError
 from o2r.settings import Settings
+from o2r.yaml_files import read_yaml
 
 FOLDER = "metabase"
 T = TypeVar("T", bound=Part)
@@ -116,7 +117,7 @@ def _dashboard(
 def _load(path: Path) -> dict[str, Any]:
     """Raises ValueError when the file is not a mapping."""
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = read_yaml(path)
     except (OSError, yaml.YAMLError) as error:
         raise ValueError(" ".join(str(error).split())) from None
     if not isinstance(found, dict):

@@ -53,8 +53,8 @@ def simulate(settings: Settings, end_date: str | None = None, **choices: object)
 def run_demo(settings: Settings, say: Callable[[str], None]) -> Path:
     """Start the warehouse, simulate the demo, load it and build it; each step only if needed.
 
-    A demo that was generated before is kept as it is, so a second run changes no number. The
-    dashboards are written anew; returns their front page.
+    A demo that was generated before is kept as it is, so a second run changes no number. Returns
+    the front page of the dashboards.
     Raises UserError when a step fails.
     """
     from o2r.builds.run import build
@@ -79,10 +79,11 @@ def run_demo(settings: Settings, say: Callable[[str], None]) -> Path:
     inserted = sum(result.inserted for result in results)
     say(f"3/5 bronze: {inserted:,} new rows from {len(results)} files")
     say("4/5 building and testing silver and gold (a minute or two the first time)")
-    if not build(settings, quiet=True, progress=True, only_if_changed=True):
+    is_new = build(settings, quiet=True, progress=True, only_if_changed=True)
+    if not is_new:
         say("    gold is up to date")
     say("5/5 writing the dashboards")
-    return build_site(settings)
+    return build_site(settings, only_if_changed=not is_new)
 
 
 def headline(settings: Settings) -> list[tuple]:

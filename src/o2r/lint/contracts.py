@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from o2r.contracts import BOOKKEEPING, DECIMAL, NORMAL_FORMS, SCHEMA, TYPES
+from o2r.yaml_files import read_yaml
 
 FOLDS = {"lower": "lower", "upper": "upper", "initcap": "title"}
 LONGEST_TABLE = 63 - len("_event_day")
@@ -21,7 +20,7 @@ def project_gaps(dbt_dir: Path) -> list[str]:
     """What is missing or wrong in the contracts of a dbt project, each with its file."""
     problems, told = [], {}
     for path in sorted(dbt_dir.glob("models/staging/*/_sources.yml")):
-        data = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        data = read_yaml(path)
         problems += [f"{path}: {text}" for text in contract_gaps(data)]
         for table in [table["name"] for source in data["sources"] for table in source["tables"]]:
             if table in told:

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from o2r.lint.contracts import project_gaps
 from o2r.lint.manifest import RULES
+from o2r.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -329,16 +328,16 @@ def _missing(settings: dict[str, Any], folder: Path, place: str) -> Iterator[str
 def check_project(dbt_dir: Path) -> list[str]:
     """Return what is wrong in the YAML files and config blocks of the dbt project."""
     problems = []
-    project = yaml.safe_load((dbt_dir / "dbt_project.yml").read_text())
+    project = read_yaml(dbt_dir / "dbt_project.yml")
     problems += [f"{dbt_dir}/dbt_project.yml: {text}" for text in unknown_keys(project, PROJECT)]
     problems += [f"{dbt_dir}/dbt_project.yml: {text}" for text in missing_folders(project, dbt_dir)]
     problems += project_gaps(dbt_dir)
     if (dbt_dir / "selectors.yml").is_file():
-        selectors = yaml.safe_load((dbt_dir / "selectors.yml").read_text())
+        selectors = read_yaml(dbt_dir / "selectors.yml")
         problems += [f"{dbt_dir}/selectors.yml: {x}" for x in unknown_keys(selectors, SELECTORS)]
     for folder in ("models", "seeds", "snapshots", "macros", "tests", "analyses"):
         for path in sorted((dbt_dir / folder).rglob("*.y*ml")):
-            content = yaml.safe_load(path.read_text())
+            content = read_yaml(path)
             problems += [f"{path}: {text}" for text in unknown_keys(content, RESOURCES)]
         known = _TEST_CONFIG if folder == "tests" else _MODEL_CONFIG
         for path in sorted((dbt_dir / folder).rglob("*.sql")):

@@ -8,12 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
-import yaml
-
 from o2r.dashboards.lineage import Lineage
 from o2r.errors import nearest
 from o2r.metrics.derive import derived
 from o2r.metrics.registry import FOLDER, Metric, Registry
+from o2r.yaml_files import read_yaml
 
 STORE = ("grain", "period_start", "dimension", "dimension_value")
 """Columns that every mart of a metric has, beside is_complete."""
@@ -127,7 +126,7 @@ def _columns_of_marts(dbt: Path) -> tuple[dict[str, set[str]], dict[str, set[str
     columns: dict[str, set[str]] = {}
     dimensions: dict[str, set[str]] = {}
     for path in (dbt / "models" / "marts").rglob("*.yml"):
-        for model in _yaml(path).get("models", ()):
+        for model in read_yaml(path).get("models", ()):
             mart = model["name"]
             columns[mart] = {column["name"] for column in model.get("columns", ())}
             dimensions[mart] = {
@@ -143,16 +142,12 @@ def _semantic(dbt: Path) -> tuple[set[str], set[str]]:
     """Measures, and metrics that are written by hand because the catalogue has them not."""
     measures, metrics = set(), set()
     for path in (dbt / "models" / "semantic").glob("*.yml"):
-        found = _yaml(path)
+        found = read_yaml(path)
         for model in found.get("semantic_models", ()):
             measures |= {measure["name"] for measure in model.get("measures", ())}
         if not path.name.startswith("_"):
             metrics |= {metric["name"] for metric in found.get("metrics", ())}
     return measures, metrics
-
-
-def _yaml(path: Path) -> dict:
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
 
 
 def _seed(dbt: Path, name: str) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from o2r.errors import nearest
+from o2r.yaml_files import read_yaml
 
 FOLDER = "metrics"
 PLANNED = "_planned.yml"
@@ -163,7 +164,7 @@ def read(project: Path) -> Registry:
 
 def _load(path: Path, registry: Registry) -> Any:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        return read_yaml(path)
     except FileNotFoundError:
         registry.errors.append(f"{FOLDER}/{path.name}: is missing")
     except (yaml.YAMLError, UnicodeDecodeError) as error:

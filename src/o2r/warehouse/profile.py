@@ -14,6 +14,7 @@ import yaml
 from o2r.settings import Settings
 from o2r.warehouse.connection import environment
 from o2r.warehouse.embedded import running
+from o2r.yaml_files import read_yaml
 
 TEMPLATE, PROFILE = "profiles/profiles.yml", "profiles.yml"
 VARIABLE = re.compile(r"env_var\('(?P<name>POSTGRES_\w+)'(?P<default>, '[^']*')?\)")
@@ -49,7 +50,7 @@ def write_profile(project: Path) -> Path | None:
         default = f", {known[name]!r}" if name in known else found["default"] or ""
         return f"env_var('{name}'{default})"
 
-    outputs = yaml.safe_load((folder / TEMPLATE).read_text())
+    outputs = read_yaml(folder / TEMPLATE)
     for output in outputs["o2r"]["outputs"].values():
         for key, value in output.items():
             output[key] = VARIABLE.sub(with_default, value)

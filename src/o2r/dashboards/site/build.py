@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,17 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from o2r.builds.run import SHADOW, work_dir
 from o2r.dashboards.definitions import Definitions
-from o2r.dashboards.read import read_definitions
+from o2r.dashboards.read import FOLDER, read_definitions
 from o2r.dashboards.site.gold import Gold
 from o2r.dashboards.site.metric_pages import MetricPages
 from o2r.dashboards.site.pages import board_page, markdown
 from o2r.dashboards.site.render import SCRIPTS, assets, environment
 from o2r.errors import UserError
 from o2r.settings import Settings
+from o2r.yaml_files import read_yaml
 
 MARK = ".o2r-site"
 """File by which a folder of ours is known, which may be replaced."""
@@ -31,24 +31,49 @@ def site_folder(settings: Settings, target: str) -> Path:
     return settings.home / "site" / f"{settings.database}_{target}"
 
 
-def build_site(settings: Settings, target: str = "prod", out: Path | None = None) -> Path:
+def build_site(
+    settings: Settings,
+    target: str = "prod",
+    out: Path | None = None,
+    *,
+    only_if_changed: bool = False,
+) -> Path:
     """Write the site of a target's gold; return the address of its front page.
 
     The same gold gives the same bytes. What was in the folder before stays until all is written.
+    only_if_changed: keep a site that was written from the same build, by the same code.
     Raises UserError when gold is not built, a card's SQL fails, or the folder cannot be written or
     is not a site.
     """
-    definitions = read_definitions(settings)
     folder = (out or site_folder(settings, target)).resolve()
-    with Gold(settings, target) as gold, in_place_of(folder) as aside:
-        for path, text in pages(settings, gold, definitions.judged_by(gold.targets)):
-            _write(aside / path, text)
-        for name, text in assets(settings).items():
-            _write(aside / "assets" / name, text)
-        if docs := dbt_docs(settings, target):
-            (aside / "dbt").mkdir()
-            shutil.copyfile(docs, aside / "dbt" / "index.html")
+    with Gold(settings, target) as gold:
+        stamp = made_of(settings, gold)
+        if only_if_changed and _text(folder / MARK) == stamp:
+            return folder / "index.html"
+        definitions = read_definitions(settings)
+        with in_place_of(folder) as aside:
+            for path, text in pages(settings, gold, definitions.judged_by(gold.targets)):
+                _write(aside / path, text)
+            for name, text in assets(settings).items():
+                _write(aside / "assets" / name, text)
+            if docs := dbt_docs(settings, target):
+                (aside / "dbt").mkdir()
+                shutil.copyfile(docs, aside / "dbt" / "index.html")
+            _write(aside / MARK, stamp)
     return folder / "index.html"
+
+
+def made_of(settings: Settings, gold: Gold) -> str:
+    """SHA-256 over what a site is written from: build of gold, definitions, code, documents."""
+    digest = hashlib.sha256(f"{gold.newest_build()}".encode())
+    files = [settings.project / "docs" / "book-errata.md"]
+    for folder in (settings.project / FOLDER, Path(__file__).parents[1]):
+        files += sorted(path for path in folder.rglob("*") if path.is_file())
+    files += [docs] if (docs := dbt_docs(settings, gold.target)) else []
+    for path in files:
+        if path.suffix != ".pyc":
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def pages(settings: Settings, gold: Gold, definitions: Definitions) -> Iterator[tuple[str, str]]:
@@ -84,7 +109,7 @@ def common(gold: Gold) -> dict[str, Any]:
 
 def reporting_currency(settings: Settings) -> str:
     """Code of the currency that gold is in."""
-    project = yaml.safe_load((settings.dbt_dir / "dbt_project.yml").read_text(encoding="utf-8"))
+    project = read_yaml(settings.dbt_dir / "dbt_project.yml")
     return project["vars"]["reporting_currency"]
 
 
@@ -137,6 +162,10 @@ def _page(path: str, template: str, values: dict[str, Any]) -> tuple[str, str]:
     root = "../" if "/" in path else "./"
     made = environment().get_template(template).render(root=root, current=path, **values)
     return path, made
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _write(path: Path, text: str) -> None:

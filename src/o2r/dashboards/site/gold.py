@@ -163,12 +163,17 @@ class Gold:
 
     def built_at(self) -> str | None:
         """When the newest build or publish of the target succeeded (UTC), if that was noted."""
+        moment = self.newest_build()[1]
+        return moment and moment[:16].replace("T", " ")
+
+    def newest_build(self) -> tuple[Value, Value]:
+        """Number of the newest build or publish that succeeded, and when (UTC), if noted."""
         sql = (
-            "select max(finished_at at time zone 'UTC') from ops.builds "
+            "select max(build_id), max(finished_at at time zone 'UTC') from ops.builds "
             "where target = %s and outcome = 'succeeded'"
         )
-        [(moment,)] = self.query(sql, "time of the build", [self.target]).rows
-        return moment and moment[:16].replace("T", " ")
+        [found] = self.query(sql, "time of the build", [self.target]).rows
+        return found
 
 
 def exact_text(value: Any) -> Value:
