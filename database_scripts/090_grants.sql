@@ -50,8 +50,9 @@ grant usage, create on schema seeds, staging_silver, intermediate_silver, stagin
 grant select, insert, update, delete, truncate on all tables in schema seeds, staging_silver,
     intermediate_silver, staging_silver_ds, mart_gold, snapshots, test_failures to analytics_engineer;
 grant select on all tables in schema ops to analytics_engineer;
-grant insert, update, delete on ops.table_states to analytics_engineer;
-grant execute on function ops.resolve_identities, ops.label_components,
+grant insert, update, delete on ops.table_states, ops.bronze_states, ops.passed_tests
+    to analytics_engineer;
+grant execute on function ops.bronze_versions, ops.resolve_identities, ops.label_components,
     ops.open_crowded_components, ops.part_components,
     ops.wait_for_dependents, ops.replace_table to analytics_engineer;
 -- the original text of a row kept out may hold an e-mail address

@@ -7,9 +7,10 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-from o2r.contracts import SCHEMA, load_contracts
+from o2r.contracts import load_contracts
 from o2r.warehouse.query import Session
 
 PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
@@ -29,27 +30,21 @@ def fingerprint(session: Session, arguments: Sequence[str]) -> str:
     for path in _project_files(dbt_dir):
         digest.update(path.relative_to(dbt_dir).as_posix().encode())
         digest.update(path.read_bytes())
-    for statement in (
-        "select batch_id, checksum from ops.load_batches order by batch_id",
-        "select distinct table_name, kind, batch_id, change_number from ops.changed_days "
-        "order by 1, 2, 3, 4",
-        _foreign_rows(dbt_dir),
-    ):
-        digest.update(json.dumps(session.query(statement), default=str).encode())
+    tables = sorted(load_contracts(dbt_dir))
+    versions = session.query("select * from ops.bronze_versions(%s) order by 1", tables)
+    digest.update(json.dumps(versions).encode())
     return digest.hexdigest()
 
 
-def _foreign_rows(dbt_dir: Path) -> str:
-    """Query how many rows of other tools each table has, and their newest arrival so far.
-
-    A row counts whatever its stamp says: its transaction may have committed late, or its tool may
-    date it back. Once the clock has passed a stamp ahead of it, the row is an arrival.
-    """
-    table = (
-        "select '{0}', count(*), max(loaded_at) filter (where loaded_at <= now()) "
-        "from {1}.{0} where batch_id is null"
-    )
-    return " union all ".join(table.format(name, SCHEMA) for name in load_contracts(dbt_dir))
+def logic(dbt_dir: Path) -> str:
+    """SHA-256 over what decides what all models hold: settings, macros, packages, all YAML."""
+    digest = hashlib.sha256(version("dbt-core").encode())
+    packages = sorted((dbt_dir / "dbt_packages").rglob("*.sql"))
+    for path in (*_project_files(dbt_dir), *packages):
+        if path.suffix == ".yml" or not {"macros", "dbt_packages"}.isdisjoint(path.parts):
+            digest.update(path.relative_to(dbt_dir).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _project_files(dbt_dir: Path) -> Iterator[Path]:

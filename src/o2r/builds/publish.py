@@ -91,7 +91,7 @@ def publish(
             require_replaceable(session, gold, new)
             make_shadow(session, gold, gold + SHADOW)
             command = [*(["--quiet"] if quiet else []), "build", *WITHOUT_UNIT_TESTS, *choices]
-            if run_dbt(session, command, target, shadow=True, lock=lock) != 0:
+            if run_dbt(session, command, target, shadow=True, lock=lock, keep=True) != 0:
                 raise UserError(
                     f"not published, {gold} is as it was: correct what is printed above, "
                     "then run it again"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from o2r.builds.fingerprint import fingerprint
+from o2r.builds.fingerprint import fingerprint, logic
 from o2r.builds.ledger import BUILD_VARIABLE, last_build, no_longer_current, recorded
 from o2r.builds.manifests import (
     FILE,
@@ -120,7 +120,13 @@ def build(
         built = work_dir(settings, target) / "target"
         with recorded(session, target, "build", arguments, state, built / RESULTS) as build_id:
             code = run_dbt(
-                session, command, target, lock=lock, build_id=build_id, progress=progress
+                session,
+                command,
+                target,
+                lock=lock,
+                build_id=build_id,
+                progress=progress,
+                keep=only_if_changed,
             )
             if code != 0:
                 raise UserError(
@@ -185,6 +191,7 @@ def run_dbt(
     lock: int | None = None,
     build_id: int | None = None,
     progress: bool = False,
+    keep: bool = False,
 ) -> int:
     """Run dbt as a process of its own, without waiting for others; see `dbt`.
 
@@ -192,10 +199,11 @@ def run_dbt(
     lock: what `target_lock` gave, for dbt to hold on to.
     build_id: number in ops.builds, for dbt to keep in its results.
     progress: say on stderr how far it is, see o2r.builds.progress.
+    keep: leave a table whose inputs are the same, and a test that has passed on these rows.
     """
     settings = session.settings
     install_packages(settings.dbt_dir)
-    variables = os.environ | prepare(settings, target, prefix, shadow=shadow)
+    variables = os.environ | prepare(settings, target, prefix, shadow=shadow, keep=keep)
     if WRITING & set(arguments) and not prefix:
         no_longer_current(session, target)
     session.close()  # dbt is at work for long, with connections of its own
@@ -218,7 +226,12 @@ def run_dbt(
 
 
 def prepare(
-    settings: Settings, target: str, prefix: str | None = None, *, shadow: bool = False
+    settings: Settings,
+    target: str,
+    prefix: str | None = None,
+    *,
+    shadow: bool = False,
+    keep: bool = False,
 ) -> dict[str, str]:
     """Make the work folder of dbt, and return the variables of its environment."""
     suffix = SHADOW if shadow else ""
@@ -236,6 +249,8 @@ def prepare(
         "DBT_PROJECT_DIR": str(settings.dbt_dir),
         "DBT_PROFILES_DIR": str(settings.dbt_dir / "profiles"),
         "O2R_MACROS": _macros(settings.dbt_dir),
+        "O2R_LOGIC": logic(settings.dbt_dir),
+        "O2R_KEEP": "yes" if keep else "no",
         "O2R_GOLD_SUFFIX": suffix,
         **({"DBT_CI_SCHEMA": prefix} if prefix else {}),
     }

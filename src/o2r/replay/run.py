@@ -193,7 +193,8 @@ class _Replay:
 
     def _build(self, command: list[str], when: str, *, everything: bool = False) -> None:
         started = time.monotonic()
-        if not self._dbt.run(["--quiet", *command, *self._models(everything)], INCREMENTAL):
+        command = ["--quiet", *command, *self._models(everything)]
+        if not self._dbt.run(command, INCREMENTAL, keep=True):
             raise UserError(f"dbt failed ({when}): what failed is printed above")
         self._seconds = time.monotonic() - started
 

@@ -36,9 +36,12 @@ class DbtWorker:
     def __exit__(self, *_error: object) -> None:
         self._end()
 
-    def run(self, arguments: Sequence[str], target: str = "prod") -> bool:
-        """Run one dbt command; what fails is printed. Returns whether it succeeded."""
-        self._send(arguments, target)
+    def run(self, arguments: Sequence[str], target: str = "prod", *, keep: bool = False) -> bool:
+        """Run one dbt command; what fails is printed. Returns whether it succeeded.
+
+        keep: leave a table whose inputs are the same, as `o2r build` does.
+        """
+        self._send(arguments, target, keep)
         answer = self._answers.readline()
         if not answer:
             self._end()
@@ -51,16 +54,16 @@ class DbtWorker:
 
         Returns whether it was still at work by then.
         """
-        self._send(arguments, target)
+        self._send(arguments, target, True)
         while not (answered := select.select([self._answers], [], [], 0.1)[0]) and not when():
             pass
         self._end()
         return not answered
 
-    def _send(self, arguments: Sequence[str], target: str) -> None:
+    def _send(self, arguments: Sequence[str], target: str, keep: bool) -> None:
         if self._process is None:
             self._start()
-        variables = prepare(self._settings, target)
+        variables = prepare(self._settings, target, keep=keep)
         order = json.dumps([list(arguments), variables])
         self._process.stdin.write(order.encode() + b"\n")
         self._process.stdin.flush()
