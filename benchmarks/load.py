@@ -12,18 +12,15 @@ Exits with 1 when the ratio of the median CPU seconds is above the limit.
 
 import argparse
 import os
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import psutil
@@ -31,6 +28,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from psycopg2 import sql
 
+from cost import Cost, cost
 from o2r.settings import Settings, load_settings
 from o2r.warehouse import connect, embedded, setup
 
@@ -38,13 +36,6 @@ TABLE = "inference_user_token_usage_proprietary"
 MONTHS = ("2026-01-01", "2026-02-01", "2026-03-01")
 LIMIT = 1.9  # times the CPU seconds of a bare COPY; at five million rows it is a tenth less
 CHUNK = 250_000  # rows generated at a time
-
-
-class Cost(NamedTuple):
-    """Seconds on the clock, and of the processors: client and server together."""
-
-    wall: float
-    cpu: float
 
 
 def generate(path: Path, rows: int, *, quoted: bool) -> list[str]:
@@ -125,28 +116,6 @@ def o2r_load(settings: Settings, path: Path) -> float:
     if child.returncode:
         raise SystemExit("o2r load failed")
     return peak / 1024**2
-
-
-def cost(settings: Settings, work: Callable[[], object]) -> Cost:
-    """Do the work, and return what it cost this process, its children and the server."""
-
-    def spent() -> float:
-        found = 0.0
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-            usage = resource.getrusage(who)
-            found += usage.ru_utime + usage.ru_stime
-        postmaster = psutil.Process(embedded.running(settings).pid)
-        found += sum(postmaster.cpu_times()[:4])  # those of ended sessions among them
-        for process in postmaster.children():
-            with suppress(psutil.Error):
-                found += sum(process.cpu_times()[:2])
-        return found
-
-    begin, before = time.perf_counter(), spent()
-    work()
-    wall = time.perf_counter() - begin
-    time.sleep(1)  # until the server has seen its session end
-    return Cost(wall, spent() - before)
 
 
 def measure(

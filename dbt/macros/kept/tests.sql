@@ -3,7 +3,7 @@
   passed. `dbt test` runs every test.
 -#}
 {% materialization test, adapter='postgres' %}
-    {%- set known = env_var('O2R_LOGIC', '') and flags.WHICH == 'build' and not (flags.EMPTY or flags.SAMPLE) -%}
+    {%- set known = env_var('O2R_LOGIC', '') and not (flags.EMPTY or flags.SAMPLE) -%}
     {%- set inputs_now = none -%}
     {%- if known -%}
         {%- set inputs_now, has_passed = run_query(
