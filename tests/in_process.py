@@ -90,7 +90,6 @@ def _invoke(arguments: list[str]):
     given = (
         yaml.safe_load(arguments[arguments.index("--vars") + 1]) if "--vars" in arguments else {}
     )
-    given.pop("as_of_date", None)  # no model depends on others for it
     variables = yaml.safe_dump(given, default_flow_style=True) if given else ""
     if "parse" not in arguments and _files(Path.cwd()) == _files(DBT_DIR):
         return dbtRunner(_moved(_parsed(DBT_DIR, variables))).invoke(arguments)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -20,6 +21,7 @@ class Settings(BaseSettings):
     embedded server, which is always entered as its superuser; POSTGRES_DB then still chooses the
     database. The three further passwords are those of o2r_loader, o2r_builder and o2r_ci, which
     `o2r setup` gives them (docs/access.md). `landing` is the folder that `o2r land` loads from.
+    `as_of`: build as of the end of this day, None for the newest complete one.
     Relative paths start at the project folder, that of `landing` at `home`. docs/metabase.md
     explains `metabase_*`.
     """
@@ -37,6 +39,7 @@ class Settings(BaseSettings):
     database: str = Field("o2r", validation_alias="POSTGRES_DB")
     loader_password: SecretStr | None = Field(None, validation_alias="POSTGRES_LOADER_PASSWORD")
     builder_password: SecretStr | None = Field(None, validation_alias="POSTGRES_BUILDER_PASSWORD")
+    as_of: date | None = Field(None, validation_alias="O2R_AS_OF")
     ci_password: SecretStr | None = Field(None, validation_alias="POSTGRES_CI_PASSWORD")
     metabase_url: str | None = Field(None, validation_alias="METABASE_URL")
     metabase_user: str | None = Field(None, validation_alias="METABASE_USER")

@@ -33,7 +33,7 @@ def worlds(new_database: Callable[[], Settings]) -> dict[date, Settings]:
         for name in names:
             load(HERE / name / "input", None, "cases", settings=settings)
         select = sorted({model for name in names for model in CASES[name]["select"]})
-        run_models(settings, "--vars", f"as_of_date: {as_of}", "--select", *select)
+        run_models(settings.model_copy(update={"as_of": as_of}), "--select", *select)
         found[as_of] = settings
     return found
 
@@ -87,10 +87,10 @@ def test_words_of_another_vocabulary_can_be_repaired(warehouse: Settings, tmp_pa
 
 def test_a_view_on_a_mart_survives_the_next_build(warehouse: Settings, tmp_path: Path) -> None:
     """It counts the flows of the first build, and then those of the second."""
-    build = ("--vars", "as_of_date: 2025-05-14", "--select", "+fct_flows")
+    warehouse = warehouse.model_copy(update={"as_of": date(2025, 5, 14)})
     name = "11-analysts-view-vanishes"
     load(HERE / name / "input", None, "cases", settings=warehouse)
-    run_models(warehouse, *build)
+    run_models(warehouse, "--select", "+fct_flows")
     execute(
         warehouse,
         "create schema analyst; "
@@ -102,7 +102,7 @@ def test_a_view_on_a_mart_survives_the_next_build(warehouse: Settings, tmp_path:
     more = tmp_path / "onboarding_step_events__more.csv"
     more.write_text(f"{header}\n{row.replace('o1a', 'o9a').replace('credit1', 'credit9')}\n")
     load(more, None, "cases", settings=warehouse)
-    run_models(warehouse, *build)
+    run_models(warehouse, "--select", "+fct_flows")
     after = frame(warehouse, "select n from analyst.my_flows").iloc[0, 0]
     with (HERE / name / "expected.csv").open() as file:
         [expected] = csv.DictReader(file)

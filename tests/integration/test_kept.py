@@ -129,7 +129,7 @@ def test_who_asks_for_all_gets_all(company):
 
 
 def test_variables_and_days_are_inputs(company):
-    variables = ("--vars", "as_of_date: 2024-05-03")
+    variables = ("--vars", "weeks_per_month: 4")
     assert build_news(company, *variables) == SILVER | {*GOLD}
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     build_news(company)

@@ -21,7 +21,7 @@ ONE_MODEL = ["--select", "int_as_of"]
 BATCH = (
     "insert into ops.load_batches (dataset, source_file, table_name, checksum, received, "
     "inserted, duplicate, quarantined, loaded_at, started_at, finished_at) "
-    "values ('files', 'f', 't', 'c', 0, 0, 0, 0, now(), now(), now())"
+    "values ('files', 'f', 'invoices', 'c', 0, 0, 0, 0, now(), now(), now())"
 )
 
 

@@ -121,8 +121,8 @@ def the_day_before(new_database: Callable[[], Settings]) -> Settings:
             f"delete from raw_bronze.{table};"
             f"insert into raw_bronze.{table} select * from kept; drop table kept;",
         )
-    as_of = f"as_of_date: {END - timedelta(days=1)}"
-    run_models(settings, "--vars", as_of, "--select", *LATER_BUILT)
+    earlier = settings.model_copy(update={"as_of": END - timedelta(days=1)})
+    run_models(earlier, "--select", *LATER_BUILT)
     return settings
 
 

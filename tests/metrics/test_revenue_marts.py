@@ -8,6 +8,7 @@ first of January after each of their rows was delivered a second time.
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def worlds(new_database: Callable[[], Settings]) -> Callable[[str], World]:
     def new_year() -> World:
         settings = clone(give("april").settings, "revenue_new_year")
         execute(settings, AGAIN)
-        run_models(settings, *SELECT, "--vars", "as_of_date: 2025-01-01")
+        run_models(settings.model_copy(update={"as_of": date(2025, 1, 1)}), *SELECT)
         return world(settings)
 
     makers = {

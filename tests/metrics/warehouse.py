@@ -157,7 +157,7 @@ def dev_gold(new_database: NewDatabase) -> Settings:
             )
     connection.close()
     with patch.object(dbt_tracking, "datetime", _NextYear):
-        run_models(settings, "--vars", f"as_of_date: {END}", target="dev")
+        run_models(settings.model_copy(update={"as_of": END}), target="dev")
     return settings
 
 

@@ -62,7 +62,7 @@
 {% macro rows_of(relation) -%}
     select
         count(*) as row_count,
-        coalesce(sum(hash_record_extended(whole_row, 0)::numeric), 0) as checksum
+        coalesce(sum(hash_record_extended(whole_row, 0)), 0) as checksum
     from {{ relation }} as whole_row
 {%- endmacro %}
 

@@ -25,7 +25,8 @@ def fingerprint(session: Session, arguments: Sequence[str]) -> str:
     dbt_dir = session.settings.dbt_dir
     told = {name: value for name, value in os.environ.items() if name.startswith("DBT_")}
     user = os.environ.get("USER")  # names the schemas of target personal
-    given = [list(arguments), sorted(told.items()), user, f"{datetime.now(UTC):%F}"]
+    days = [str(session.settings.as_of), f"{datetime.now(UTC):%F}"]
+    given = [list(arguments), sorted(told.items()), user, *days]
     digest = hashlib.sha256(json.dumps(given).encode())
     for path in _project_files(dbt_dir):
         digest.update(path.relative_to(dbt_dir).as_posix().encode())

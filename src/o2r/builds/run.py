@@ -252,6 +252,7 @@ def prepare(
         "O2R_LOGIC": logic(settings.dbt_dir),
         "O2R_KEEP": "yes" if keep else "no",
         "O2R_GOLD_SUFFIX": suffix,
+        "O2R_AS_OF": str(settings.as_of or ""),
         **({"DBT_CI_SCHEMA": prefix} if prefix else {}),
     }
 

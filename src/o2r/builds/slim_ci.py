@@ -26,6 +26,8 @@ from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect
 
+EAGER = ("--indirect-selection", "eager")
+"""Also the tests that read other models, from where production built them."""
 BUILDABLE = ("seed", "model", "snapshot", "test", "unit_test")
 """Resource types that `dbt build` runs."""
 
@@ -145,7 +147,7 @@ def _select(
     folder = work_dir(settings, prefix) / "production"
     folder.mkdir(exist_ok=True)
     (folder / FILE).write_text(json.dumps(production), encoding="utf-8")
-    state = ["--state", str(folder)]
+    state = ["--state", str(folder), *EAGER]
     found = _list(settings, prefix, ["--select", "state:modified+", *state])
     if not any(kind in BUILDABLE for kind in found.values()):
         changed = f"only {', '.join(sorted(found))} changed" if found else "no change"

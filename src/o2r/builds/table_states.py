@@ -59,7 +59,7 @@ def look(session: Session, target: str) -> list[Table]:
     statement = sql.SQL(" union all ").join(
         sql.SQL(
             "select {}, {}, count(*), "
-            "coalesce(sum(hash_record_extended(whole_row, 0)::numeric), 0) from {} as whole_row"
+            "coalesce(sum(hash_record_extended(whole_row, 0)), 0) from {} as whole_row"
         ).format(
             sql.Literal(table.schema),
             sql.Literal(table.name),

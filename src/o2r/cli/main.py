@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,6 +39,10 @@ class _Group(TyperGroup):
 
 Force = Annotated[
     bool, typer.Option("--force", help="Also rows that later batches delivered again.")
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Build as of this day, not of the newest complete."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Take back without asking.")]
 
@@ -327,22 +332,23 @@ def build(
     target: Annotated[str, typer.Option(help="prod, dev, ci or personal.")] = "prod",
     if_changed: Annotated[
         bool,
-        typer.Option("--if-changed/--always", help="Not when nothing has changed."),
+        typer.Option("--if-changed/--always", help="Only what something new reaches, or all."),
     ] = True,
     save_manifest: Annotated[
         Path | None,
         typer.Option(help="Folder that gets the manifest of a complete prod build, for `o2r ci`."),
     ] = None,
+    as_of: AsOf = None,
 ) -> None:
     """Build silver and gold and test their rows; further arguments go to `dbt build`.
 
-    With --full-refresh it always builds.
+    Tables that nothing new reaches stay as they are. --always and --full-refresh make all anew.
     """
     from o2r.builds.run import build as run_build
     from o2r.settings import load_settings
 
     run_build(
-        load_settings(),
+        load_settings(**({"as_of": as_of} if as_of else {})),
         target,
         context.args,
         only_if_changed=if_changed,
@@ -361,11 +367,12 @@ def publish(
         bool, typer.Option("--full-refresh", help="Build incremental models anew.")
     ] = False,
     variables: Annotated[
-        str | None, typer.Option("--vars", help="dbt variables, such as 'as_of_date: 2026-01-31'.")
+        str | None, typer.Option("--vars", help="dbt variables, such as 'weeks_per_month: 4'.")
     ] = None,
     save_manifest: Annotated[
         Path | None, typer.Option(help="Folder that gets the manifest of prod, for `o2r ci`.")
     ] = None,
+    as_of: AsOf = None,
     wait: Annotated[float, typer.Option(help="Minutes to wait for readers of gold.")] = 10,
 ) -> None:
     """Build and test gold aside, then put it in place of the old one as a whole."""
@@ -373,7 +380,7 @@ def publish(
     from o2r.settings import load_settings
 
     done = run_publish(
-        load_settings(),
+        load_settings(**({"as_of": as_of} if as_of else {})),
         target,
         only_gold=only_gold,
         full_refresh=full_refresh,
