@@ -226,7 +226,8 @@ PROJECT: dict[str, Any] = _keys(
     "vars": MapOf(ANY),
     "flags": _keys(
         "fail_fast indirect_selection partial_parse printer_width send_anonymous_usage_stats"
-        " static_parser use_colors use_experimental_parser version_check warn_error warn_error_options write_json"
+        " static_parser use_colors use_experimental_parser version_check warn_error"
+        " warn_error_options write_json"
         " require_generic_test_arguments_property source_freshness_run_project_hooks"
         " state_modified_compare_more_unrendered_values validate_macro_args"
     ),
