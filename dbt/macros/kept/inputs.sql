@@ -14,13 +14,12 @@
 
 {#-
   SQL expression: MD5 over the code of the current node and the states of all that it is made from,
-  views seen through; null where a state is not known. What reads bronze or a view has the day in it,
+  views seen through, gold and its shadow alike; null where a state is not known. What reads bronze or a view has the day in it,
   for there rows that are dated ahead count from their day on.
 -#}
 {% macro inputs() -%}
     {%- set tables, sources, logic = [], [], [env_var('O2R_LOGIC'), invocation_args_dict.get('vars') | string] -%}
-    {#- The same in gold and in its shadow. -#}
-    {%- set code = (model.get('compiled_code') or '') | replace(env_var('O2R_GOLD_SUFFIX', '') or '_shadow', '') -%}
+    {%- set code, suffix = model.get('compiled_code') or '', env_var('O2R_GOLD_SUFFIX', '') -%}
     {%- set nodes = [model] -%}
     {%- for node in nodes -%}
         {%- do logic.append(node.checksum.checksum) -%}
@@ -38,7 +37,8 @@
     {%- if sources or nodes | length > 1 -%}{%- do logic.append(run_started_at.date() | string) -%}{%- endif -%}
     {#- The SQL of an incremental run names the days to build. -#}
     {%- do logic.append(
-        model_logic() if model.config.materialized == 'incremental' else code
+        model_logic() if model.config.materialized == 'incremental'
+        else code | replace(suffix, '') if suffix else code
     ) -%}
     (
         select
