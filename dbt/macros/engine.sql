@@ -150,7 +150,7 @@
 {%- endmacro %}
 
 {#-
-  Pre-hook of every model. Postgres expects next to no row of a join on several texts, or of the newest
+  Before every model and data test. Postgres expects next to no row of a join on several texts, or of the newest
   versions that a view finds, and would then search one table for each row of another: time grows with
   the square of the rows. Holds until the model is built.
 -#}

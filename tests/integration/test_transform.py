@@ -45,9 +45,12 @@ def test_a_failing_build_is_an_error_and_is_recorded_as_one(small, query, capfd)
     (small.dbt_dir / "models" / "broken.sql").write_text("select no_such_column")
     failing = small.dbt_dir / "tests" / "singular" / "assert_in_time.sql"
     failing.write_text("select 7 as days, 'too late' as problem")
+    loops = failing.with_name("assert_no_table_is_searched_for_each_row.sql")
+    loops.write_text("select 1 as row where current_setting('enable_nestloop') = 'on'")
     with pytest.raises(UserError, match="dbt build of target dev failed") as failure:
-        build(small, "dev", ["--select", "broken", "assert_in_time"], quiet=True)
+        build(small, "dev", ["--select", "broken", failing.stem, loops.stem], quiet=True)
     said = capfd.readouterr().out
+    assert loops.stem not in said
     assert "no_such_column" in said
     assert "FAIL assert_in_time: 1 rows\n    problem: too late, days: 7\n" in said
     assert query(

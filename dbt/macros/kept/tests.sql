@@ -1,6 +1,7 @@
 {#-
   dbt's own materialization of data tests. In a build, a test that has passed on these very rows has
-  passed. `dbt test` runs every test.
+  passed. `dbt test` runs every test. Joins as in models: a test that joins a view with itself would else
+  search it once more for each of its rows.
 -#}
 {% materialization test, adapter='postgres' %}
     {%- set known = env_var('O2R_LOGIC', '') and not (flags.EMPTY or flags.SAMPLE) -%}
@@ -19,6 +20,7 @@
             {{ return({'relations': []}) }}
         {%- endif -%}
     {%- endif -%}
+    {%- do run_query(hash_joins_only()) -%}
     {%- set made = dbt.materialization_test_default() -%}
     {%- if inputs_now and load_result('main')['table'].rows[0][0] == 0 -%}
         {%- do run_query(
