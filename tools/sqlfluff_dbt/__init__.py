@@ -14,6 +14,11 @@ def var(name: str, default: object = None) -> object:
     return _VARS.get(name, default)
 
 
+def env_var(_: str, default: str) -> str:
+    """Return what a variable of the environment is where nobody has set it."""
+    return default
+
+
 def _dispatch(macro_name: str, macro_namespace: str | None = None):
     """Return a stand-in for an engine macro: a type name or a plain function call."""
 
