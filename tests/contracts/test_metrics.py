@@ -130,6 +130,12 @@ def test_a_file_that_says_nothing_is_named(project: Path, name: str, text: str, 
     assert any(said in line for line in found), found
 
 
+def test_a_file_of_models_or_semantics_may_be_empty(project: Path) -> None:
+    for folder in ("marts/core", "semantic"):
+        (project / "dbt/models" / folder / "_begun.yml").write_text("# nothing yet\n")
+    assert wrong(project) == []
+
+
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "dbt/seeds").mkdir(parents=True)
     shutil.copy(ROOT / "dbt/seeds/feeds.csv", tmp_path / "dbt/seeds")

@@ -89,6 +89,10 @@ def test_changed_code_is_built_with_what_it_changes(company):
     view = company.dbt_dir / "models/staging/support/stg_tickets.sql"
     view.write_text(view.read_text() + "\n-- another version\n")
     assert build_news(company) == {"fct_tickets"}
+    function = company.scripts_dir / "035_identities.sql"
+    function.parent.mkdir()
+    function.write_text("create function f() returns int language sql return 1")
+    assert build_news(company) == SILVER | {*GOLD}
     macro = company.dbt_dir / "macros/staging.sql"
     macro.write_text(macro.read_text() + "\n{# another version #}\n")
     assert build_news(company) == SILVER | {*GOLD}
@@ -157,3 +161,17 @@ def test_gold_is_published_anew_and_kept_by_the_next_build(company):
     assert built_by(company, lambda: publish(company, quiet=True)) == {*GOLD}
     execute(company, OTHER_NEWS)
     assert build_news(company) == {"int_product_events"}
+
+
+def test_a_seed_of_which_dbt_knows_the_path_only_is_read_each_time(company):
+    seed = company.dbt_dir / "seeds" / "large.csv"
+    seed.parent.mkdir(exist_ok=True)
+
+    def rows() -> int:
+        build(company, arguments=["--select", "large"], quiet=True, only_if_changed=True)
+        return frame(company, "select sum(n) from seeds.large").iloc[0, 0]
+
+    seed.write_text("n,text\n" + f"1,{'x' * 1000}\n" * 1_100)
+    assert rows() == 1_100
+    seed.write_text("n,text\n" + f"2,{'x' * 1000}\n" * 1_100)
+    assert rows() == 2_200

@@ -14,12 +14,14 @@
 
 {#-
   SQL expression: MD5 over the code of the current node and the states of all that it is made from,
-  views seen through, gold and its shadow alike; null where a state is not known. What reads bronze or a view has the day in it,
-  for there rows that are dated ahead count from their day on.
+  views seen through, gold and its shadow alike; null where a state is not known. What reads bronze or
+  a view has the day in it, for there rows that are dated ahead count from their day on. Of a seed above
+  1 MB dbt knows the path only: it is another one in every run.
 -#}
 {% macro inputs() -%}
     {%- set tables, sources, logic = [], [], [env_var('O2R_LOGIC'), invocation_args_dict.get('vars') | string] -%}
     {%- set code, suffix = model.get('compiled_code') or '', env_var('O2R_GOLD_SUFFIX', '') -%}
+    {%- if model.checksum.name == 'path' -%}{%- do logic.append(run_started_at | string) -%}{%- endif -%}
     {%- set nodes = [model] -%}
     {%- for node in nodes -%}
         {%- do logic.append(node.checksum.checksum) -%}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from o2r.contracts import load_contracts
+from o2r.settings import Settings
 from o2r.warehouse.query import Session
 
 PROJECT_SUFFIXES = {".sql", ".yml", ".csv", ".md"}
@@ -18,33 +19,36 @@ GENERATED = ("target", "dbt_packages", "logs", "profiles.yml")
 
 
 def fingerprint(session: Session, arguments: Sequence[str]) -> str:
-    """SHA-256 over the dbt project, what dbt is told, the day, and what has happened to bronze.
+    """SHA-256 over the project, what dbt is told, the day, and what has happened to bronze.
 
     The day (UTC), since rows that are dated ahead count from their day on.
     """
-    dbt_dir = session.settings.dbt_dir
+    settings = session.settings
     told = {name: value for name, value in os.environ.items() if name.startswith("DBT_")}
     user = os.environ.get("USER")  # names the schemas of target personal
-    days = [str(session.settings.as_of), f"{datetime.now(UTC):%F}"]
+    days = [str(settings.as_of), f"{datetime.now(UTC):%F}"]
     given = [list(arguments), sorted(told.items()), user, *days]
-    digest = hashlib.sha256(json.dumps(given).encode())
-    for path in _project_files(dbt_dir):
-        digest.update(path.relative_to(dbt_dir).as_posix().encode())
-        digest.update(path.read_bytes())
-    tables = sorted(load_contracts(dbt_dir))
+    code = (*_project_files(settings.dbt_dir), *sorted(settings.scripts_dir.glob("*.sql")))
+    tables = sorted(load_contracts(settings.dbt_dir))
     versions = session.query("select * from ops.bronze_versions(%s) order by 1", tables)
-    digest.update(json.dumps(versions).encode())
-    return digest.hexdigest()
+    return _sha256(json.dumps([given, versions]), settings.project, code)
 
 
-def logic(dbt_dir: Path) -> str:
-    """SHA-256 over what decides what all models hold: settings, macros, packages, all YAML."""
-    digest = hashlib.sha256(version("dbt-core").encode())
-    packages = sorted((dbt_dir / "dbt_packages").rglob("*.sql"))
-    for path in (*_project_files(dbt_dir), *packages):
-        if path.suffix == ".yml" or not {"macros", "dbt_packages"}.isdisjoint(path.parts):
-            digest.update(path.relative_to(dbt_dir).as_posix().encode())
-            digest.update(path.read_bytes())
+def logic(settings: Settings) -> str:
+    """SHA-256 over what all models stand on: macros, packages, YAML, functions of the database."""
+    dbt_dir = settings.dbt_dir
+    shared = [path for path in _project_files(dbt_dir) if path.suffix == ".yml"]
+    for folder in (dbt_dir / "macros", dbt_dir / "dbt_packages", settings.scripts_dir):
+        shared += sorted(folder.rglob("*.sql"))
+    return _sha256(version("dbt-core"), settings.project, shared)
+
+
+def _sha256(text: str, project: Path, files: Iterable[Path]) -> str:
+    """Of a text, and of these files with their places in the project."""
+    digest = hashlib.sha256(text.encode())
+    for path in files:
+        digest.update(path.relative_to(project).as_posix().encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -249,7 +249,7 @@ def prepare(
         "DBT_PROJECT_DIR": str(settings.dbt_dir),
         "DBT_PROFILES_DIR": str(settings.dbt_dir / "profiles"),
         "O2R_MACROS": _macros(settings.dbt_dir),
-        "O2R_LOGIC": "" if prefix else logic(settings.dbt_dir),  # a pull request notes nothing
+        "O2R_LOGIC": "" if prefix else logic(settings),  # a pull request notes nothing
         "O2R_KEEP": "yes" if keep else "no",
         "O2R_GOLD_SUFFIX": suffix,
         "O2R_AS_OF": str(settings.as_of or ""),

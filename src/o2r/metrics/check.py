@@ -126,7 +126,7 @@ def _columns_of_marts(dbt: Path) -> tuple[dict[str, set[str]], dict[str, set[str
     columns: dict[str, set[str]] = {}
     dimensions: dict[str, set[str]] = {}
     for path in (dbt / "models" / "marts").rglob("*.yml"):
-        for model in read_yaml(path).get("models", ()):
+        for model in (read_yaml(path) or {}).get("models", ()):
             mart = model["name"]
             columns[mart] = {column["name"] for column in model.get("columns", ())}
             dimensions[mart] = {
@@ -142,7 +142,7 @@ def _semantic(dbt: Path) -> tuple[set[str], set[str]]:
     """Measures, and metrics that are written by hand because the catalogue has them not."""
     measures, metrics = set(), set()
     for path in (dbt / "models" / "semantic").glob("*.yml"):
-        found = read_yaml(path)
+        found = read_yaml(path) or {}
         for model in found.get("semantic_models", ()):
             measures |= {measure["name"] for measure in model.get("measures", ())}
         if not path.name.startswith("_"):
