@@ -1,6 +1,6 @@
 """What a large company costs: its load, its build, and a build with nothing new.
 
-    python benchmarks/large.py [--accounts 5000] [--weeks 156] [--requests 20000000] [--tickets 0]
+    python benchmarks/large.py [--accounts 1000] [--weeks 26] [--requests 1000000] [--tickets 0]
 
 Simulates a company (of at most five million requests), repeats its requests and tickets under new
 identifiers a few minutes earlier until there are as many as asked for, and loads and builds it on
@@ -207,9 +207,9 @@ def measure(settings: Settings, folder: Path, match: str | None) -> None:
 def main() -> None:
     """Simulate, measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--accounts", type=int, default=5_000)
-    parser.add_argument("--weeks", type=int, default=156)
-    parser.add_argument("--requests", type=int, default=20_000_000)
+    parser.add_argument("--accounts", type=int, default=1_000)
+    parser.add_argument("--weeks", type=int, default=26)
+    parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--tickets", type=int, default=0)
     parser.add_argument("--match")
     parser.add_argument("--folder", type=Path, help="the company, kept; simulated if missing")
