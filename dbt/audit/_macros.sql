@@ -1,19 +1,32 @@
 {#-
-  Days of `model` of which bronze holds rows, updates or erasures that it has not acknowledged. A new
-  row may take a key away from another day: the days of all versions of its key are open.
+  Days of `model` of which bronze holds rows, updates or erasures that it has not acknowledged, or,
+  where another engine keeps no log, that came after the start of the run. A new row may take a key
+  away from another day: the days of all versions of its key are open.
 
   table: bronze table. day, key: SQL over its columns.
 -#}
 {%- macro open_days(model, table, day, key) -%}
 {%- set of_table = "table_name = '" ~ table ~ "'" -%}
 {%- set of_model = "model = '" ~ model ~ "' and " ~ of_table -%}
-{%- set log, change = ref('int_change_log'), 'kind, batch_id, change_number, event_date' -%}
+{%- set change = 'kind, batch_id, change_number, event_date' -%}
+    {%- if by_log %}
+    {%- set log = ref('int_change_log') %}
     select changes.event_date as item
     from (
         select {{ change }} from ops.changed_days where {{ of_table }}
         except
         select {{ change }} from {{ log }} where {{ of_model }}
     ) as changes
+    {%- else %}
+    select event_date as item
+    from ops.changed_days
+    where
+        {{ of_table }}
+        and (
+            batch_id <> all(cast({{ batch_ids }} as bigint[]))
+            or change_number <> all(cast({{ change_numbers }} as bigint[]))
+        )
+    {%- endif %}
     union
     select {{ day }} as item
     from raw_bronze.{{ table }}
@@ -21,6 +34,10 @@
         select {{ key }}
         from raw_bronze.{{ table }}
         where
+            {%- if not by_log %}
+            batch_id <> all(cast({{ batch_ids }} as bigint[]))
+            or (batch_id is null and loaded_at >= cast({{ started_at }} as timestamptz))
+            {%- else %}
             (
                 batch_id is not null
                 and batch_id not in (
@@ -37,6 +54,7 @@
                     '-infinity'
                 )
             )
+            {%- endif %}
     )
 {%- endmacro %}
 

@@ -1,5 +1,5 @@
 {#-
-  prod writes the schema names of the design exactly (mart_gold, staging_silver, ...);
+  prod, and the engines that build it, write the schema names of the design exactly (mart_gold, ...);
   every other target puts its own schema in front (dbt_alice_mart_gold), snapshots included.
   `o2r publish` has marts built in mart_gold_shadow, by the suffix in O2R_GOLD_SUFFIX.
 -#}
@@ -10,7 +10,7 @@
     {%- endif -%}
     {%- if not name -%}
         {{ target.schema }}
-    {%- elif target.name == 'prod' -%}
+    {%- elif target.name in ('prod', 'duckdb', 'spark') -%}
         {{ name }}
     {%- else -%}
         {{ target.schema }}_{{ name }}

@@ -1,12 +1,12 @@
 {#-
   Identifiers of people: normalised, then hashed (docs/identifiers.md). What is empty, malformed or
   not ASCII gives null, never the hash of something else; a value that is a SHA-256 already is
-  taken over. Regular expressions name characters that need care in a literal by their code.
+  taken over.
 -#}
 
 {#- A delivered text without blanks around it: spaces, no-break spaces, tabs, line breaks. -#}
 {% macro without_outer_blanks(value) -%}
-    {%- set blanks = '[\\u0009-\\u000d \\u00a0]+' -%}
+    {%- set blanks = '[\u0009-\u000d \u00a0]+' -%}
     {{ regexp_replace_all(value, "'^" ~ blanks ~ "|" ~ blanks ~ "$'", "''") }}
 {%- endmacro %}
 
@@ -25,7 +25,7 @@
 -#}
 {% macro email_address(value) -%}
     {%- set text = without_outer_blanks(value) -%}
-    {%- set word = '[A-Za-z0-9!#$%&\\u0027*+/=?^_\\u0060{|}~-]+' -%}
+    {%- set word = "[A-Za-z0-9!#$%&''*+/=?^_\u0060{|}~-]+" -%}
     {%- set label = '[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?' -%}
     case
         when length({{ text }}) <= 254 and regexp_like(
@@ -63,7 +63,7 @@
   digits and the usual punctuation stands in it, such as an extension.
 -#}
 {% macro dialled_number(value) -%}
-    {%- set punctuation = "'[\\u0009-\\u000d \\u00a0()./\\u2010-\\u2015-]'" -%}
+    {%- set punctuation = "'[\u0009-\u000d \u00a0()./\u2010-\u2015-]'" -%}
     {%- set text = regexp_replace_all(value, punctuation, "''") -%}
     case when regexp_like({{ text }}, '^[+]?[0-9]+$') then {{ text }} end
 {%- endmacro %}

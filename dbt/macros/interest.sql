@@ -78,7 +78,10 @@ final as (
 {% macro page_path(url) -%}
     coalesce(
         nullif(
-            rtrim({{ regexp_replace_all(url, "'^([A-Za-z][A-Za-z0-9+.-]*:)?//[^/]*'", "''") }}, '/'),
+            trim(
+                trailing '/'
+                from {{ regexp_replace_all(url, "'^([A-Za-z][A-Za-z0-9+.-]*:)?//[^/]*'", "''") }}
+            ),
             ''
         ),
         '/'

@@ -28,7 +28,7 @@ cleaned as (
         {{ text_or_unknown('inference_region') }} as inference_region,
         {{ text_or_unknown('lower(traffic_type)') }} as traffic_type,
         {{ text_or_unknown('lower(inference_scope)') }} as inference_scope,
-        nullif(cast(latency_ms as numeric(18, 6)), cast('NaN' as numeric(18, 6))) as latency_ms,
+        {{ finite_numeric('latency_ms') }} as latency_ms,
         nullif(upper(trim(error_code)), '') as error_code,
         {{ to_utc('event_timestamp') }} as requested_at,
         {{ to_utc('loaded_at') }} as loaded_at

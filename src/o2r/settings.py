@@ -21,7 +21,8 @@ class Settings(BaseSettings):
     embedded server, which is always entered as its superuser; POSTGRES_DB then still chooses the
     database. The three further passwords are those of o2r_loader, o2r_builder and o2r_ci, which
     `o2r setup` gives them (docs/access.md). `landing` is the folder that `o2r land` loads from.
-    `as_of`: build as of the end of this day, None for the newest complete one.
+    `as_of`: build as of the end of this day, None for the newest complete one. `lake`: folder or
+    URL (s3://bucket/path) of the files that other engines read, None for a folder of `home`.
     Relative paths start at the project folder, that of `landing` at `home`. docs/metabase.md
     explains `metabase_*`.
     """
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     loader_password: SecretStr | None = Field(None, validation_alias="POSTGRES_LOADER_PASSWORD")
     builder_password: SecretStr | None = Field(None, validation_alias="POSTGRES_BUILDER_PASSWORD")
     as_of: date | None = Field(None, validation_alias="O2R_AS_OF")
+    lake: str | None = Field(None, validation_alias="O2R_LAKE")
     ci_password: SecretStr | None = Field(None, validation_alias="POSTGRES_CI_PASSWORD")
     metabase_url: str | None = Field(None, validation_alias="METABASE_URL")
     metabase_user: str | None = Field(None, validation_alias="METABASE_USER")

@@ -391,7 +391,7 @@ def test_bad_rows_fail_the_generic_tests(gold: Settings) -> None:
 def test_unknown_accounts_warn_then_fail_and_their_rows_are_kept(gold: Settings) -> None:
     broken = clone(gold, "unknown_accounts")
     test = "assert_requests_come_from_known_accounts"
-    command = ["--quiet", "test", "--select", test, "assert_requests_bronze_equal_gold"]
+    command = ["--quiet", "test", "--select", test, "assert_requests_silver_equal_gold"]
 
     def outcome() -> dict[str, str]:
         return {r["unique_id"].split(".")[2]: r["status"] for r in run_results(broken)}
@@ -415,7 +415,7 @@ def test_unknown_accounts_warn_then_fail_and_their_rows_are_kept(gold: Settings)
         assert set(outcome().values()) == {"fail"}
         kept = frame(broken, f"select * from test_failures.{test}")
         assert len(kept) == 2
-        assert len(frame(broken, "select * from test_failures.assert_requests_bronze_equal_gold"))
+        assert len(frame(broken, "select * from test_failures.assert_requests_silver_equal_gold"))
     readers = frame(
         broken,
         "select rolname from pg_roles where rolname like any(array['%%engineer', '%%user', "

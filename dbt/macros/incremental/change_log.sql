@@ -7,6 +7,8 @@
   rebuilds the days of those changes that the model (or bronze) it follows has acknowledged and it has
   not, and acknowledges them in the same transaction.
 
+  Other engines than Postgres keep no log and build every model in full.
+
   Config of such a model:
     materialized='incremental', incremental_strategy='replace_days' or 'replace_periods',
     unique_key: the column of the day (for periods: grain and period_start),
@@ -16,7 +18,7 @@
 {#- The log of this target. -#}
 {% macro change_log() -%}
     {{ return(api.Relation.create(
-        database=target.database,
+        database=target.database if target.type == 'postgres' else none,
         schema=generate_schema_name('intermediate_silver', none) | trim,
         identifier='int_change_log'
     )) }}
@@ -81,7 +83,7 @@
 -#}
 {% macro acknowledge_changes() -%}
     {%- if
-        execute and model.config.materialized == 'incremental'
+        execute and target.type == 'postgres' and model.config.materialized == 'incremental'
         and not flags.EMPTY and not flags.SAMPLE
     -%}
         insert into {{ change_log() }} (model, {{ change_columns() }})
@@ -100,7 +102,7 @@
 {% macro record_bronze_changes() -%}
     {%- set log = change_log() -%}
     {%- if
-        execute and flags.WHICH in ('build', 'run', 'retry')
+        execute and target.type == 'postgres' and flags.WHICH in ('build', 'run', 'retry')
         and adapter.check_schema_exists(log.database, log.schema)
     -%}
         {%- do run_query(create_change_log()) -%}

@@ -66,7 +66,7 @@
   name, which the table that a full build replaces would still hold.
 -#}
 {% macro index_moved(key) -%}
-    {%- if execute -%}
+    {%- if execute and target.type == 'postgres' -%}
         {%- set existing = run_query(
             "select 1 from pg_index where indrelid = to_regclass('" ~ this ~ "') and indpred is not null"
         ) -%}

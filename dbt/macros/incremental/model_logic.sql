@@ -29,7 +29,7 @@
 {% macro should_full_refresh() -%}
     {%- if config.get('full_refresh') is not none -%}
         {{ return(config.get('full_refresh')) }}
-    {%- elif flags.FULL_REFRESH -%}
+    {%- elif flags.FULL_REFRESH or target.type != 'postgres' -%}
         {{ return(true) }}
     {%- elif not execute or model.config.materialized != 'incremental' -%}
         {{ return(false) }}

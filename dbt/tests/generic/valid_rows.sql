@@ -25,6 +25,8 @@
         column ~ ' in (' ~ quoted(words) ~ ')', column ~ ' is none of ' ~ words | join(', ')
     ]) -%}
 {%- endfor -%}
+{#- No engine but PostgreSQL has NaN among its numerics. -#}
+{%- set finite = finite if target.type == 'postgres' else [] -%}
 {%- do conditions.extend(conditions_of(finite, "<> cast('NaN' as numeric(18, 6))", 'is NaN')) -%}
 {%- do conditions.extend(ranges.values() | sum(start=[])) -%}
 {%- for claim, condition in holds.items() -%}

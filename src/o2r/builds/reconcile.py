@@ -40,28 +40,37 @@ class Compared(NamedTuple):
 
 
 class Start(NamedTuple):
-    """What a run can at least have read: the batches of tickets, and the instant of its start."""
+    """What a run can at least have read: batches, changes, and the instant of its start."""
 
     batches: list[int]
+    changes: list[int]
     at: datetime
 
 
 def start(session: Session) -> Start:
     """Call this before dbt starts, and give it to `reconcile`."""
-    [(batches, at)] = session.query(
-        "select coalesce(array_agg(batch_id), '{}'), clock_timestamp() from ops.load_batches "
-        "where table_name = 'support_tickets'",
+    [(batches, changes, at)] = session.query(
+        "select array(select batch_id from ops.load_batches), array(select distinct change_number "
+        "from ops.changed_days where change_number is not null), clock_timestamp()"
     )
-    return Start(batches, at)
+    return Start(batches, changes, at)
 
 
 def reconcile(
-    session: Session, build_id: int, target: str, manifest: Manifest, since: Start
+    session: Session,
+    build_id: int,
+    target: str,
+    manifest: Manifest,
+    since: Start,
+    *,
+    by_log: bool = True,
 ) -> list[Compared]:
     """Compare the layers that a complete run has built, and keep the result.
 
     build_id: of the run in ops.builds.
     manifest: dbt's, which says where the tables are.
+    by_log: incremental models say in int_change_log what they have read; else all was read that was
+        there at the start.
     Raises UserError when a layer differs from the others, one line with all differences, and when
     a table is missing.
     """
@@ -69,7 +78,7 @@ def reconcile(
         node["name"]: f'"{node["schema"]}"."{node["alias"]}"'
         for node in relations(manifest).values()
     }
-    compared = _compare(session, names, since)
+    compared = _compare(session, names, since, by_log=by_log)
     contracts = load_contracts(session.settings.dbt_dir)
     with session.transaction() as cursor:
         execute_values(
@@ -98,8 +107,8 @@ def compare_now(session: Session, target: str) -> list[Compared] | None:
     Raises UserError when a table or view is missing.
     """
     runs = session.query(
-        "select started_at, array(select batch_id from ops.load_batches where table_name = "
-        "'support_tickets' and finished_at < started_at) from ops.builds where target = %s "
+        "select array(select batch_id from ops.load_batches where finished_at < started_at), "
+        "started_at from ops.builds where target = %s "
         "and outcome = 'succeeded' and started_at is not null "
         "and build_id in (select build_id from ops.reconciliation) order by build_id desc limit 1",
         target,
@@ -120,11 +129,13 @@ def compare_now(session: Session, target: str) -> list[Compared] | None:
         if name == "int_as_of":
             staging = schema.replace("intermediate_silver", "staging_silver")
             names["stg_tickets"] = f'"{staging}"."stg_tickets"'
-    [(at, batches)] = runs
-    return _compare(session, names, Start(batches, at))
+    [(batches, at)] = runs
+    return _compare(session, names, Start(batches, [], at), by_log=True)
 
 
-def _compare(session: Session, names: dict[str, str], since: Start) -> list[Compared]:
+def _compare(
+    session: Session, names: dict[str, str], since: Start, *, by_log: bool
+) -> list[Compared]:
     dbt_dir = session.settings.dbt_dir
     contracts = load_contracts(dbt_dir)
     audit = Environment(loader=FileSystemLoader(dbt_dir / "audit"), autoescape=False)
@@ -134,7 +145,9 @@ def _compare(session: Session, names: dict[str, str], since: Start) -> list[Comp
     audit.globals = {
         "ref": names.__getitem__,
         "is_forbidden": lambda table: is_forbidden(contracts[table]),
+        "by_log": by_log,
         "batch_ids": "'{" + ", ".join(map(str, since.batches)) + "}'",
+        "change_numbers": "'{" + ", ".join(map(str, since.changes)) + "}'",
         "started_at": f"'{since.at.isoformat()}'",
     }
     try:

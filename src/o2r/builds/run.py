@@ -6,9 +6,10 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from o2r.builds.fingerprint import fingerprint, logic
@@ -28,7 +29,8 @@ from o2r.builds.reconcile import reconcile, start
 from o2r.builds.row_counts import count_rows
 from o2r.errors import UserError
 from o2r.settings import Settings
-from o2r.warehouse import connect, environment, locks
+from o2r.warehouse import connect, locks
+from o2r.warehouse import environment as connection_of
 from o2r.warehouse.query import Session
 
 TARGETS = ("personal", "dev", "ci", "prod")
@@ -192,6 +194,7 @@ def run_dbt(
     build_id: int | None = None,
     progress: bool = False,
     keep: bool = False,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Run dbt as a process of its own, without waiting for others; see `dbt`.
 
@@ -200,15 +203,20 @@ def run_dbt(
     build_id: number in ops.builds, for dbt to keep in its results.
     progress: say on stderr how far it is, see o2r.builds.progress.
     keep: leave a table whose inputs are the same, and a test that has passed on these rows.
+    variables: further ones of dbt's environment.
     """
     settings = session.settings
     install_packages(settings.dbt_dir)
-    variables = os.environ | prepare(settings, target, prefix, shadow=shadow, keep=keep)
+    environment = {
+        **os.environ,
+        **prepare(settings, target, prefix, shadow=shadow, keep=keep),
+        **variables,
+    }
     if WRITING & set(arguments) and not prefix:
         no_longer_current(session, target)
     session.close()  # dbt is at work for long, with connections of its own
     if build_id is not None:
-        variables[f"DBT_ENV_CUSTOM_ENV_{BUILD_VARIABLE}"] = str(build_id)
+        environment[f"DBT_ENV_CUSTOM_ENV_{BUILD_VARIABLE}"] = str(build_id)
     command = [
         sys.executable,
         "-c",
@@ -218,7 +226,7 @@ def run_dbt(
     return subprocess.run(
         command,
         cwd=settings.dbt_dir,
-        env=variables,
+        env=environment,
         stdout=output,
         check=False,
         pass_fds=() if lock is None else (lock,),
@@ -242,7 +250,7 @@ def prepare(
         raise UserError(
             f"cannot write to {work} ({error.strerror}): set O2R_HOME to another folder"
         ) from None
-    return environment(settings) | {
+    return connection_of(settings) | {
         "DBT_TARGET": target,
         "DBT_TARGET_PATH": str(work / "target"),
         "DBT_LOG_PATH": str(work / "logs"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from psycopg2 import Error, errors, sql
@@ -123,24 +123,29 @@ def make_shadow(session: Session, schema: str, shadow: str) -> None:
         raise UserError(f"the warehouse refused: {error}") from None
 
 
-def require_replaceable(session: Session, schema: str, new: Iterable[str]) -> None:
+def require_replaceable(
+    session: Session, schema: str, new: Iterable[str], *, keep: Collection[str] = ()
+) -> None:
     """UserError naming what stands in the way of replacing all tables of a schema.
 
-    new: names of the tables and views that are going to be in it.
+    new: names of the tables and views that are going to be in it. keep: of those that stay.
     Views outside of the schema follow to the new tables. In the way are those of other roles or of
     tables that are gone, materialized views, keys and functions that depend on its tables, which
     would be dropped with them; tables of other roles that no new one replaces.
     """
     with session.transaction() as cursor:
-        _require_replaceable(cursor, schema, set(new))
+        _require_replaceable(cursor, schema, set(new), keep)
 
 
-def swap(session: Session, schema: str, shadow: str, *, patience: float) -> list[str]:
+def swap(
+    session: Session, schema: str, shadow: str, *, patience: float, keep: Collection[str] = ()
+) -> list[str]:
     """Put the tables and views of `shadow` in the place of those of `schema`; drop the shadow.
 
     Readers see all old tables or all new ones. The publisher gives way to them: it holds locks for
     a fraction of a second while it waits for the next one, then lets all go and tries again later.
     patience: seconds until it gives up with a UserError that names who is in the way.
+    keep: names of tables that stay in the schema.
     Returns the names of the tables and views that are gone from the schema.
     Raises UserError, with nothing changed, also for what `require_replaceable` refuses.
     """
@@ -148,7 +153,7 @@ def swap(session: Session, schema: str, shadow: str, *, patience: float) -> list
     while True:
         try:
             with session.transaction() as cursor:
-                return _swap(cursor, schema, shadow)
+                return _swap(cursor, schema, shadow, keep)
         except (errors.QueryCanceled, errors.LockNotAvailable, errors.DeadlockDetected):
             if time.monotonic() + pause > until:
                 raise UserError(_in_the_way(session, schema, shadow, patience)) from None
@@ -161,10 +166,11 @@ def swap(session: Session, schema: str, shadow: str, *, patience: float) -> list
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _swap(cursor: Cursor, schema: str, shadow: str) -> list[str]:
+def _swap(cursor: Cursor, schema: str, shadow: str, keep: Collection[str]) -> list[str]:
     """One attempt; the caller commits or rolls back."""
     old, new = _lock_all(cursor, schema, shadow)
-    _require_replaceable(cursor, schema, {relation.name for relation in new})
+    old = [relation for relation in old if relation.name not in keep]
+    _require_replaceable(cursor, schema, {relation.name for relation in new}, keep)
     read = {dependent.table for dependent in _dependents(cursor, schema)}
     aside = f"{shadow}_old"
     if read:
@@ -240,10 +246,12 @@ def _lock_all(cursor: Cursor, schema: str, shadow: str) -> tuple[list[_Relation]
     return old, new
 
 
-def _require_replaceable(cursor: Cursor, schema: str, new: set[str]) -> None:
+def _require_replaceable(cursor: Cursor, schema: str, new: set[str], keep: Collection[str]) -> None:
     """See `require_replaceable`."""
     found = [
-        one for one in _dependents(cursor, schema) if not one.can_follow or one.table not in new
+        one
+        for one in _dependents(cursor, schema)
+        if one.table not in keep and (not one.can_follow or one.table not in new)
     ]
     if found:
         raise UserError(
@@ -255,7 +263,7 @@ def _require_replaceable(cursor: Cursor, schema: str, new: set[str]) -> None:
         if relation.kind in "mf":
             word = "materialized view" if relation.kind == "m" else "foreign table"
             raise UserError(f"{schema}.{relation.name} is a {word}: move it to another schema")
-        if not relation.is_ours and relation.name not in new:
+        if not relation.is_ours and relation.name not in {*new, *keep}:
             raise UserError(
                 f"{schema}.{relation.name} belongs to {relation.owner} and no model makes it: "
                 "move it to another schema"

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from o2r.cli.ci import app as ci_app
 from o2r.cli.dashboards import app as dashboards_app
 from o2r.cli.export import app as export_app
+from o2r.cli.lake import app as lake_app
 from o2r.cli.metabase import app as metabase_app
 from o2r.cli.metric import app as metric_app
 from o2r.cli.scheduled import app as scheduled_app
@@ -56,6 +57,7 @@ app.add_typer(ci_app, name="ci")
 app.add_typer(metabase_app, name="metabase")
 app.add_typer(metric_app, name="metric")
 app.add_typer(dashboards_app, name="dashboards")
+app.add_typer(lake_app, name="lake")
 app.add_typer(export_app, name="export")
 app.add_typer(scheduled_app)
 app.add_typer(site_app, name="site")
@@ -338,17 +340,31 @@ def build(
         Path | None,
         typer.Option(help="Folder that gets the manifest of a complete prod build, for `o2r ci`."),
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="postgres, or what builds prod from the lake: duckdb.")
+    ] = "postgres",
     as_of: AsOf = None,
 ) -> None:
     """Build silver and gold and test their rows; further arguments go to `dbt build`.
 
     Tables that nothing new reaches stay as they are. --always and --full-refresh make all anew.
+    Another engine builds all of prod; gold is exchanged when every test has passed.
     """
     from o2r.builds.run import build as run_build
     from o2r.settings import load_settings
 
+    settings = load_settings(**({"as_of": as_of} if as_of else {}))
+    if engine != "postgres":
+        from o2r.lake.build import build_with
+
+        if target != "prod" or context.args or save_manifest:
+            raise UserError(
+                f"engine {engine} builds all of target prod: leave out what else you say"
+            )
+        build_with(settings, engine, only_if_changed=if_changed, say=typer.echo)
+        return
     run_build(
-        load_settings(**({"as_of": as_of} if as_of else {})),
+        settings,
         target,
         context.args,
         only_if_changed=if_changed,

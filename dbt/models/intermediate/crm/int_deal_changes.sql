@@ -12,7 +12,7 @@ with as_of as (select * from {{ ref('int_as_of') }}),
 stages as (
 
     select
-        initcap(trim(stage)) as stage,
+        {{ title_case('trim(stage)') }} as stage,
         position as stage_position,
         stage_outcome
     from {{ ref('deal_stages') }}

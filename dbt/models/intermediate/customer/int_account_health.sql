@@ -40,12 +40,12 @@ parts as (
             else {{ revenue.contraction_pct }} * mrr_change_pct
         end as movement_points,
         case when overdue_invoices > 0 then {{ revenue.overdue }} else 0 end as overdue_points,
+        {%- for measure in ['active_days', 'feature_breadth'] %}
         {{ lesser(
-            '100', '100 * cast(active_days_pct as numeric(18, 6)) / full_active_days_pct'
-        ) }} as active_days_points,
-        {{ lesser(
-            '100', '100 * cast(feature_breadth_pct as numeric(18, 6)) / full_feature_breadth_pct'
-        ) }} as feature_points,
+            '100',
+            'cast(100 * cast(' ~ measure ~ '_pct as numeric(18, 6)) / full_' ~ measure ~ '_pct as numeric(18, 9))'
+        ) }} as {{ measure | replace('_breadth', '') }}_points,
+        {%- endfor %}
         case when is_used then 10 * mean_nps_90d end as nps_points
     from measured
 
@@ -142,7 +142,8 @@ scored as (
                         'usage_score', 'support_score', 'revenue_score', 'engagement_score'
                     ) }}
         end as health_score,
-        100 / nullif(cast(measured_weight as numeric(18, 6)), 0) as loss_factor
+        cast(100 / nullif(cast(measured_weight as numeric(18, 6)), 0) as numeric(18, 12))
+            as loss_factor
     from components
 
 ),
@@ -183,9 +184,10 @@ final as (
         mrr_change_pct,
         contraction_months,
         {%- for name, (condition, points) in losses.items() %}
-        case
-            when {{ condition }} then coalesce(loss_factor * {{ points }}, 0) else 0
-        end as {{ name }}_loss,
+        cast(
+            case when {{ condition }} then coalesce(loss_factor * {{ points }}, 0) else 0 end
+            as numeric(18, 6)
+        ) as {{ name }}_loss,
         {%- endfor %}
         overdue_invoices
     from scored

@@ -121,7 +121,9 @@ surveys as (
     select
         spine.account_id,
         spine.cutoff_date,
-        avg({{ survey_score_100('surveys.survey_type', 'surveys.score') }}) as survey_score
+        {{ ratio(
+            'sum(' ~ survey_score_100('surveys.survey_type', 'surveys.score') ~ ')', 'count(surveys.score)'
+        ) }} as survey_score
     from spine
     inner join {{ ref('stg_survey_responses') }} as surveys
         on

@@ -58,8 +58,8 @@ percentiles as (
 
     select
         key_number,
-        percentile_cont(0.95) within group (order by request_count) as requests_per_minute_p95,
-        percentile_cont(0.95) within group (order by total_tokens) as tokens_per_minute_p95
+        cast({{ percentile(0.95, 'request_count') }} as numeric(24, 6)) as requests_per_minute_p95,
+        cast({{ percentile(0.95, 'total_tokens') }} as numeric(24, 6)) as tokens_per_minute_p95
     from minutes
     group by key_number
 

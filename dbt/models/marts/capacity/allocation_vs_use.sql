@@ -62,8 +62,8 @@ utilization as (
         samples.region,
         samples.instance_type,
         count(samples.utilization_pct) as sample_count,
-        percentile_cont(0.50) within group (order by samples.utilization_pct) as p50,
-        percentile_cont(0.90) within group (order by samples.utilization_pct) as p90,
+        {{ percentile(0.50, 'samples.utilization_pct') }} as p50,
+        {{ percentile(0.90, 'samples.utilization_pct') }} as p90,
         max(samples.utilization_pct) as peak
     from {{ ref('fct_utilization') }} as samples
     inner join as_of

@@ -50,7 +50,7 @@ daily as (
         samples.region,
         cast({{ days_between('as_of.as_of_date', 'samples.observed_date') }} as bigint) as x,
         cast(
-            percentile_cont(0.90) within group (order by samples.utilization_pct)
+            {{ percentile(0.90, 'samples.utilization_pct') }}
             as numeric(18, 6)
         ) as y
     from samples

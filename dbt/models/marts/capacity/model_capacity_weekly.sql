@@ -31,8 +31,8 @@ utilization as (
         week_start,
         count(distinct pod_id) as pod_count,
         count(utilization_pct) as sample_count,
-        percentile_cont(0.50) within group (order by utilization_pct) as p50,
-        percentile_cont(0.90) within group (order by utilization_pct) as p90,
+        {{ percentile(0.50, 'utilization_pct') }} as p50,
+        {{ percentile(0.90, 'utilization_pct') }} as p90,
         max(utilization_pct) as peak
     from samples
     group by model_variant, region, role, week_start

@@ -95,8 +95,8 @@ decision_times as (
     select
         week_start,
         limit_type,
-        percentile_cont(0.50) within group (order by hours_to_decision) as p50,
-        percentile_cont(0.90) within group (order by hours_to_decision) as p90
+        {{ percentile(0.50, 'hours_to_decision') }} as p50,
+        {{ percentile(0.90, 'hours_to_decision') }} as p90
     from matched
     where is_closed and is_decided
     group by week_start, limit_type

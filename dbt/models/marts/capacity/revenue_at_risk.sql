@@ -121,7 +121,7 @@ utilization as (
     select
         samples.model_variant,
         samples.region,
-        percentile_cont(0.90) within group (order by samples.utilization_pct) as p90
+        {{ percentile(0.90, 'samples.utilization_pct') }} as p90
     from {{ ref('fct_utilization') }} as samples
     inner join as_of
         on

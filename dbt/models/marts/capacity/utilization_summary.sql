@@ -48,8 +48,8 @@ aggregated as (
         dimension,
         dimension_value,
         count(utilization_pct) as sample_count,
-        percentile_cont(0.50) within group (order by utilization_pct) as p50,
-        percentile_cont(0.90) within group (order by utilization_pct) as p90,
+        {{ percentile(0.50, 'utilization_pct') }} as p50,
+        {{ percentile(0.90, 'utilization_pct') }} as p90,
         max(utilization_pct) as peak
     from expanded
     group by grain, period_start, dimension, dimension_value

@@ -220,7 +220,7 @@ final as (
             when is_usage_declining
                 then
                     'Ask why use fell by '
-                    || cast(cast(-usage_change_pct as integer) as varchar(10)) || ' %'
+                    || cast(cast(round(-usage_change_pct) as integer) as varchar(10)) || ' %'
             when has_revenue_contraction then 'Review with the customer what the smaller plan lacks'
             when overdue_invoices > 0 then 'Settle the overdue invoice'
             when is_low_health then 'Make a health check: ' || reasons

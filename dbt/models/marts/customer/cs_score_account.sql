@@ -114,10 +114,13 @@ resolutions as (
     select
         spine.account_id,
         spine.week_start,
-        avg(ticket_weeks.resolution_hours) filter (
-            where ticket_weeks.created_date >= spine.week_start
-        ) as week_resolution_hours,
-        avg(ticket_weeks.resolution_hours) as window_resolution_hours
+        {%- for window, of_it in [
+            ('week', ' filter (where ticket_weeks.created_date >= spine.week_start)'), ('window', ''),
+        ] %}
+        {{ ratio(
+            'sum(ticket_weeks.resolution_hours)' ~ of_it, 'count(ticket_weeks.resolution_hours)' ~ of_it
+        ) }} as {{ window }}_resolution_hours{{ ',' if not loop.last }}
+        {%- endfor %}
     from spine
     inner join ticket_weeks
         on {{ columns_equal('spine', 'ticket_weeks', ['account_id', 'week_start']) }}

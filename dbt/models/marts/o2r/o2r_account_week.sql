@@ -85,7 +85,7 @@ surveys as (
     select
         account_id,
         {{ period_of('answered_date', "'week'") }} as week_start,
-        avg(score_100) as csat_response_score
+        {{ ratio('sum(score_100)', 'count(score_100)') }} as csat_response_score
     from {{ ref('fct_survey_responses') }}
     where survey_type = 'csat'
     group by 1, 2

@@ -32,7 +32,8 @@ compared as (
             over (partition by weekly.metric order by weekly.week_start nulls last)
             as week_before,
         count(*) over history as history_weeks,
-        avg(weekly.value) over history as history_mean,
+        cast(sum(weekly.value) over history as numeric(38, 6))
+        / nullif(count(weekly.value) over history, 0) as history_mean,
         stddev_samp(weekly.value) over history as history_stddev
     from weekly
     window
@@ -63,7 +64,11 @@ scored as (
         compared.history_stddev,
         case
             when compared.history_weeks >= 4 and compared.history_stddev > 0
-                then (compared.value - compared.history_mean) / compared.history_stddev
+                then
+                    cast(
+                        (compared.value - compared.history_mean) / compared.history_stddev
+                        as numeric(38, 6)
+                    )
         end as z_score
     from compared
     inner join catalog

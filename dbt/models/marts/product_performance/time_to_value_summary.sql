@@ -70,9 +70,9 @@ final as (
         dimension_value,
         is_complete,
         cast(count(*) as bigint) as account_count,
-        cast(percentile_cont(0.50) within group (order by days_to_value) as numeric(18, 6))
+        cast({{ percentile(0.50, 'days_to_value') }} as numeric(18, 6))
             as time_to_value_p50_days,
-        cast(percentile_cont(0.90) within group (order by days_to_value) as numeric(18, 6))
+        cast({{ percentile(0.90, 'days_to_value') }} as numeric(18, 6))
             as time_to_value_p90_days,
         cast(max(days_to_value) as numeric(18, 6)) as time_to_value_p100_days
     from expanded

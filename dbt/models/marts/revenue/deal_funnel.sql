@@ -25,7 +25,7 @@ with deals as (
 stages as (
 
     select
-        initcap(trim(stage)) as stage,
+        {{ title_case('trim(stage)') }} as stage,
         position as stage_position,
         stage_outcome
     from {{ ref('deal_stages') }}
@@ -90,9 +90,9 @@ waits as (
         deals.cohort_month,
         visits.stage,
         count(*) as finished_visit_count,
-        percentile_cont(0.5) within group (order by visits.days_in_stage nulls last)
+        {{ percentile(0.5, 'visits.days_in_stage') }}
             as median_days_in_stage,
-        percentile_cont(0.9) within group (order by visits.days_in_stage nulls last)
+        {{ percentile(0.9, 'visits.days_in_stage') }}
             as p90_days_in_stage
     from {{ ref('fct_deal_stages') }} as visits
     inner join deals

@@ -33,8 +33,8 @@ closed as (
             as lost_unvalued_count,
         sum(deal_value) filter (where stage_outcome = 'won') as won_value,
         sum(deal_value) filter (where stage_outcome = 'lost') as lost_value,
-        percentile_cont(0.5) within group (order by cycle_days nulls last) as median_cycle_days,
-        percentile_cont(0.9) within group (order by cycle_days nulls last) as p90_cycle_days
+        {{ percentile(0.5, 'cycle_days') }} as median_cycle_days,
+        {{ percentile(0.9, 'cycle_days') }} as p90_cycle_days
     from deals
     where closed_month is not null
     group by closed_month

@@ -32,7 +32,7 @@ deals as (
             as won_unvalued_count,
         sum(deal_value) filter (where stage_outcome = 'open') as open_value,
         sum(deal_value) filter (where stage_outcome = 'won') as won_value,
-        percentile_cont(0.5) within group (order by cycle_days nulls last) as median_cycle_days
+        {{ percentile(0.5, 'cycle_days') }} as median_cycle_days
     from {{ ref('fct_deals') }}
     group by lead_source, lead_medium, lead_campaign
 

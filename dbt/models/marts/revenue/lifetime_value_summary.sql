@@ -45,9 +45,13 @@ monthly as (
         revenue.is_complete,
         -- A part of a period says nothing about a month.
         case
-            when not revenue.is_complete then null
-            when revenue.grain = 'month' then revenue.arpa
-            else revenue.arpa * {{ var('weeks_per_month') }}
+            when revenue.is_complete
+                then
+                    cast(
+                        revenue.arpa
+                        * case revenue.grain when 'week' then {{ var('weeks_per_month') }} else 1 end
+                        as numeric(24, 8)
+                    )
         end as monthly_arpa,
         retention.monthly_logo_churn_pct
     from revenue

@@ -4,7 +4,7 @@ with deals as (select * from {{ ref('fct_deals') }}),
 stages as (
 
     select
-        initcap(trim(stage)) as stage,
+        {{ title_case('trim(stage)') }} as stage,
         position as stage_position
     from {{ ref('deal_stages') }}
     where stage_outcome = 'open'
@@ -68,8 +68,9 @@ remaining as (
 
     select
         waits.stage,
-        percentile_cont(0.5) within group (
-            order by {{ seconds_between('waits.entered_at', 'deals.closed_at') }} nulls last
+        cast(
+            {{ percentile(0.5, seconds_between('waits.entered_at', 'deals.closed_at')) }}
+            as numeric(18, 6)
         ) / 86400 as median_days_to_won
     from waits
     inner join deals

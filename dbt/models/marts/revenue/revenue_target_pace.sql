@@ -15,8 +15,9 @@ with recursive weeks as (
         targets.target as annual_target,
         -- Weeks still to come: the Mondays after this week that lie in the fiscal year.
         cast(
-            {{ days_between('revenue.period_start', 'periods.fiscal_year_end') }} as integer
-        ) / 7 as remaining_weeks
+            floor({{ days_between('revenue.period_start', 'periods.fiscal_year_end') }} / 7.0)
+            as integer
+        ) as remaining_weeks
     from {{ ref('revenue_summary') }} as revenue
     inner join {{ ref('int_period') }} as periods
         on {{ columns_equal('revenue', 'periods', ['grain', 'period_start']) }}

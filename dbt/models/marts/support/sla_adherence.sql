@@ -15,9 +15,9 @@
 {%- set clocks = {'policy': '', 'calendar': '_calendar', 'business': '_business'} %}
 {%- set states = ['met', 'breached', 'active', 'not_judged'] %}
 {%- set times = {
-    'mean': 'avg({})',
-    'median': 'percentile_cont(0.50) within group (order by {})',
-    'p90': 'percentile_cont(0.90) within group (order by {})',
+    'mean': ratio('sum({0})', 'count({0})'),
+    'median': percentile(0.50, '{0}'),
+    'p90': percentile(0.90, '{0}'),
 } %}
 with periods as (
 
@@ -75,7 +75,7 @@ summed as (
         {{ aggregate.format('resolution_hours' ~ suffix) }} as {{ name }}{{ suffix }},
         {%- endfor %}
         {%- endfor %}
-        avg(csat) as mean_csat
+        {{ ratio('sum(csat)', 'count(csat)') }} as mean_csat
     from tickets
     group by grouping sets (
         (grain, period_start),

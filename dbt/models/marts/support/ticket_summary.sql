@@ -45,8 +45,8 @@ counted as (
         count(*) filter (where is_open) as open_ticket_count,
         count(resolution_hours) as resolved_ticket_count,
         sum(resolution_hours) as resolution_hours_sum,
-        percentile_cont(0.50) within group (order by resolution_hours) as median_resolution_hours,
-        avg(csat) as mean_csat
+        {{ percentile(0.50, 'resolution_hours') }} as median_resolution_hours,
+        {{ ratio('sum(csat)', 'count(csat)') }} as mean_csat
     from expanded
     group by grain, period_start, dimension, dimension_value
 

@@ -1,36 +1,19 @@
--- Requests, failures and tokens of both feeds up to the as-of day are those of the fact on every
--- day, and its requests are those of the metric in every month.
+-- Requests, failures and tokens, each request in its newest version, are those of the fact on every
+-- day up to the as-of day, and the requests of the fact are those of the metric in every month. That
+-- silver holds what bronze does is compared after every build (dbt/audit/requests.sql).
 {{ config(store_failures=true) }}
 
-with feeds as (
+with silver as (
 
     select
-        requested_date,
-        is_error,
-        total_tokens
-    from {{ ref('stg_requests_open_source') }}
-
-    union all
-
-    select
-        requested_date,
-        is_error,
-        total_tokens
-    from {{ ref('stg_requests_proprietary') }}
-
-),
-
-bronze as (
-
-    select
-        feeds.requested_date as usage_date,
+        requests.requested_date as usage_date,
         count(*) as request_count,
-        count(*) filter (where feeds.is_error) as error_count,
-        sum(feeds.total_tokens) as total_tokens
-    from feeds
+        count(*) filter (where requests.is_error) as error_count,
+        sum(requests.total_tokens) as total_tokens
+    from {{ ref('int_requests') }} as requests
     inner join {{ ref('int_as_of') }} as as_of
-        on feeds.requested_date <= as_of.as_of_date
-    group by feeds.requested_date
+        on requests.requested_date <= as_of.as_of_date
+    group by requests.requested_date
 
 ),
 
@@ -70,16 +53,16 @@ metric_months as (
 )
 
 select
-    'day ' || cast(coalesce(bronze.usage_date, facts.usage_date) as varchar(10)) as compared,
-    bronze.request_count as bronze_requests,
+    'day ' || cast(coalesce(silver.usage_date, facts.usage_date) as varchar(10)) as compared,
+    silver.request_count as silver_requests,
     facts.request_count as gold_requests
-from bronze
+from silver
 full outer join facts
-    on bronze.usage_date = facts.usage_date
+    on silver.usage_date = facts.usage_date
 where
-    coalesce(bronze.request_count, 0) <> coalesce(facts.request_count, 0)
-    or coalesce(bronze.error_count, 0) <> coalesce(facts.error_count, 0)
-    or coalesce(bronze.total_tokens, 0) <> coalesce(facts.total_tokens, 0)
+    coalesce(silver.request_count, 0) <> coalesce(facts.request_count, 0)
+    or coalesce(silver.error_count, 0) <> coalesce(facts.error_count, 0)
+    or coalesce(silver.total_tokens, 0) <> coalesce(facts.total_tokens, 0)
 
 union all
 
@@ -87,7 +70,7 @@ select
     'month '
     || cast(coalesce(fact_months.month_start, metric_months.month_start) as varchar(10))
         as compared,
-    fact_months.request_count as bronze_requests,
+    fact_months.request_count as silver_requests,
     metric_months.request_count as gold_requests
 from fact_months
 full outer join metric_months
