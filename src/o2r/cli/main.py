@@ -205,6 +205,12 @@ def load(
         Path | None, typer.Argument(help="CSV, NDJSON or Parquet file, or a folder of them.")
     ] = None,
     mapping: Annotated[Path | None, typer.Option(help="YAML file for foreign names.")] = None,
+    tools: Annotated[
+        str, typer.Option("--from", help="Tools whose exports these are: stripe,hubspot,...")
+    ] = "",
+    exported: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the export.")
+    ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="chapter12 or demo, instead of a path.")
     ] = None,
@@ -225,15 +231,21 @@ def load(
 
     if (path is None) == (dataset is None):
         raise UserError("o2r load: give either a path or --dataset")
-    if dataset and mapping:
-        raise UserError("o2r load: --mapping goes with a path; a dataset has its own")
+    if dataset and (mapping or tools or exported):
+        raise UserError(
+            "o2r load: --mapping, --from and --exported go with a path; a dataset has its own"
+        )
     if dataset and replace:
         raise UserError("o2r load: --replace goes with a path")
     settings = load_settings()
     notes: list[str] = []
     going = None
+    how = (
+        [tool.strip() for tool in tools.split(",") if tool.strip()],
+        exported.date().isoformat() if exported else None,
+    )
     if replace:
-        batches = loader.to_replace(path, mapping, settings=settings)
+        batches = loader.to_replace(path, mapping, *how, settings=settings)
         ask_to_take_back(batches, yes=yes)
         going = loader.Replace(frozenset(batch.batch_id for batch in batches), force)
     with progress_bar() as progress:
@@ -243,6 +255,8 @@ def load(
             results = loader.load(
                 path,
                 mapping,
+                tools=how[0],
+                exported=how[1],
                 mix=mix,
                 replace=going,
                 settings=settings,
