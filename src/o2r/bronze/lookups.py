@@ -56,26 +56,30 @@ def _lacking(lookup: Lookup, look: Survey) -> list[str]:
 
 def stage_lookups(cursor: Cursor, entry: FileMapping, found: Partners) -> None:
     """Make of each lookup a temporary table of its keys and values; before the file is staged."""
-    for number, (name, lookup) in enumerate(entry.lookups.items()):
-        table = sql.Identifier(f"lookup_{number}")
+    looks = {other.path: (other, look) for mine in found.values() for other, look in mine}
+    for number in range(len(entry.lookups)):
         cursor.execute(
-            sql.SQL("create temp table {} (key text, value text, file text) on commit drop").format(
-                table
-            )
+            f"create temp table lookup_{number} (_its_key text, _its_value text, _its_file text) "
+            "on commit drop"
         )
-        for other, look in found[name]:
-            stage(cursor, other, look, lambda _done: None)
+    for other, look in looks.values():
+        stage(cursor, other, look, lambda _done: None)
+        for number, (name, lookup) in enumerate(entry.lookups.items()):
+            if other.path not in [one.path for one, _ in found[name]]:
+                continue
             cursor.execute(
                 sql.SQL(
-                    "insert into {} select btrim({}), {}, {} from incoming where _problem is null"
+                    "insert into {} select btrim({}), {}, {} from incoming "
+                    "where _problem is null and ({})"
                 ).format(
-                    table,
+                    sql.Identifier(f"lookup_{number}"),
                     _read(lookup.matches, look),
                     _read(lookup.column, look),
                     sql.Literal(other.name),
+                    sql.SQL(lookup.where or "true"),
                 )
             )
-            cursor.execute("drop table incoming")
+        cursor.execute("drop table incoming")
 
 
 def join_lookup(
@@ -86,35 +90,39 @@ def join_lookup(
     Raises UserError where the other file has several answers to one key.
     """
     table = sql.Identifier(f"lookup_{number}")
-    parts = {"table": table, "key": key, "name": sql.Identifier(name)}
-    cursor.execute(
-        sql.SQL(
-            "select count(*), min(key), min(file) from (select key, min(file) as file from {table} "
-            "where key <> '' and exists (select from incoming where btrim({key}) = {table}.key) "
-            "group by key having count(distinct coalesce(value, '')) > 1) as doubled"
-        ).format(**parts)
-    )
-    several, example, other = cursor.fetchone()
-    if several:
-        raise UserError(
-            f"{file}: nothing loaded: {other} has more than one '{lookup.column}' for {several} "
-            f"value{'s' * (several > 1)} of '{lookup.matches}', such as '{example}': which one is "
-            f"{name}?"
+    pick = sql.SQL("min" if lookup.pick == "first" else "max")
+    parts = {"table": table, "key": key, "name": sql.Identifier(name), "pick": pick}
+    if not lookup.pick:
+        cursor.execute(
+            sql.SQL(
+                "select count(*), min(_its_key), min(_its_file) from ("
+                "select _its_key, min(_its_file) as _its_file from {table} where _its_key <> '' "
+                "and _its_key in (select btrim({key}) from incoming where _problem is null) "
+                "group by _its_key having count(distinct coalesce(_its_value, '')) > 1) as doubled"
+            ).format(**parts)
         )
+        several, example, other = cursor.fetchone()
+        if several:
+            raise UserError(
+                f"{file}: nothing loaded: {other} has more than one '{lookup.column}' for "
+                f"{several} value{'s' * (several > 1)} of '{lookup.matches}', such as '{example}': "
+                f"which one is {name}?"
+            )
     cursor.execute(sql.SQL("alter table incoming add column {name} text").format(**parts))
     cursor.execute(
         sql.SQL(
-            "update incoming set {name} = found.value from (select key, max(value) as value "
-            "from {table} group by key) as found "
-            "where _problem is null and btrim({key}) = found.key"
+            "update incoming set {name} = _its_found from ("
+            "select _its_key, {pick}(_its_value) as _its_found from {table} group by _its_key) "
+            "as found where _problem is null and btrim({key}) = _its_key"
         ).format(**parts)
     )
 
 
 def is_missing(number: int, key: str) -> str:
     """SQL that is true for a row of `incoming` whose key the other file does not have."""
+    table = f"lookup_{number}"
     return (
-        f"btrim({key}) <> '' and not exists (select from lookup_{number} where key = btrim({key}))"
+        f"btrim({key}) <> '' and btrim({key}) not in (select coalesce(_its_key, '') from {table})"
     )
 
 

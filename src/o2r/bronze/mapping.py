@@ -108,6 +108,8 @@ class Lookup(_Part):
     key:     source column of this file.
     matches: column of the other file with the same values, once each.
     column:  column of the other file that is wanted; a path into JSON has dots.
+    where:   SQL over the columns of the other file, true for the rows that count.
+    pick:    which of several answers counts, of texts in their order, such as days; none otherwise.
     missing: what becomes of a row without a partner: kept out with a reason, or left blank.
     """
 
@@ -115,6 +117,8 @@ class Lookup(_Part):
     key: str
     matches: str
     column: str
+    where: str | None = None
+    pick: Literal["first", "last"] | None = None
     missing: Literal["refuse", "blank"] = "refuse"
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 from o2r.bronze.mapping import FileMapping, Mapping, read_mapping
 from o2r.errors import UserError, nearest
 
+ACCOUNTS = "account_ids"
+"""File that says which account of one tool is which of another: `account_id`, and a column with the
+own identifier of each tool."""
 FOLDER = Path(__file__).with_name("tool_mappings")
 
 
@@ -40,6 +43,8 @@ def read_mappings(mapping: Path | None, tools: Sequence[str], exported: str | No
     found = {tool: read_tool(tool) for tool in dict.fromkeys(tools)}
     names = Counter(name for one in found.values() for name in one.files)
     files = dict(own.files)
+    if tools:
+        files.setdefault(ACCOUNTS, [FileMapping(skip="the other files look accounts up in it")])
     for tool, one in found.items():
         for name, entries in one.files.items():
             files |= {f"{tool}/{name}": entries, f"{tool}_{name}": entries}
