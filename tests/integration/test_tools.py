@@ -15,7 +15,8 @@ import pytest
 from tests.metrics.warehouse import frame, run_models
 
 from o2r.bronze.loader import BatchResult, load
-from o2r.bronze.tools import FOLDER, read_mappings, tool_names
+from o2r.bronze.mapping import TOOLS
+from o2r.bronze.tools import read_mappings, tool_names
 from o2r.errors import UserError
 from o2r.settings import Settings
 
@@ -394,7 +395,7 @@ def test_every_row_that_is_kept_out_says_why(ask: Callable, made: tuple) -> None
 
 
 def test_every_mapping_names_its_layout_and_its_public_documentation() -> None:
-    for path in FOLDER.glob("*.yml"):
+    for path in TOOLS.glob("*.yml"):
         head = path.read_text().split("files:")[0]
         assert "https://" in head, path.name
         assert (EXAMPLE / path.stem).is_dir(), path.name

@@ -74,7 +74,7 @@ def examine(
     problems = _wrong_names(file, names, contract, entry)
     if problems:
         return {}, problems
-    ignored = [name for name in names if _is_ignored(name, entry)]
+    ignored = [name for name in names if is_ignored(name, entry)]
     taken = {*(_head(source, names) for source in entry.columns.values()), *ignored}
     free = [name for name in names if name not in taken]
     used: set[str] = set()
@@ -144,7 +144,7 @@ def stated_forms(entry: FileMapping) -> dict[str, str]:
 def read_by(entry: FileMapping, names: Collection[str] = ()) -> set[str]:
     """Source columns that an entry reads or ignores; those of `names` too that its SQL names."""
     found = {_head(source, names) for source in _read(entry).values()}
-    found |= {*entry.ignore} | {name for name in names if _is_ignored(name, entry)}
+    found |= {*entry.ignore} | {name for name in names if is_ignored(name, entry)}
     formulas = " ".join(entry.formulas)
     return found | {name for name in names if _names(formulas, name)}
 
@@ -177,7 +177,8 @@ def json_columns(entry: FileMapping, names: Collection[str]) -> set[str]:
     return (found | {_head(one, names) for one in [entry.each_item] if one}) & {*names}
 
 
-def _is_ignored(name: str, entry: FileMapping) -> bool:
+def is_ignored(name: str, entry: FileMapping) -> bool:
+    """Whether a source column is left out on purpose."""
     read = {_head(source, [name]) for source in _read(entry).values()}
     patterns = [one for one in entry.ignore if one == name or any(sign in one for sign in WILD)]
     return name not in read and any(fnmatchcase(name, one) or one == name for one in patterns)

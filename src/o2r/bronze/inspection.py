@@ -9,7 +9,7 @@ from pathlib import Path
 
 from psycopg2 import sql
 
-from o2r.bronze.columns import choose_table, examine, read_by
+from o2r.bronze.columns import choose_table, examine, is_ignored, read_by
 from o2r.bronze.files import DataFile, find_files, skipped_files
 from o2r.bronze.lookups import Partners, partners
 from o2r.bronze.mapping import EXPORTED, FileMapping, Mapping
@@ -45,6 +45,11 @@ class Job:
     def checksum(self) -> str:
         """SHA-256 of the file's content and of all that may change what becomes of it."""
         return _checksum(self.look, self.entry, self.partners, self.exported)
+
+    @property
+    def ignored(self) -> list[str]:
+        """Source columns that the mapping leaves out."""
+        return [name for name in self.look.names if is_ignored(name, self.entry)]
 
 
 @dataclass(frozen=True)

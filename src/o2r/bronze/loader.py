@@ -16,14 +16,10 @@ from psycopg2.extensions import cursor as Cursor
 
 from o2r.bronze import ledger
 from o2r.bronze.changed_keys import find_changed_keys
-from o2r.bronze.columns import convert, stated_forms
+from o2r.bronze.door import bring, refuse_changed
 from o2r.bronze.inspection import Folder, Job, Note
-from o2r.bronze.lookups import stage_lookups
 from o2r.bronze.mapping import FileMapping
-from o2r.bronze.shaping import shape
-from o2r.bronze.split import Splitter
-from o2r.bronze.staging import stage, stage_typed
-from o2r.bronze.survey import stamp
+from o2r.bronze.staging import stage
 from o2r.bronze.tools import read_mappings
 from o2r.contracts import SCHEMA, load_contracts
 from o2r.errors import UserError
@@ -326,27 +322,13 @@ def _load_in(
     elif unasked and (batch := ledger.taken_back(cursor, contract.table, job.checksum)):
         return BatchResult(file.name, contract.table, None, taken_back=batch)
 
-    look, values = job.look, convert(job.values, job.entry, contract)
+    look = job.look
 
     def report(done: int) -> None:
         progress(file.name, done, look.stamp[0])
 
-    split = Splitter(cursor, contract, values, stated_forms(job.entry))
-    received = None
-    if not job.entry.reshapes:
-        received = stage_typed(cursor, file, look, contract, values, report)
-    is_copied = received is not None
-    if not is_copied:
-        stage_lookups(cursor, job.entry, job.partners)
-        stage(cursor, file, look, report)
-    _refuse_changed(job)
-    if not is_copied:
-        unknown = shape(cursor, file.name, look.names, job.entry, job.values, job.exported)
-        if unknown:
-            raise UserError(unknown[0])
-        received = split.keep_readable()
-    split.reject_unsound(is_copied=is_copied)
-    duplicate = split.drop_repeated()
+    door = bring(cursor, job, report)
+    split, duplicate = door.split, door.duplicate
     duplicate += split.drop_known()
     warning = find_changed_keys(cursor, contract, file.name, look.checksum, job.pattern, job.entry)
 
@@ -366,7 +348,7 @@ def _load_in(
         file.name,
         contract.table,
         batch_id,
-        received,
+        door.received,
         inserted,
         duplicate,
         quarantined,
@@ -377,18 +359,11 @@ def _load_in(
     ledger.note_replaced(cursor, gone, batch_id)
     ledger.note_repeated(cursor, batch_id, split.held_by)
     if quarantined:
-        if is_copied:  # what was delivered is read again, for the rows kept out
+        if door.is_copied:  # what was delivered is read again, for the rows kept out
             stage(cursor, file, look, report)
-            _refuse_changed(job)
+            refuse_changed(job)
         split.quarantine(batch_id)
     return result
-
-
-def _refuse_changed(job: Job) -> None:
-    """Raise UserError when the file is no longer the one that was looked at."""
-    if stamp(job.file) != job.look.stamp:
-        name = job.file.name
-        raise UserError(f"{name}: changed while it was loaded: load it when it is complete")
 
 
 def _take_back(

@@ -146,13 +146,16 @@ class FileMapping(_Part):
     optional:    source columns that a file may lack; they are blank then.
     skip:        why such a file is not loaded.
     records:     key of a JSON document whose list holds the rows.
+    known_by:    source columns by which `o2r map` knows such a file.
+    A file with `like: stripe/customers` is read as that mapping of a tool reads it, but for what is
+    said beside it.
     separator, encoding: of a CSV that is not UTF-8 with commas (a .tsv: with tabs).
     Other source columns map to a target of the same name or by an alias of the contract.
     """
 
     later = (
         *("cents", "countries", "refuse", "lookups", "each_item", "each_count", "optional"),
-        *("skip", "records"),
+        *("skip", "records", "known_by"),
     )
 
     table: str | None = None
@@ -176,6 +179,7 @@ class FileMapping(_Part):
     optional: list[str] = []
     skip: str | None = None
     records: str | None = None
+    known_by: list[str] = []
 
     @model_validator(mode="after")
     def _one_way_each(self) -> "FileMapping":
@@ -281,11 +285,60 @@ class Mapping(BaseModel):
         return None
 
 
+TOOLS = Path(__file__).with_name("tool_mappings")
+"""Folder of the mappings of tools, `<tool>.yml`."""
+QUESTION = "?"
+"""What `o2r map` writes where it does not know."""
+
+
+def _with_likes(path: Path, document: Any) -> Any:
+    """The document with what `like` means in its place. Raises UserError for an unknown one."""
+    if not isinstance(document, dict) or not isinstance(document.get("files"), dict):
+        return document
+    files = {}
+    for name, entries in document["files"].items():
+        files[name] = []
+        for entry in _listed(entries):
+            if _asks(entry):
+                raise UserError(f"mapping {path}: {name}: {_asks(entry)}: a question is still open")
+            if not isinstance(entry, dict) or "like" not in entry:
+                files[name].append(entry)
+                continue
+            tool, _, kind = str(entry["like"]).partition("/")
+            source = TOOLS / f"{tool}.yml"
+            known = read_yaml(source)["files"] if source.is_file() else {}
+            if kind not in known:
+                raise UserError(
+                    f"mapping {path}: {name}: no tool has '{entry['like']}': see `o2r map`"
+                )
+            own = {key: value for key, value in entry.items() if key != "like"}
+            files[name] += [_laid_over(one, own) for one in _listed(known[kind])]
+    return document | {"files": files}
+
+
+def _laid_over(below: dict, above: dict) -> dict:
+    """Keys of `above` before those of `below`, also inside of keys that both have."""
+    both = {key for key in below.keys() & above.keys() if isinstance(below[key], dict)}
+    both = {key for key in both if isinstance(above[key], dict)}
+    return below | above | {key: _laid_over(below[key], above[key]) for key in both}
+
+
+def _asks(entry: object, path: tuple[str, ...] = ()) -> str | None:
+    """Where an entry still has a question, if so."""
+    if entry == QUESTION:
+        return " > ".join(path)
+    if isinstance(entry, dict):
+        parts = list(entry.items())
+    else:
+        parts = list(enumerate(entry, 1)) if isinstance(entry, list) else []
+    found = (_asks(value, (*path, str(key))) for key, value in parts)
+    return next((where for where in found if where), None)
+
+
 def read_mapping(path: Path) -> Mapping:
     """Read a YAML mapping file. Raises UserError saying what is wrong, and where in the file."""
     try:
-        document = read_yaml(path) or {}
-        return Mapping.model_validate(document)
+        return Mapping.model_validate(_with_likes(path, read_yaml(path) or {}))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"mapping {path}: cannot be read: {error}") from None
     except yaml.YAMLError as error:

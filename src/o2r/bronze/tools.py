@@ -8,18 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from o2r.bronze.mapping import FileMapping, Mapping, read_mapping
+from o2r.bronze.mapping import TOOLS, FileMapping, Mapping, read_mapping
 from o2r.errors import UserError, nearest
 
 ACCOUNTS = "account_ids"
 """File that says which account of one tool is which of another: `account_id`, and a column with the
 own identifier of each tool."""
-FOLDER = Path(__file__).with_name("tool_mappings")
 
 
 def tool_names() -> list[str]:
     """The tools whose exports are known."""
-    return sorted(path.stem for path in FOLDER.glob("*.yml"))
+    return sorted(path.stem for path in TOOLS.glob("*.yml"))
 
 
 def read_tool(tool: str) -> Mapping:
@@ -29,7 +28,7 @@ def read_tool(tool: str) -> Mapping:
             f"--from {tool}: no such tool{nearest(tool, tool_names())}; known are "
             f"{', '.join(tool_names())}; write a mapping for others (`o2r map`)"
         )
-    return read_mapping(FOLDER / f"{tool}.yml")
+    return read_mapping(TOOLS / f"{tool}.yml")
 
 
 def read_mappings(mapping: Path | None, tools: Sequence[str], exported: str | None) -> Mapping:
