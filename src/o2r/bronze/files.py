@@ -31,6 +31,7 @@ class DataFile:
 
     separator, encoding: of a CSV; whatever the encoding, `open_bytes` gives UTF-8.
     records: of JSON, the key whose list holds the rows, where a document has it.
+    kind: what a tool calls such a file, whatever its name.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class DataFile:
     separator: str = ","
     encoding: str = "utf-8"
     records: str | None = None
+    kind: str | None = None
 
     @property
     def compressed(self) -> bool:
@@ -56,6 +58,8 @@ def fits(file: DataFile, pattern: str) -> bool:
 
     `customers` is customers.csv, customers__2026-11.json and customers/part-0.parquet.
     """
+    if pattern == file.kind:
+        return True
     if fnmatchcase(file.path.name, pattern) or fnmatchcase(file.name, pattern):
         return True
     folders, _, name = file.name.rpartition("/")

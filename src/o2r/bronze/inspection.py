@@ -132,12 +132,15 @@ class Folder:
         if not entry.lookups:
             return []
         wanted = [one.file for one in entry.lookups.values()]
-        return [
-            (other, survey(other))
-            for one in self._neighbours
-            if one.path != file.path and one.is_meant_by(wanted)
-            for other in [_as_mapped(one, self.mapping.of(one)[0])]
-        ]
+        found = []
+        for one in self._neighbours:
+            read_as = self.mapping.of(one)[0]
+            # a file that is read like a tool's is meant by the tool's name for it
+            kind = (read_as.like or "").partition("/")[2]
+            if one.path != file.path and (one.is_meant_by(wanted) or kind in wanted):
+                other = _as_mapped(with_changes(one, kind=kind or None), read_as)
+                found.append((other, survey(other)))
+        return found
 
     @cached_property
     def _neighbours(self) -> list[DataFile]:

@@ -155,7 +155,7 @@ class FileMapping(_Part):
 
     later = (
         *("cents", "countries", "refuse", "lookups", "each_item", "each_count", "optional"),
-        *("skip", "records", "known_by"),
+        *("skip", "records", "known_by", "like"),
     )
 
     table: str | None = None
@@ -180,6 +180,7 @@ class FileMapping(_Part):
     skip: str | None = None
     records: str | None = None
     known_by: list[str] = []
+    like: str | None = None
 
     @model_validator(mode="after")
     def _one_way_each(self) -> "FileMapping":
@@ -311,8 +312,7 @@ def _with_likes(path: Path, document: Any) -> Any:
                 raise UserError(
                     f"mapping {path}: {name}: no tool has '{entry['like']}': see `o2r map`"
                 )
-            own = {key: value for key, value in entry.items() if key != "like"}
-            files[name] += [_laid_over(one, own) for one in _listed(known[kind])]
+            files[name] += [_laid_over(one, entry) for one in _listed(known[kind])]
     return document | {"files": files}
 
 

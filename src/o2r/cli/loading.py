@@ -101,6 +101,56 @@ def load(
         typer.echo(line, err=True)
 
 
+@app.command(name="map")
+def propose_mapping(
+    folder: Annotated[Path, typer.Argument(help="Folder of exports.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File for the proposal; default mapping.yml in the folder.")
+    ] = None,
+) -> None:
+    """Say what files are, propose a mapping for them, and which metrics they can give."""
+    from o2r.bronze.proposal import propose
+    from o2r.contracts import load_contracts
+    from o2r.dashboards.lineage import Lineage
+    from o2r.settings import load_settings
+    from o2r.warehouse.query import Answer
+
+    settings = load_settings()
+    target = out or folder / "mapping.yml"
+    if target.exists():
+        raise UserError(f"o2r map: {target} is there already: name another file with --out")
+    found = propose(folder, load_contracts(settings.dbt_dir))
+    target.write_text(found.text, encoding="utf-8")
+    files = [
+        (
+            one.file,
+            one.kind,
+            "yes" if one.is_sure else "no",
+            ", ".join(one.tables),
+            one.questions,
+            ", ".join(one.unplaced),
+            one.why,
+        )
+        for one in found.files
+    ]
+    names = ["file", "is", "certain", "fills", "questions", "fits nothing", "remark"]
+    print_answer(Answer(names, files, ""))
+    lineage = Lineage(settings.dbt_dir)
+    sure, maybe = (lineage.lacking(found.tables(is_sure=one)) for one in (True, False))
+    metrics = [
+        (
+            metric,
+            "yes" if not sure[metric] else "perhaps" if not maybe[metric] else "no",
+            ", ".join(sorted(sure[metric])),
+        )
+        for metric in sorted(sure)
+    ]
+    print_answer(Answer(["metric", "can be computed", "waits for"], metrics, ""))
+    typer.echo(
+        f"{target}: answer its questions, then `o2r load {folder} --mapping {target} --check`"
+    )
+
+
 @app.command()
 def unload(
     batches: Annotated[
