@@ -332,7 +332,10 @@ def test_a_day_without_quotes_is_a_text(warehouse, tmp_path):
     assert load(tmp_path / "e.csv", tmp_path / "m.yml", settings=warehouse)[0].inserted == 1
 
 
-def test_a_long_document_is_read_in_pieces(mapped, monkeypatch):
-    monkeypatch.setattr("o2r.bronze.json_files.BLOCK", 7)
-    result, _ = mapped(ITEMS, json.dumps(ROWS), "export.json")
+@pytest.mark.parametrize("size", [1, 7])
+def test_a_long_document_is_read_in_pieces(mapped, monkeypatch, size):
+    """Also where a piece ends in the middle of a number."""
+    monkeypatch.setattr("o2r.bronze.json_files.BLOCK", size)
+    page = {"count": 1234567890, "data": ROWS, "total": 98765}
+    result, _ = mapped(ITEMS | {"records": "data"}, json.dumps(page), "export.json")
     assert result.inserted == 3

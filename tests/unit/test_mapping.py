@@ -103,6 +103,10 @@ def test_entry_by_name_or_pattern():
         ("files: {a.csv: {values: {x: {A: 1, a : 2}}}}", "two lines differ only in case"),
         ("files: {a.csv: {dates: {x: DD/MM/YYYY}, values: {x: {a: b}}}}", "both dates and values"),
         ("files: {a.csv: {separator: ':'}}", "separator: input should be"),
+        (
+            "files:\n  a.csv:\n    expressions:\n      x: coalesce(a::jsonb #>> '{b}', c)\n",
+            "parentheses do not balance in `coalesce\\(a::jsonb`: in yaml a # after a blank",
+        ),
         ("files: {a.csv: [{table: x}, {}]}", "each of its entries needs a table"),
         ("files: {a.csv: [{table: x}, {tabel: y}]}", "files > a.csv > entry 2 > tabel: extra"),
         ("files: {a.csv: [{table: x}, {table: y, separator: ;}]}", "differ in separator"),

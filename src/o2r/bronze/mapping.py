@@ -1,5 +1,6 @@
 """What a mapping file may say, and reading it; o2r.bronze.columns makes SQL of it."""
 
+import re
 from collections.abc import Callable, Collection
 from datetime import date
 from itertools import combinations
@@ -24,6 +25,7 @@ from o2r.bronze.files import DataFile, fits
 from o2r.errors import UserError
 from o2r.yaml_files import read_yaml
 
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 EXPORTED = "_exported"
 """Column with the day of the export, for the SQL of a mapping."""
 
@@ -201,6 +203,13 @@ class FileMapping(_Part):
         _refuse_both(
             dates=self.dates, numbers=self.numbers, cents=self.cents, countries=self.countries
         )
+        for formula in self.formulas:
+            bare = QUOTED.sub("", formula)
+            if bare.count("(") != bare.count(")"):
+                raise ValueError(
+                    f"parentheses do not balance in `{formula}`: in YAML a # after a blank begins "
+                    "a comment, write such SQL behind >-"
+                )
         for target, values in self.values.items():
             if len({value.strip().lower() for value in values}) < len(values):
                 raise ValueError(f"values of {target}: two lines differ only in case or blanks")
