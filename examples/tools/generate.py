@@ -41,7 +41,13 @@ def hubspot() -> dict[str, bytes]:
         "Presentation Scheduled",
         "Contract Sent",
     ]
-    ends = {"won": "closedwon", "lost": "closedlost", "pilot": "90210", "won here": "90211"}
+    ends = {
+        "won": "closedwon",
+        "lost": "closedlost",
+        "pilot": "90210",
+        "won here": "90211",
+        "lost here": "90212",
+    }
     companies, contacts, deals, of_company, history = [], [], [], [], []
     for n in range(1, 13):
         code = COUNTRIES[n % len(COUNTRIES)]
@@ -70,7 +76,7 @@ def hubspot() -> dict[str, bytes]:
             "property_createdate": "2025-06-01 08:00:00",
             "property_lastmodifieddate": "2025-12-01 08:00:00",
         })  # fmt: skip
-        end = ["won", "lost", "won", "", "won here", "lost", "won", "pilot"][n % 8]
+        end = ["won", "lost", "won", "", "won here", "lost here", "won", "pilot"][n % 8]
         path = [*stages[: 2 + n % 3], *([ends[end]] if end else [])]
         for place, stage in enumerate(path):
             entered = day + timedelta(days=11 * place, hours=n)
@@ -100,6 +106,7 @@ def hubspot() -> dict[str, bytes]:
     known = [(stage, label, False, False) for stage, label in zip(stages, labels, strict=True)]
     known += [("closedwon", "Closed Won", True, True), ("closedlost", "Closed Lost", True, False)]
     known += [("90210", "Negotiation", False, False), ("90211", "Signed", True, True)]
+    known += [("90212", "Went elsewhere", True, False)]
     kept = [
         {
             "stage_id": stage,
@@ -181,8 +188,8 @@ def zendesk() -> dict[str, bytes]:
         metrics.append({
             "id": 100 + n,
             "ticket_id": n,
-            "reopens": int(n % 6 == 0),
-            "solved_at": iso(closed) if is_solved else None,
+            "reopens": int(n % 6 == 0 or n == 10),
+            "solved_at": iso(closed) if is_solved or n == 10 else None,  # 10 was reopened
             "reply_time_in_minutes": {"calendar": 7 * n if n % 5 else None, "business": 3 * n},
         })  # fmt: skip
         if n % 4 == 0 and n < 29:

@@ -253,7 +253,9 @@ def test_sla_of_zendesk_and_intercom(ask: Callable) -> None:
     for ticket in rows("zendesk/tickets.json", "tickets"):
         if ticket["status"] == "deleted" or ticket["organization_id"] is None:
             continue
-        opened, solved = moment(ticket["created_at"]), metrics[ticket["id"]]["solved_at"]
+        is_solved = ticket["status"] in ("solved", "closed")
+        solved = metrics[ticket["id"]]["solved_at"] if is_solved else None
+        opened = moment(ticket["created_at"])
         hours = ((moment(solved) if solved else END) - opened) / pd.Timedelta(hours=1)
         target = TARGETS.get(ticket["priority"])
         if target is None:
