@@ -410,3 +410,51 @@ def test_two_tools_with_files_of_one_name(tmp_path: Path) -> None:
         read_mappings(None, ["stirpe"], None)
     with pytest.raises(UserError, match=r"--exported 1\.1\.26: write the day as YYYY-MM-DD"):
         read_mappings(None, ["stripe"], "1.1.26")
+
+
+def test_objects_of_stripe_fetched_by_hand(
+    warehouse: Settings, query: Callable, tmp_path: Path
+) -> None:
+    """The API itself has no `updated`: then the day of the export says since when it is known."""
+    states = [
+        {key: value for key, value in state.items() if key != "updated"}
+        for state in rows("stripe/subscriptions.jsonl")[:2]
+    ]
+    (tmp_path / "subscriptions.json").write_text(json.dumps({"object": "list", "data": states}))
+    [result] = load(tmp_path, tools=["stripe"], settings=warehouse)
+    assert (result.received, result.quarantined) == (2, 2)
+    assert query(warehouse, "select distinct reason from ops.quarantined_rows") == [
+        ("no `updated`: say the day of the export with --exported",)
+    ]
+    [result] = load(tmp_path, tools=["stripe"], exported="2026-01-01", settings=warehouse)
+    assert result.inserted == 2
+    found = query(
+        warehouse,
+        "select crm_account_id, event_timestamp::date::text, start_date::date::text, mrr::float "
+        "from raw_bronze.subscriptions order by 1",
+    )
+    assert found == [
+        ("cus_01", "2026-01-01", "2025-07-10", 100),
+        ("cus_02", "2026-01-01", "2025-08-01", 100),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"discounts": ["di_1"]}, "discounts: only their ids are there: export them expanded"),
+        ({"items": {"data": [], "has_more": True}}, "items: more of them than the row holds"),
+        (
+            {"discounts": [{"coupon": {"duration": "forever", "percent_off": 1}}] * 2},
+            "discounts: more than one that lasts for ever",
+        ),
+    ],
+)
+def test_what_a_row_of_stripe_does_not_tell(
+    warehouse: Settings, query: Callable, tmp_path: Path, change: dict, reason: str
+) -> None:
+    state = rows("stripe/subscriptions.jsonl")[0] | change
+    (tmp_path / "subscriptions.jsonl").write_text(json.dumps(state))
+    [result] = load(tmp_path, tools=["stripe"], settings=warehouse)
+    assert (result.inserted, result.quarantined) == (0, 1)
+    assert query(warehouse, "select reason from ops.quarantined_rows") == [(reason,)]
