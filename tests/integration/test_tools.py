@@ -263,16 +263,20 @@ def test_sla_of_zendesk_and_intercom(ask: Callable) -> None:
         else:
             state = "breached" if hours > target else "met" if solved else "active"
         answered = metrics[ticket["id"]]["reply_time_in_minutes"]["calendar"]
-        expected[str(ticket["id"])] = (state, bool(solved), answered and answered / 60)
+        level = {"urgent": "p1", "high": "p2", "normal": "p3", "low": "p4"}.get(ticket["priority"])
+        told = (state, bool(solved), answered and answered / 60, level or "Unknown")
+        expected[str(ticket["id"])] = told
     gold = ask(
-        "select ticket_id, sla_state, not is_open as is_resolved, first_response_hours::float "
+        "select ticket_id, sla_state, not is_open as is_resolved, priority, "
+        "first_response_hours::float "
         "from mart_gold.fct_tickets where ticket_id not like 'ic%'"
     )
     found = {one.ticket_id: one for one in gold.itertuples()}
     assert found.keys() == expected.keys()
     states = set()
-    for ticket, (state, is_resolved, hours) in expected.items():
+    for ticket, (state, is_resolved, hours, priority) in expected.items():
         states.add(state)
+        assert found[ticket].priority == priority, ticket
         assert found[ticket].is_resolved == is_resolved, ticket
         assert (found[ticket].sla_state == state) or (state is None), (ticket, found[ticket])
         answer = pytest.approx(hours or float("nan"), nan_ok=True, abs=1e-5)
@@ -444,6 +448,18 @@ def test_objects_of_stripe_fetched_by_hand(
     [
         ({"discounts": ["di_1"]}, "discounts: only their ids are there: export them expanded"),
         ({"items": {"data": [], "has_more": True}}, "items: more of them than the row holds"),
+        (
+            {
+                "items": {
+                    "data": [{"price": {"unit_amount": 1, "transform_quantity": {"divide_by": 9}}}]
+                }
+            },
+            "items: a price per package (transform_quantity)",
+        ),
+        (
+            {"items": {"data": [{"price": {"unit_amount": 1}, "discounts": ["di_1"]}]}},
+            "items: a discount of a single item",
+        ),
         (
             {"discounts": [{"coupon": {"duration": "forever", "percent_off": 1}}] * 2},
             "discounts: more than one that lasts for ever",
