@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from o2r.bronze import loader
+from o2r.bronze import door
 from o2r.bronze.loader import load
 from o2r.bronze.staging import FORMS
 from o2r.contracts import load_contracts
@@ -70,7 +70,7 @@ ROWS = {USAGE: REQUEST, "invoices": INVOICE, "customer_details": CUSTOMER}
 def both_ways(module_warehouse, query, monkeypatch):
     """Load a file straight and as text; returns whether COPY took it, and what each way left."""
     copied = []
-    real = loader.stage_typed
+    real = door.stage_typed
 
     def straight(*given):
         copied.append(real(*given))
@@ -84,7 +84,7 @@ def both_ways(module_warehouse, query, monkeypatch):
                 f"truncate ops.load_batches, ops.quarantined_rows, ops.changed_days, "
                 f"raw_bronze.{path.stem}",
             )
-            monkeypatch.setattr(loader, "stage_typed", way)
+            monkeypatch.setattr(door, "stage_typed", way)
             result = load(path, settings=module_warehouse)[0]
             found.append(
                 (

@@ -1,12 +1,14 @@
 """From source columns to contract columns, and what is said when they do not fit."""
 
+import json
 from pathlib import Path
 
 import pytest
 from psycopg2.sql import SQL, Identifier
 
-from o2r.bronze.files import DataFile
-from o2r.bronze.mapping import FileMapping, Mapping, choose_table, read_mapping, resolve
+from o2r.bronze.columns import choose_table, resolve
+from o2r.bronze.files import DataFile, fits
+from o2r.bronze.mapping import FileMapping, Mapping, read_mapping
 from o2r.contracts import Column, Contract
 from o2r.errors import UserError
 
@@ -101,6 +103,10 @@ def test_entry_by_name_or_pattern():
         ("files: {a.csv: {values: {x: {A: 1, a : 2}}}}", "two lines differ only in case"),
         ("files: {a.csv: {dates: {x: DD/MM/YYYY}, values: {x: {a: b}}}}", "both dates and values"),
         ("files: {a.csv: {separator: ':'}}", "separator: input should be"),
+        (
+            "files:\n  a.csv:\n    expressions:\n      x: coalesce(a::jsonb #>> '{b}', c)\n",
+            "parentheses do not balance in `coalesce\\(a::jsonb`: in yaml a # after a blank",
+        ),
         ("files: {a.csv: [{table: x}, {}]}", "each of its entries needs a table"),
         ("files: {a.csv: [{table: x}, {tabel: y}]}", "files > a.csv > entry 2 > tabel: extra"),
         ("files: {a.csv: [{table: x}, {table: y, separator: ;}]}", "differ in separator"),
@@ -117,3 +123,42 @@ def test_bad_mapping_file(tmp_path, text, message):
 def test_missing_mapping_file(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         read_mapping(tmp_path / "none.yml")
+
+
+def test_an_entry_of_the_old_words_has_the_old_checksum():
+    """Files that were loaded, or taken back, before a word came are known again."""
+    old = {"table", "separator", "encoding", "columns", "expressions", "constants", "dates"}
+    old |= {"numbers", "values", "where", "each_day", "ignore"}
+    entry = FileMapping(each_day={"from": "a", "to": "b", "date": "c"})
+    assert set(json.loads(entry.model_dump_json())) == old
+    assert set(entry.model_dump()["each_day"]) == {"first", "last", "format", "date", "amounts"}
+    assert "cents" in FileMapping(cents={"amount": "currency"}).model_dump()
+
+
+@pytest.mark.parametrize(
+    ("each_day", "message"),
+    [
+        ({"from": "a"}, "say to once: as a column, expressions or span"),
+        ({"from": "a", "to": "b", "span": "month"}, "say to once"),
+        ({"from": "a", "expressions": {"from": "x"}, "to": "b"}, "say from once"),
+    ],
+)
+def test_a_span_is_told_once(each_day, message):
+    with pytest.raises(ValueError, match=message):
+        FileMapping(each_day=each_day | {"date": "c"})
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "is_meant"),
+    [
+        ("customers.json", "customers", True),
+        ("customers__2026-11.jsonl.gz", "customers", True),
+        ("stripe/customers.csv", "stripe/customers", True),
+        ("stripe/customers.csv", "customers", True),
+        ("customers/part-0.parquet", "customers", True),
+        ("old_customers.csv", "customers", False),
+        ("customers.csv", "customers*.json", False),
+    ],
+)
+def test_a_file_is_meant_by_its_name_without_suffix(name, pattern, is_meant):
+    assert fits(DataFile(Path("in") / name, name, "csv", ()), pattern) == is_meant

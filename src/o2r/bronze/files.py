@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,6 +30,8 @@ class DataFile:
     """One file to load; `name` is its path inside the folder given, `/` between parts.
 
     separator, encoding: of a CSV; whatever the encoding, `open_bytes` gives UTF-8.
+    records: of JSON, the key whose list holds the rows, where a document has it.
+    kind: what a tool calls such a file, whatever its name.
     """
 
     path: Path
@@ -37,11 +40,31 @@ class DataFile:
     table_hints: tuple[str, ...]
     separator: str = ","
     encoding: str = "utf-8"
+    records: str | None = None
+    kind: str | None = None
 
     @property
     def compressed(self) -> bool:
         """True for gzip."""
         return self.path.suffix.lower() == ".gz"
+
+    def is_meant_by(self, patterns: Collection[str]) -> bool:
+        """True when one of the patterns fits the file, see `fits`."""
+        return any(fits(self, pattern) for pattern in patterns)
+
+
+def fits(file: DataFile, pattern: str) -> bool:
+    """Whether a file is meant by a pattern of its name or path, or by a name without its suffix.
+
+    `customers` is customers.csv, customers__2026-11.json and customers/part-0.parquet.
+    """
+    if pattern == file.kind:
+        return True
+    if fnmatchcase(file.path.name, pattern) or fnmatchcase(file.name, pattern):
+        return True
+    folders, _, name = file.name.rpartition("/")
+    stem = name.split(".")[0].split("__")[0]
+    return pattern in (stem, f"{folders}/{stem}", folders.rpartition("/")[2], folders)
 
 
 def find_files(path: Path, *, allow_none: bool = False) -> list[DataFile]:

@@ -1,12 +1,10 @@
 """`o2r load`: files into bronze, with a ledger, a quarantine, and one transaction per file."""
 
-import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from dataclasses import replace as with_changes
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,22 +16,12 @@ from psycopg2.extensions import cursor as Cursor
 
 from o2r.bronze import ledger
 from o2r.bronze.changed_keys import find_changed_keys
-from o2r.bronze.files import DataFile, find_files, skipped_files
-from o2r.bronze.mapping import (
-    FileMapping,
-    Mapping,
-    choose_table,
-    convert,
-    read_by,
-    read_mapping,
-    resolve,
-    stated_forms,
-)
-from o2r.bronze.shaping import shape
-from o2r.bronze.split import Splitter
-from o2r.bronze.staging import stage, stage_typed
-from o2r.bronze.survey import Survey, stamp, survey
-from o2r.contracts import SCHEMA, Contract, load_contracts
+from o2r.bronze.door import bring, refuse_changed
+from o2r.bronze.inspection import Folder, Job, Note
+from o2r.bronze.mapping import FileMapping
+from o2r.bronze.staging import stage
+from o2r.bronze.tools import read_mappings
+from o2r.contracts import SCHEMA, load_contracts
 from o2r.errors import UserError
 from o2r.settings import Settings, load_settings
 from o2r.warehouse import locks
@@ -44,8 +32,6 @@ GROWTH = 0.1  # share of a table's rows that makes its statistics stale, as for 
 
 Progress = Callable[[str, int, int], None]
 """Called with the file's name, the bytes read so far, and the bytes in all."""
-Note = Callable[[str], None]
-"""Called with a line that a person should read: a file left aside, values that no seed knows."""
 
 
 @dataclass(frozen=True)
@@ -87,39 +73,13 @@ class BatchResult:
         return self.batch_id is None
 
 
-@dataclass(frozen=True)
-class _Job:
-    """A file for a table that has passed inspection; `values` as `resolve` gives them.
-
-    together: checksums of all entries of the file, this one's included.
-    """
-
-    file: DataFile
-    contract: Contract
-    entry: FileMapping
-    look: Survey
-    values: dict[str, sql.Composable]
-    pattern: str | None
-    together: tuple[str, ...]
-
-    @property
-    def checksum(self) -> str:
-        """SHA-256 of the file's content and of the mapping."""
-        return _checksum(self.look, self.entry)
-
-
-def _checksum(look: Survey, entry: FileMapping) -> str:
-    """SHA-256 of a file's content and of its mapping, which may change what becomes of it."""
-    if entry == FileMapping():
-        return look.checksum
-    return hashlib.sha256((look.checksum + entry.model_dump_json()).encode()).hexdigest()
-
-
 def load(
     path: Path | str,
     mapping: Path | str | None = None,
     dataset: str = "files",
     *,
+    tools: Sequence[str] = (),
+    exported: str | None = None,
     mix: bool = False,
     replace: Replace | None = None,
     settings: Settings | None = None,
@@ -129,6 +89,8 @@ def load(
     """Load a CSV, NDJSON or Parquet file, or every one in a folder, into the bronze tables.
 
     mapping: YAML file for foreign names, see o2r.bronze.mapping.FileMapping.
+    tools: names of tools whose own mappings come after it, see o2r.bronze.tools.
+    exported: day on which the files were exported, YYYY-MM-DD.
     dataset: goes to the ledger; another dataset than the ledger's is refused unless `mix`.
     replace: what is in bronze of files of the same name, for the same table, is taken back in the
         transaction that loads the new content.
@@ -140,12 +102,10 @@ def load(
     running again goes on from there.
     """
     settings = settings or load_settings()
-    entries = read_mapping(Path(mapping)) if mapping else Mapping()
-    contracts = load_contracts(settings.dbt_dir)
     note = note or _silent
-    files = _files(Path(path), mapping, entries, contracts, note, allow_none=False)
+    folder = open_folder(path, mapping, tools, exported, settings=settings)
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        inspected = pool.map(lambda file: _inspect(file, entries, contracts), files)
+        inspected = pool.map(folder.jobs, folder.files(note))
         jobs = [job for found in inspected for job in found]
     return _load_tables(
         settings,
@@ -156,10 +116,28 @@ def load(
     )
 
 
+def open_folder(
+    path: Path | str,
+    mapping: Path | str | None = None,
+    tools: Sequence[str] = (),
+    exported: str | None = None,
+    *,
+    settings: Settings,
+) -> Folder:
+    """What is to be loaded, with the mappings read. Raises UserError for one that is wrong."""
+    return Folder(
+        Path(path),
+        read_mappings(Path(mapping) if mapping else None, tools, exported),
+        load_contracts(settings.dbt_dir),
+        besides=(Path(mapping),) if mapping else (),
+        lenient=bool(tools),
+    )
+
+
 def _load_tables(
     settings: Settings,
-    jobs: list[_Job],
-    load_one: Callable[[Connection, _Job, Collection[int | None]], BatchResult],
+    jobs: list[Job],
+    load_one: Callable[[Connection, Job, Collection[int | None]], BatchResult],
 ) -> list[BatchResult]:
     """Load the files of each table in their order, several tables side by side.
 
@@ -168,7 +146,7 @@ def _load_tables(
     """
     if not jobs:
         return []
-    tables: dict[str, list[_Job]] = {}
+    tables: dict[str, list[Job]] = {}
     for job in jobs:
         tables.setdefault(job.contract.table, []).append(job)
     # the first of a dataset claims the warehouse for it, which all others would have to wait for
@@ -178,7 +156,7 @@ def _load_tables(
     results: dict[str, list[BatchResult]] = {table: [] for table in tables}
     failed: list[str] = []
 
-    def load_table(of_table: list[_Job]) -> None:
+    def load_table(of_table: list[Job]) -> None:
         connection, table = free.get(), of_table[0].contract.table
         try:
             for job in of_table:
@@ -213,16 +191,19 @@ def _load_tables(
 
 
 def to_replace(
-    path: Path | str, mapping: Path | str | None = None, *, settings: Settings
+    path: Path | str,
+    mapping: Path | str | None = None,
+    tools: Sequence[str] = (),
+    exported: str | None = None,
+    *,
+    settings: Settings,
 ) -> list[ledger.Batch]:
     """Batches that `load` with `replace` would take back; nothing is changed.
 
     Raises UserError as `load` does, and for a file of whose name nothing is in bronze.
     """
-    entries = read_mapping(Path(mapping)) if mapping else Mapping()
-    contracts = load_contracts(settings.dbt_dir)
-    files = _files(Path(path), mapping, entries, contracts, _silent, allow_none=False)
-    jobs = [job for file in files for job in _inspect(file, entries, contracts)]
+    folder = open_folder(path, mapping, tools, exported, settings=settings)
+    jobs = [job for file in folder.files(_silent) for job in folder.jobs(file)]
     connection = connect(settings, read_only=True)
     try:
         with connection, connection.cursor() as cursor:
@@ -252,15 +233,14 @@ def load_each(
     Raises UserError when the folder is missing, the mapping is wrong, or the warehouse cannot be
     reached.
     """
-    entries = read_mapping(mapping) if mapping else Mapping()
-    contracts = load_contracts(settings.dbt_dir)
+    folder = open_folder(path, mapping, settings=settings)
     note = note or _silent
     results, refused = [], []
     connection = connect(settings, as_loader=True)
     try:
-        for file in _files(path, mapping, entries, contracts, note, allow_none=True):
+        for file in folder.files(note, allow_none=True):
             try:
-                for job in _inspect(file, entries, contracts):
+                for job in folder.jobs(file):
                     results.append(
                         _load(connection, job, dataset, False, _silent, note, unasked=True)
                     )
@@ -273,58 +253,9 @@ def load_each(
     return results, refused
 
 
-def _files(
-    path: Path,
-    mapping: Path | str | None,
-    entries: Mapping,
-    contracts: dict[str, Contract],
-    note: Note,
-    *,
-    allow_none: bool,
-) -> list[DataFile]:
-    """Find the files to load, and name every other one of the folder."""
-    found = find_files(path, allow_none=allow_none)
-    for line in skipped_files(path, [Path(mapping)] if mapping else []):
-        note(f"skipped: {line}")
-    if not path.is_dir():
-        return found
-    wanted = []
-    for file in found:
-        # .json is also what settings and manifests are written in
-        is_named = {*file.table_hints} & contracts.keys() or entries.names(file)
-        if Path(file.path.name.removesuffix(".gz")).suffix.lower() == ".json" and not is_named:
-            note(f"skipped: {file.name}: named after no bronze table: rename or map it to load it")
-        else:
-            wanted.append(file)
-    return wanted
-
-
-def _inspect(file: DataFile, mapping: Mapping, contracts: dict[str, Contract]) -> list[_Job]:
-    """Look a file over before it is loaded: a job for each table it feeds.
-
-    Raises UserError for one that cannot be loaded.
-    """
-    entries = mapping.of(file)
-    stated = "separator" in entries[0].model_fields_set
-    separator = entries[0].separator if stated else file.separator
-    file = with_changes(file, separator=separator, encoding=entries[0].encoding)
-    pattern = mapping.pattern_of(file)
-    tables = [choose_table(file, entry, contracts) for entry in entries]
-    look = survey(file)
-    together = tuple(_checksum(look, entry) for entry in entries)
-    jobs = []
-    for entry, contract in zip(entries, tables, strict=True):
-        elsewhere = {
-            name for other in entries if other is not entry for name in read_by(other, look.names)
-        }
-        values = resolve(file, look.names, contract, entry, elsewhere)
-        jobs.append(_Job(file, contract, entry, look, values, pattern, together))
-    return jobs
-
-
 def _load(
     connection: Connection,
-    job: _Job,
+    job: Job,
     dataset: str,
     mix: bool,
     progress: Progress,
@@ -342,7 +273,7 @@ def _load(
         raise UserError(f"{error.diag.message_primary}: run `o2r setup`") from None
     except psycopg2.Error as error:
         reason = _reason(error)
-        hint = ": check the expressions of the mapping" if job.entry.has_sql else ""
+        hint = ": check the expressions of the mapping" if job.entry.formulas else ""
         raise UserError(f"{job.file.name}: nothing loaded: {reason}{hint}") from None
 
 
@@ -368,7 +299,7 @@ def _reason(error: BaseException) -> str:
 
 def _load_in(
     cursor: Cursor,
-    job: _Job,
+    job: Job,
     dataset: str,
     mix: bool,
     progress: Progress,
@@ -391,24 +322,13 @@ def _load_in(
     elif unasked and (batch := ledger.taken_back(cursor, contract.table, job.checksum)):
         return BatchResult(file.name, contract.table, None, taken_back=batch)
 
-    look, values = job.look, convert(job.values, job.entry)
+    look = job.look
 
     def report(done: int) -> None:
         progress(file.name, done, look.stamp[0])
 
-    split = Splitter(cursor, contract, values, stated_forms(job.entry))
-    received = None
-    if not job.entry.where:
-        received = stage_typed(cursor, file, look, contract, values, report)
-    is_copied = received is not None
-    if not is_copied:
-        stage(cursor, file, look, report)
-    _refuse_changed(job)
-    if not is_copied:
-        shape(cursor, file.name, look.names, job.entry, job.values)
-        received = split.keep_readable()
-    split.reject_unsound(is_copied=is_copied)
-    duplicate = split.drop_repeated()
+    door = bring(cursor, job, report)
+    split, duplicate = door.split, door.duplicate
     duplicate += split.drop_known()
     warning = find_changed_keys(cursor, contract, file.name, look.checksum, job.pattern, job.entry)
 
@@ -428,7 +348,7 @@ def _load_in(
         file.name,
         contract.table,
         batch_id,
-        received,
+        door.received,
         inserted,
         duplicate,
         quarantined,
@@ -439,22 +359,15 @@ def _load_in(
     ledger.note_replaced(cursor, gone, batch_id)
     ledger.note_repeated(cursor, batch_id, split.held_by)
     if quarantined:
-        if is_copied:  # what was delivered is read again, for the rows kept out
+        if door.is_copied:  # what was delivered is read again, for the rows kept out
             stage(cursor, file, look, report)
-            _refuse_changed(job)
+            refuse_changed(job)
         split.quarantine(batch_id)
     return result
 
 
-def _refuse_changed(job: _Job) -> None:
-    """Raise UserError when the file is no longer the one that was looked at."""
-    if stamp(job.file) != job.look.stamp:
-        name = job.file.name
-        raise UserError(f"{name}: changed while it was loaded: load it when it is complete")
-
-
 def _take_back(
-    cursor: Cursor, job: _Job, replace: Replace, done: Collection[int | None]
+    cursor: Cursor, job: Job, replace: Replace, done: Collection[int | None]
 ) -> list[ledger.Batch]:
     """Take back what a file is to replace; `done`: batches that its other entries have loaded.
 
@@ -479,7 +392,7 @@ def _nothing_to_replace(file: str, table: str) -> str:
 
 def _note(
     cursor: Cursor,
-    job: _Job,
+    job: Job,
     result: BatchResult,
     dataset: str,
     loaded_at: datetime,

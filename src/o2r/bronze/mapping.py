@@ -1,15 +1,13 @@
-"""From the columns of a file to the columns of a contract."""
+"""What a mapping file may say, and reading it; o2r.bronze.columns makes SQL of it."""
 
 import re
-from collections.abc import Collection
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Collection
+from datetime import date
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
-from psycopg2 import sql
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -17,30 +15,27 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
-from o2r.bronze.conversions import (
-    check_date_form,
-    check_number_sample,
-    daily_part,
-    date_text,
-    mapped,
-    number_text,
-)
-from o2r.bronze.files import SYSTEM_COLUMNS, DataFile, staged_name
-from o2r.contracts import Contract
+from o2r.bronze.conversions import check_date_form, check_number_sample
+from o2r.bronze.countries import country_words
+from o2r.bronze.files import DataFile, fits
 from o2r.errors import UserError
 from o2r.yaml_files import read_yaml
 
-NO_VALUE = sql.SQL("null::text")
-"""Expression of a contract column that a file does not deliver."""
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+EXPORTED = "_exported"
+"""Column with the day of the export, for the SQL of a mapping."""
 
 
 def _scalar(value: object) -> object:
-    """What YAML reads as a number or a truth value, as the text that it stands for."""
+    """What YAML reads as a number, a truth value or a day, as the text that it stands for."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, date):
+        return value.isoformat()
     return str(value) if isinstance(value, int | float) else value
 
 
@@ -61,41 +56,109 @@ DateForm = Annotated[str, AfterValidator(check_date_form)]
 NumberSample = Annotated[str, BeforeValidator(_scalar), AfterValidator(check_number_sample)]
 
 
-class EachDay(BaseModel):
-    """One row per day of a span, such as that of an invoice.
+class _Part(BaseModel):
+    """A part of a mapping; what it does not use of `later` is not in its dump.
 
-    from, to:  source columns, both days included; `format` as in `dates`.
-    date:      target column that gets the day.
-    amounts:   target columns divided over the days, exactly.
+    later: keys that came after files had been loaded; a dump is part of a file's checksum.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    later: ClassVar[tuple[str, ...]] = ()
 
-    first: str = Field(alias="from")
-    last: str = Field(alias="to")
+    @model_serializer(mode="wrap")
+    def _as_before(self, dump: Callable[[Any], dict]) -> dict:
+        return {key: value for key, value in dump(self).items() if value or key not in self.later}
+
+
+class EachDay(_Part):
+    """One row per day of a span, such as that of an invoice.
+
+    from, to:    source columns, both days included; `format` as in `dates`.
+    span:        instead of `to`: how long from the first day on.
+    expressions: from, to -> SQL over the source columns, where no column says it.
+    date:        target column that gets the day.
+    amounts:     target columns divided over the days, exactly.
+    """
+
+    later = ("span", "expressions")
+
+    first: str | None = Field(default=None, alias="from")
+    last: str | None = Field(default=None, alias="to")
     format: DateForm | None = None
+    span: Literal["month", "quarter", "year"] | None = None
+    expressions: dict[Literal["from", "to"], str] = {}
     date: str
     amounts: list[str] = []
 
+    @model_validator(mode="after")
+    def _one_way_each(self) -> "EachDay":
+        ways = {
+            "from": [self.first, self.expressions.get("from")],
+            "to": [self.last, self.expressions.get("to"), self.span],
+        }
+        for end, told in ways.items():
+            if len([way for way in told if way]) != 1:
+                others = ", expressions or span" if end == "to" else " or expressions"
+                raise ValueError(f"say {end} once: as a column{others}")
+        return self
 
-class FileMapping(BaseModel):
+
+class Lookup(_Part):
+    """A column of another file of the same folder, for the rows that name it.
+
+    file:    name or pattern of that file, read as the mapping reads it.
+    key:     source column of this file.
+    matches: column of the other file with the same values, once each.
+    column:  column of the other file that is wanted; a path into JSON has dots.
+    where:   SQL over the columns of the other file, true for the rows that count.
+    pick:    which of several answers counts, of texts in their order, such as days; none otherwise.
+    missing: what becomes of a row without a partner: kept out with a reason, or left blank.
+    """
+
+    file: str
+    key: str
+    matches: str
+    column: str
+    where: str | None = None
+    pick: Literal["first", "last"] | None = None
+    missing: Literal["refuse", "blank"] = "refuse"
+
+
+class FileMapping(_Part):
     """How one file, or the files of one pattern, fit a bronze table.
 
-    columns:     target column -> source column.
+    columns:     target column -> source column; `a.b.0` is a path into one that holds JSON.
     expressions: target column -> SQL over the source columns, all of which are text.
     constants:   target column -> text.
-    dates:       target column -> its form, such as DD/MM/YYYY; ISO 8601 may be mixed in.
+    dates:       target column -> its form, such as DD/MM/YYYY, epoch (seconds) or epoch_ms; ISO
+                 8601 may be mixed in.
     numbers:     target column -> how the file writes 1234.56, such as 1.234,56 or $1,234.56.
+    cents:       target column -> target column of its currency, in whose smallest unit it is.
     values:      target column -> {value of the file: value of O2R}; a value without a line stops
-                 the load, unless there is one for "*".
+                 the load, unless there is one for "*", which leaves it as it is if it says "*".
+    countries:   target columns that name countries; they get the two letters of ISO 3166.
     where:       SQL, false for the rows to leave out.
+    refuse:      reason -> SQL, true for the rows to keep out for it.
+    lookups:     name of a new source column -> see Lookup.
+    each_item:   path of a JSON list: one row per element, which is the source column _item (JSON),
+                 _item_number its place.
+    each_count:  source column with a count: so many rows, _number from 1.
     each_day:    see EachDay.
-    ignore:      source columns left out on purpose.
+    ignore:      source columns left out on purpose, or patterns of them; "*" is all others.
+    optional:    source columns that a file may lack; they are blank then.
+    skip:        why such a file is not loaded.
+    records:     key of a JSON document whose list holds the rows.
+    known_by:    source columns by which `o2r map` knows such a file.
+    A file with `like: stripe/customers` is read as that mapping of a tool reads it, but for what is
+    said beside it.
     separator, encoding: of a CSV that is not UTF-8 with commas (a .tsv: with tabs).
     Other source columns map to a target of the same name or by an alias of the contract.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    later = (
+        *("cents", "countries", "refuse", "lookups", "each_item", "each_count", "optional"),
+        *("skip", "records", "known_by", "like"),
+    )
 
     table: str | None = None
     separator: Literal[",", ";", "\t", "|"] = ","
@@ -105,10 +168,21 @@ class FileMapping(BaseModel):
     constants: dict[str, ScalarText] = {}
     dates: dict[str, DateForm] = {}
     numbers: dict[str, NumberSample] = {}
+    cents: dict[str, str] = {}
     values: dict[str, dict[ScalarText, ScalarText | None]] = {}
+    countries: list[str] = []
     where: str | None = None
+    refuse: dict[str, str] = {}
+    lookups: dict[str, Lookup] = {}
+    each_item: str | None = None
+    each_count: str | None = None
     each_day: EachDay | None = None
     ignore: list[str] = []
+    optional: list[str] = []
+    skip: str | None = None
+    records: str | None = None
+    known_by: list[str] = []
+    like: str | None = None
 
     @model_validator(mode="after")
     def _one_way_each(self) -> "FileMapping":
@@ -119,36 +193,90 @@ class FileMapping(BaseModel):
             constants=self.constants,
             each_day=day,
         )
-        _refuse_both(dates=self.dates, numbers=self.numbers, values=self.values, each_day=day)
+        _refuse_both(
+            dates=self.dates,
+            numbers=self.numbers,
+            cents=self.cents,
+            values=self.values,
+            each_day=day,
+        )
+        _refuse_both(
+            dates=self.dates, numbers=self.numbers, cents=self.cents, countries=self.countries
+        )
+        for formula in self.formulas:
+            bare = QUOTED.sub("", formula)
+            if bare.count("(") != bare.count(")"):
+                raise ValueError(
+                    f"parentheses do not balance in `{formula}`: in YAML a # after a blank begins "
+                    "a comment, write such SQL behind >-"
+                )
         for target, values in self.values.items():
             if len({value.strip().lower() for value in values}) < len(values):
                 raise ValueError(f"values of {target}: two lines differ only in case or blanks")
         return self
 
     @property
-    def has_sql(self) -> bool:
-        """True when the mapping holds SQL of its own."""
-        return bool(self.expressions or self.where)
+    def formulas(self) -> list[str]:
+        """The SQL that the mapping holds."""
+        of_days = self.each_day.expressions.values() if self.each_day else ()
+        where = [self.where] if self.where else []
+        return [*self.expressions.values(), *where, *self.refuse.values(), *of_days]
+
+    @property
+    def reshapes(self) -> bool:
+        """True when other rows may come out than are in the file, or with other columns."""
+        return bool(
+            self.where
+            or self.refuse
+            or self.lookups
+            or self.optional
+            or self.each_item
+            or self.each_count
+            or self.each_day
+            or self.tells_exported
+        )
+
+    @property
+    def tells_exported(self) -> bool:
+        """True when the day of the export may change what becomes of a row."""
+        read = [*self.columns.values(), *self.formulas]
+        read += [one.key for one in self.lookups.values()]
+        return any(EXPORTED in one for one in read)
+
+    @property
+    def words(self) -> dict[str, dict[str, str | None]]:
+        """`values`, with the names of all countries where a target is one of `countries`."""
+        found = dict(self.values)
+        for target in self.countries:
+            own = {word.strip().lower(): to for word, to in self.values.get(target, {}).items()}
+            found[target] = country_words() | own
+        return found
 
 
 class Mapping(BaseModel):
     """A mapping file: file name or pattern (`usage_*.csv`) -> how it is read.
 
     A file that feeds several tables has a list of entries, one per table.
+    exported: day on which the files were exported, YYYY-MM-DD; SQL reads it as _exported.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    exported: ScalarText | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$")
     files: dict[str, Annotated[list[FileMapping], BeforeValidator(_listed)]] = {}
 
     @model_validator(mode="after")
     def _one_way_to_read(self) -> "Mapping":
         for name, entries in self.files.items():
-            if len({(entry.separator, entry.encoding) for entry in entries}) != 1:
-                raise ValueError(f"{name}: its entries differ in separator or encoding")
+            if len({(one.separator, one.encoding, one.records) for one in entries}) != 1:
+                raise ValueError(f"{name}: its entries differ in separator, encoding or records")
             if len(entries) > 1 and None in [entry.table for entry in entries]:
                 raise ValueError(f"{name}: each of its entries needs a table")
         return self
+
+    def skips(self, file: DataFile) -> str | None:
+        """Why the file is not loaded, if so."""
+        return next((entry.skip for entry in self.of(file) if entry.skip), None)
 
     def names(self, file: DataFile) -> bool:
         """True when a pattern fits the file's name."""
@@ -162,16 +290,64 @@ class Mapping(BaseModel):
     def pattern_of(self, file: DataFile) -> str | None:
         """Return the first pattern that fits the file's name."""
         for pattern in self.files:
-            if fnmatchcase(file.path.name, pattern) or fnmatchcase(file.name, pattern):
+            if fits(file, pattern):
                 return pattern
         return None
+
+
+TOOLS = Path(__file__).with_name("tool_mappings")
+"""Folder of the mappings of tools, `<tool>.yml`."""
+QUESTION = "?"
+"""What `o2r map` writes where it does not know."""
+
+
+def _with_likes(path: Path, document: Any) -> Any:
+    """The document with what `like` means in its place. Raises UserError for an unknown one."""
+    if not isinstance(document, dict) or not isinstance(document.get("files"), dict):
+        return document
+    files = {}
+    for name, entries in document["files"].items():
+        files[name] = []
+        for entry in _listed(entries):
+            if _asks(entry):
+                raise UserError(f"mapping {path}: {name}: {_asks(entry)}: a question is still open")
+            if not isinstance(entry, dict) or "like" not in entry:
+                files[name].append(entry)
+                continue
+            tool, _, kind = str(entry["like"]).partition("/")
+            source = TOOLS / f"{tool}.yml"
+            known = read_yaml(source)["files"] if source.is_file() else {}
+            if kind not in known:
+                raise UserError(
+                    f"mapping {path}: {name}: no tool has '{entry['like']}': see `o2r map`"
+                )
+            files[name] += [_laid_over(one, entry) for one in _listed(known[kind])]
+    return document | {"files": files}
+
+
+def _laid_over(below: dict, above: dict) -> dict:
+    """Keys of `above` before those of `below`, also inside of keys that both have."""
+    both = {key for key in below.keys() & above.keys() if isinstance(below[key], dict)}
+    both = {key for key in both if isinstance(above[key], dict)}
+    return below | above | {key: _laid_over(below[key], above[key]) for key in both}
+
+
+def _asks(entry: object, path: tuple[str, ...] = ()) -> str | None:
+    """Where an entry still has a question, if so."""
+    if entry == QUESTION:
+        return " > ".join(path)
+    if isinstance(entry, dict):
+        parts = list(entry.items())
+    else:
+        parts = list(enumerate(entry, 1)) if isinstance(entry, list) else []
+    found = (_asks(value, (*path, str(key))) for key, value in parts)
+    return next((where for where in found if where), None)
 
 
 def read_mapping(path: Path) -> Mapping:
     """Read a YAML mapping file. Raises UserError saying what is wrong, and where in the file."""
     try:
-        document = read_yaml(path) or {}
-        return Mapping.model_validate(document)
+        return Mapping.model_validate(_with_likes(path, read_yaml(path) or {}))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"mapping {path}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
@@ -182,139 +358,3 @@ def read_mapping(path: Path) -> Mapping:
         places = [f"entry {part + 1}" if isinstance(part, int) else part for part in problem["loc"]]
         where = " > ".join(part for part in places if part != "entry 1") or "top level"
         raise UserError(f"mapping {path}: {where}: {problem['msg'].lower()}") from None
-
-
-def choose_table(file: DataFile, entry: FileMapping, contracts: dict[str, Contract]) -> Contract:
-    """Return the contract the file is for. Raises UserError when no name fits."""
-    hints = (entry.table,) if entry.table else file.table_hints
-    for hint in hints:
-        if hint in contracts:
-            return contracts[hint]
-    raise UserError(
-        f"{file.name}: no bronze table is named '{hints[0]}'{_closest(hints[0], contracts)}: "
-        "name the file <table>.csv or map it with --mapping"
-    )
-
-
-def resolve(
-    file: DataFile,
-    names: list[str],
-    contract: Contract,
-    entry: FileMapping,
-    elsewhere: Collection[str] = (),
-) -> dict[str, sql.Composable]:
-    """Return for each contract column the SQL text expression over the source columns `names`.
-
-    elsewhere: source columns that another entry of the same file takes.
-    Raises UserError naming the first column that is unknown, missing or wrongly mapped.
-    """
-    targets = {column.name for column in contract.columns}
-    _check_names(file, names, contract, entry)
-    taken = {*entry.columns.values(), *entry.ignore}
-    free = [name for name in names if name not in taken]
-    used: set[str | None] = set()
-    resolved: dict[str, sql.Composable] = {}
-    for column in contract.columns:
-        if column.name in entry.expressions:
-            resolved[column.name] = sql.SQL(f"({entry.expressions[column.name]})::text")
-        elif column.name in entry.constants:
-            resolved[column.name] = sql.Literal(entry.constants[column.name])
-        elif entry.each_day and column.name == entry.each_day.date:
-            resolved[column.name] = sql.SQL("_day")
-        else:
-            candidates = [name for name in (column.name, *column.aliases) if name in free]
-            source = entry.columns.get(column.name) or next(iter(candidates), None)
-            if source is None and column.required:
-                raise UserError(
-                    f"{file.name}: required column '{column.name}' of {contract.table} is missing: "
-                    "deliver it, or map it with --mapping or an alias in the contract"
-                )
-            used.add(source)
-            resolved[column.name] = sql.Identifier(staged_name(source)) if source else NO_VALUE
-    known = {*used, *read_by(entry, names), *elsewhere}
-    for name in free:
-        if name not in known:
-            raise UserError(
-                f"{file.name}: unknown column '{name}', not in {contract.table}"
-                f"{_closest(name, targets)}: map or ignore it with --mapping, or add it as an "
-                "alias to the contract"
-            )
-    return resolved
-
-
-def convert(values: dict[str, sql.Composable], entry: FileMapping) -> dict[str, sql.Composable]:
-    """Return what `resolve` gave with dates, numbers, values and days of the entry applied."""
-    found = dict(values)
-    for target, form in entry.dates.items():
-        found[target] = date_text(found[target], form)
-    for target, sample in entry.numbers.items():
-        found[target] = number_text(found[target], sample)
-    for target, lines in entry.values.items():
-        found[target] = mapped(found[target], lines)
-    for target in entry.each_day.amounts if entry.each_day else ():
-        found[target] = daily_part(found[target])
-    return found
-
-
-def stated_forms(entry: FileMapping) -> dict[str, str]:
-    """Say for each target with a stated form what its values have to be."""
-    dates = {target: f"a date as {form} or ISO 8601" for target, form in entry.dates.items()}
-    return dates | {target: f"a number as {form}" for target, form in entry.numbers.items()}
-
-
-def read_by(entry: FileMapping, names: Collection[str] = ()) -> set[str]:
-    """Source columns that an entry reads or ignores; those of `names` too that its SQL names."""
-    found = {*entry.columns.values(), *entry.ignore}
-    if entry.each_day:
-        found |= {entry.each_day.first, entry.each_day.last}
-    formulas = " ".join((*entry.expressions.values(), entry.where or ""))
-    return found | {name for name in names if _names(formulas, name)}
-
-
-def _check_names(file: DataFile, names: list[str], contract: Contract, entry: FileMapping) -> None:
-    """Raise UserError for a source column that is not there, or a target that is none."""
-    sources = dict(entry.columns)
-    if entry.each_day:
-        sources |= {"each_day > from": entry.each_day.first, "each_day > to": entry.each_day.last}
-    for target, source in sources.items():
-        if source not in names:
-            raise UserError(
-                f"{file.name}: the mapping takes {target} from '{source}', which is not in the "
-                f"file{_closest(source, names)}"
-            )
-    formulas = " ".join((*entry.expressions.values(), entry.where or ""))
-    for name in SYSTEM_COLUMNS:
-        if name in names and _names(formulas, name):
-            raise UserError(
-                f"{file.name}: SQL cannot read the column '{name}', a name that PostgreSQL has for "
-                "itself: map it under columns"
-            )
-    types = {column.name: column.data_type for column in contract.columns}
-    wanted = [*entry.columns, *entry.expressions, *entry.constants]
-    wanted += [*entry.dates, *entry.numbers, *entry.values]
-    if entry.each_day:
-        wanted += [entry.each_day.date, *entry.each_day.amounts]
-    for target in wanted:
-        if target not in types:
-            raise UserError(
-                f"{file.name}: the mapping fills '{target}', which is no column of "
-                f"{contract.table}{_closest(target, types)}"
-            )
-    days = ("date", "timestamp")
-    amounts = ("numeric", "bigint", "integer")
-    for kind, targets, fits in (("date", entry.dates, days), ("number", entry.numbers, amounts)):
-        for target in targets:
-            if not types[target].startswith(fits):
-                raise UserError(
-                    f"{file.name}: the mapping reads {target} as a {kind}, but in "
-                    f"{contract.table} it is {types[target]}"
-                )
-
-
-def _names(formulas: str, column: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(column)}(?!\w)", formulas) is not None
-
-
-def _closest(word: str, choices: object) -> str:
-    near = get_close_matches(word.lower(), list(choices), n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""

@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from psycopg2 import DataError, sql
 from psycopg2.extensions import cursor as Cursor
 
+from o2r.bronze.columns import NO_VALUE
 from o2r.bronze.files import BLOCK, DataFile, open_bytes, open_text, staged_name
-from o2r.bronze.mapping import NO_VALUE
+from o2r.bronze.json_files import open_rows
 from o2r.bronze.records import Record, csv_records, json_records
 from o2r.bronze.survey import DAY, INSTANT, NUMBER, FormCheck, Survey
 from o2r.contracts import Column, Contract
@@ -98,8 +99,8 @@ def stage(cursor: Cursor, file: DataFile, look: Survey, report: Report) -> None:
 
             _stage_records(cursor, names, parquet_records(file, report))
     elif file.format == "ndjson":
-        with open_text(file, report) as lines:
-            _stage_records(cursor, names, json_records(lines, look.names))
+        with open_rows(file, report) as rows:
+            _stage_records(cursor, names, json_records(rows, look.names))
     elif not (look.regular and _stage_raw_csv(cursor, file, look, report, names)):
         with open_text(file, report, skip=look.start) as lines:
             _stage_records(cursor, names, csv_records(lines, len(names), file.separator))

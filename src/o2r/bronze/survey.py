@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from o2r.bronze.files import BLOCK, BOM, DataFile, open_bytes, open_text
+from o2r.bronze.files import BLOCK, BOM, DataFile, open_bytes
+from o2r.bronze.json_files import open_rows
 from o2r.bronze.records import json_names
 from o2r.errors import UserError
 
@@ -220,15 +221,11 @@ def _header(file: DataFile, head: bytes) -> tuple[list[str], int]:
 
 
 def _json_names(file: DataFile) -> list[str]:
-    with open_text(file) as lines:
-        names = json_names(lines)
-    with open_text(file) as lines:
-        first = next((line.lstrip() for line in lines if line.strip()), "")
-    is_array = first.startswith("[") and ".json" in file.path.suffixes
-    if not names or is_array:
-        what = "one JSON array" if is_array else "no line is a JSON object"
+    with open_rows(file) as rows:
+        names = json_names(rows)
+    if not names:
         raise UserError(
-            f"{file.name}: {what}: deliver one object per line (jq -c '.[]' FILE > FILE.ndjson)"
+            f"{file.name}: no line is a JSON object: deliver one object per line, or one array"
         )
     return _checked_names(file, names)
 

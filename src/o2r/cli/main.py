@@ -15,15 +15,15 @@ from o2r.cli.ci import app as ci_app
 from o2r.cli.dashboards import app as dashboards_app
 from o2r.cli.export import app as export_app
 from o2r.cli.lake import app as lake_app
+from o2r.cli.loading import app as loading_app
 from o2r.cli.metabase import app as metabase_app
 from o2r.cli.metric import app as metric_app
 from o2r.cli.scheduled import app as scheduled_app
 from o2r.cli.site import app as site_app
-from o2r.cli.terminal import ask_to_take_back, print_answer, progress_bar
+from o2r.cli.terminal import own_command, print_answer
 from o2r.errors import UserError
 
 if TYPE_CHECKING:
-    from o2r.bronze.loader import BatchResult
     from o2r.settings import Settings
 
 
@@ -38,15 +38,10 @@ class _Group(TyperGroup):
             raise typer.Exit(1) from None
 
 
-Force = Annotated[
-    bool, typer.Option("--force", help="Also rows that later batches delivered again.")
-]
 AsOf = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="Build as of this day, not of the newest complete."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Take back without asking.")]
-
 app = typer.Typer(
     cls=_Group,
     help="O2R, the Observability-to-Revenue analytics platform.",
@@ -59,6 +54,7 @@ app.add_typer(metric_app, name="metric")
 app.add_typer(dashboards_app, name="dashboards")
 app.add_typer(lake_app, name="lake")
 app.add_typer(export_app, name="export")
+app.add_typer(loading_app)
 app.add_typer(scheduled_app)
 app.add_typer(site_app, name="site")
 
@@ -199,87 +195,6 @@ def health(
         print_answer(Answer(["area", "subject", "state", "found", "what to do"], findings, ""))
     if any(finding.state == WRONG for finding in findings):
         raise typer.Exit(1)
-
-
-@app.command()
-def load(
-    path: Annotated[
-        Path | None, typer.Argument(help="CSV, NDJSON or Parquet file, or a folder of them.")
-    ] = None,
-    mapping: Annotated[Path | None, typer.Option(help="YAML file for foreign names.")] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="chapter12 or demo, instead of a path.")
-    ] = None,
-    mix: Annotated[
-        bool, typer.Option("--mix", help="Allow a second dataset in this database.")
-    ] = False,
-    replace: Annotated[
-        bool,
-        typer.Option("--replace", help="Take back what files of the same names brought before."),
-    ] = False,
-    force: Force = False,
-    yes: Yes = False,
-) -> None:
-    """Load files into bronze; bad rows go to ops.quarantined_rows."""
-    from o2r.bronze import loader
-    from o2r.demo.datasets import load_dataset
-    from o2r.settings import load_settings
-
-    if (path is None) == (dataset is None):
-        raise UserError("o2r load: give either a path or --dataset")
-    if dataset and mapping:
-        raise UserError("o2r load: --mapping goes with a path; a dataset has its own")
-    if dataset and replace:
-        raise UserError("o2r load: --replace goes with a path")
-    settings = load_settings()
-    notes: list[str] = []
-    going = None
-    if replace:
-        batches = loader.to_replace(path, mapping, settings=settings)
-        ask_to_take_back(batches, yes=yes)
-        going = loader.Replace(frozenset(batch.batch_id for batch in batches), force)
-    with progress_bar() as progress:
-        if dataset:
-            results = load_dataset(dataset, settings, mix=mix, progress=progress)
-        else:
-            results = loader.load(
-                path,
-                mapping,
-                mix=mix,
-                replace=going,
-                settings=settings,
-                progress=progress,
-                note=notes.append,
-            )
-    _print_results(results)
-    for line in notes:
-        typer.echo(line, err=True)
-
-
-@app.command()
-def unload(
-    batches: Annotated[
-        list[int] | None, typer.Argument(help="Numbers of batches, see ops.load_batches.")
-    ] = None,
-    file: Annotated[
-        str | None, typer.Option(help="All batches of this file, as in ops.load_batches.")
-    ] = None,
-    force: Force = False,
-    yes: Yes = False,
-) -> None:
-    """Take batches back: their rows leave bronze, and the next build follows."""
-    from o2r.bronze.unload import find
-    from o2r.bronze.unload import unload as run_unload
-    from o2r.settings import load_settings
-
-    settings = load_settings()
-    found = find(settings, batches or [], file)
-    ask_to_take_back(found, yes=yes)
-    gone = run_unload(settings, found, force=force)
-    typer.echo(
-        f"taken back: {sum(batch.rows for batch in gone):,} rows of {len(gone)} batches; "
-        "`o2r build` or `o2r publish` follows"
-    )
 
 
 @app.command()
@@ -467,7 +382,7 @@ def headline() -> None:
     newest = rows[0][-1]
     shown = [(*row[:4], None if row[-1] == newest else row[-1]) for row in rows]
     print_answer(Answer(["metric", "value", "unit", "week before", "week of"], shown, ""))
-    o2r = _own_command()
+    o2r = own_command()
     typer.echo(
         "Where to look next:\n"
         f'  every number      {o2r} sql "select * from mart_gold.metric_values limit 20"\n'
@@ -519,43 +434,3 @@ def replay(
     typer.echo("\n".join(summary(report)))
     if report.problems:
         raise typer.Exit(1)
-
-
-def _own_command() -> str:
-    """How to call this command from the folder one is in, activated environment or not."""
-    command = Path(sys.executable).with_name("o2r")
-    here = Path.cwd()
-    return str(command.relative_to(here) if command.is_relative_to(here) else command)
-
-
-def _print_results(results: list[BatchResult]) -> None:
-    """Print one line per file, then where the rows kept out can be seen."""
-    from o2r.warehouse.query import Answer
-
-    names = ["file", "table", "received", "inserted", "duplicate", "quarantined", "batch"]
-    rows = [
-        (
-            result.source_file,
-            result.table,
-            result.received,
-            result.inserted,
-            result.duplicate,
-            result.quarantined,
-            "already loaded" if result.already_loaded else result.batch_id,
-        )
-        for result in results
-    ]
-    print_answer(Answer(names, rows, ""))
-    for result in results:
-        if result.replaced:
-            typer.echo(
-                f"{result.source_file}: replaces batch {', '.join(map(str, result.replaced))}"
-            )
-        if result.warning:
-            typer.echo(f"warning: {result.warning}", err=True)
-    batches = [str(result.batch_id) for result in results if result.quarantined]
-    if batches:
-        typer.echo(
-            f'rows kept out: {_own_command()} sql "select batch_id, row_number, reason, original '
-            f'from ops.quarantined_rows where batch_id in ({", ".join(batches)})"'
-        )

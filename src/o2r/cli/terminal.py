@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from o2r.errors import UserError
@@ -10,6 +11,13 @@ from o2r.errors import UserError
 if TYPE_CHECKING:
     from o2r.bronze.ledger import Batch
     from o2r.warehouse.query import Answer
+
+
+def own_command() -> str:
+    """How to call this command from the folder one is in, activated environment or not."""
+    command = Path(sys.executable).with_name("o2r")
+    here = Path.cwd()
+    return str(command.relative_to(here) if command.is_relative_to(here) else command)
 
 
 def print_answer(answer: Answer) -> None:

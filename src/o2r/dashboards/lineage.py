@@ -111,6 +111,24 @@ class Lineage:
             for row in self._seed("metric_definitions")
         }
 
+    def lacking(self, have: Set[str]) -> dict[str, frozenset[str]]:
+        """Metric -> bronze tables that it waits for, where only those of `have` are delivered.
+
+        Of the tables of one feed, any will do.
+        """
+        tables: dict[str, set[str]] = {}
+        for row in self._seed("feeds"):
+            tables.setdefault(row["feed"], set()).add(row["bronze_table"])
+        found = {}
+        for row in self._seed("metric_definitions"):
+            if row["metric"] not in self.metrics:
+                continue
+            fed = [tables[feed] for feed in row["feeds"].split() if feed in tables]
+            other = self.needed[row["metric"]] - set().union(*fed)
+            waits = [one for one in fed if not one & have]
+            found[row["metric"]] = frozenset().union(*waits) | (other - have)
+        return found
+
     def of_card(self, card: Card) -> frozenset[str]:
         """Bronze tables that a card's rows are made of: of its marts, of metrics that it names."""
         return self._of_card(card, self.metrics)
