@@ -19,7 +19,7 @@ unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo pictures book byo airflow airflow-down test test-unit test-scale test-kills lint format bench up down env install
-.PHONY: clean core airflow-install python uv
+.PHONY: clean core airflow-install python uv cluster cluster-down test-cluster
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,13 @@ airflow: airflow-install ## Airflow with all DAGs on this machine, until Ctrl-C 
 airflow-down: ## Stop Airflow from another terminal
 	@if [ -x .venv/bin/o2r ]; then .venv/bin/o2r airflow down; fi
 
+cluster: uv ## A Spark cluster on this machine, for trying it (needs Java; docs/scaling.md)
+	@$(UV) sync --locked --group spark $(QUIET) --python "$(PYTHON)"
+	@$(RUN) o2r lake cluster up
+
+cluster-down: ## Stop it; its tables stay
+	@if [ -x .venv/bin/o2r ]; then .venv/bin/o2r lake cluster down; fi
+
 test: install ## Run every test (PYTEST_ARGS="-k name" for some)
 	@$(RUN) pytest --numprocesses logical --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
@@ -66,6 +73,9 @@ test-scale: install up ## Replay 45 days of faulty deliveries; incremental must 
 
 test-kills: install ## Kill Postgres, Airflow or dbt ten times at work; gold must come out the same
 	@$(RUN) pytest tests/dags/test_kills.py --kills 10 -v
+
+test-cluster: ## Compare every cell of two companies, built on `make cluster`, with PostgreSQL's
+	@$(RUN) pytest tests/metrics/test_engines.py --engine spark $(PYTEST_ARGS)
 
 lint: install ## Run every check of .pre-commit-config.yaml on every file
 	@PATH="$$PWD/.o2r/tools/bin:$$PATH" $(RUN) pre-commit run --all-files

@@ -32,7 +32,7 @@ LONGEST = (
     *("browser/test_site.py", "integration/test_slim_ci.py", "metrics/test_whole_companies.py"),
     *("integration/test_demo.py", "integration/test_book_commands.py"),
     *("integration/test_foreign_data.py", "integration/test_dbt_commands.py"),
-    "integration/test_tools.py",
+    *("integration/test_tools.py", "metrics/test_engines.py"),
     *("integration/test_dbt_guide.py", "integration/test_publish.py", "metrics/test_hostile.py"),
     *("integration/test_determinism.py", "metrics/test_feed_clocks.py"),
 )
@@ -78,6 +78,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", default="duckdb", help="engine of tests/metrics/test_engines.py")
     parser.addoption("--kills", type=int, default=1, help="kills of tests/dags/test_kills.py")
 
 

@@ -290,7 +290,7 @@ def test_what_changes_no_result_is_not_built(production, only_select):
 
 def test_changes_outside_of_models_select_what_they_touch(whole, only_select):
     changes = {
-        "dbt/macros/engine.sql": (
+        "dbt/macros/engines/postgres.sql": (
             lambda text: re.sub(r"(macro default__iso_week\(day\) -%\})", r"\1/* */", text),
             "model.o2r.dim_date",
         ),

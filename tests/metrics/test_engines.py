@@ -1,20 +1,20 @@
-"""The small company, dirt and all, built by DuckDB from the files of the lake."""
+"""Companies built by another engine from the files of the lake: DuckDB, or --engine spark."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
-from tests.metrics.warehouse import clone, execute, frame, gold_hashes
+from tests.metrics.warehouse import chapter12_gold, clone, execute, frame, gold_hashes
 
 from o2r.builds.manifests import FILE, load
 from o2r.builds.run import target_lock, work_dir
 from o2r.errors import UserError
 from o2r.lake import build as lake_build
 from o2r.lake.build import make, publish_from
-from o2r.lake.compare import compare
-from o2r.lake.engines import DuckDB, engine_of
+from o2r.lake.compare import Difference, compare
+from o2r.lake.engines import engine_of
 from o2r.lake.export import export, lake_of
 from o2r.settings import Settings
 from o2r.warehouse.query import Session
@@ -28,11 +28,16 @@ where table_schema = 'mart_gold' and privilege_type = 'SELECT' order by 1, 2
 
 
 @pytest.fixture(scope="module")
-def built(small: Settings) -> Settings:
-    """A copy of the small company that PostgreSQL has built, and DuckDB, nothing handed back."""
-    settings = clone(small, "small_on_duckdb")
-    with target_lock(settings, "prod") as lock, Session(settings) as session:
-        make(session, engine_of(settings, "duckdb"), lake_of(settings), lock, quiet=True)
+def name(request: pytest.FixtureRequest) -> str:
+    """Of the engine."""
+    return request.config.getoption("--engine")
+
+
+@pytest.fixture(scope="module")
+def built(small: Settings, name: str) -> Settings:
+    """A copy of the small company, dirt and all, that the engine has built beside PostgreSQL."""
+    settings = clone(small, "small_on_engine")
+    build_on(settings, name)
     return settings
 
 
@@ -51,25 +56,37 @@ def exported(settings: Settings) -> tuple[int, int]:
     return done.days, done.rows
 
 
-def note_as_passed(settings: Settings) -> None:
+def build_on(settings: Settings, name: str) -> None:
+    """Build and test with the engine of this name; nothing is handed back."""
+    with target_lock(settings, "prod") as lock, Session(settings) as session:
+        make(session, engine_of(settings, name), lake_of(settings), lock, quiet=True)
+
+
+def differing_cells(settings: Settings, name: str, *tables: str) -> tuple[int, list[Difference]]:
+    """Compare the tables, or all of them, of the engine with those of PostgreSQL."""
+    manifest = load(work_dir(settings, name) / "target" / FILE)
+    nodes = manifest["nodes"].items()
+    manifest["nodes"] = {key: node for key, node in nodes if not tables or node["name"] in tables}
+    with Session(settings) as session:
+        return compare(session, engine_of(settings, name), manifest)
+
+
+def note_as_passed(settings: Settings, name: str) -> None:
     """Have it that a build, begun now, has passed its tests."""
     with Session(settings) as session:
         note = json.dumps(["state", lake_build.start(session)], default=str)
-    (work_dir(settings, "duckdb") / "passed.json").write_text(note)
+    (work_dir(settings, name) / "passed.json").write_text(note)
 
 
-def test_every_cell_is_that_of_postgres(built: Settings) -> None:
-    manifest = load(work_dir(built, "duckdb") / "target" / FILE)
-    with Session(built) as session:
-        cells, differing = compare(session, engine_of(built, "duckdb"), manifest)
+def test_every_cell_is_that_of_postgres(built: Settings, name: str) -> None:
+    cells, differing = differing_cells(built, name)
     assert not differing, "\n".join(map(str, differing))
     assert cells > 1_000_000
 
 
-def test_a_cell_that_differs_is_found(built: Settings) -> None:
-    manifest = load(work_dir(built, "duckdb") / "target" / FILE)
-    only = {k: v for k, v in manifest["nodes"].items() if v["name"] == "dim_plan_tier_history"}
-    original = DuckDB.read
+def test_a_cell_that_differs_is_found(built: Settings, name: str) -> None:
+    engine = type(engine_of(built, name))
+    original = engine.read
 
     def altered(*arguments: str) -> Iterator[pa.RecordBatch]:
         rows = original(*arguments)
@@ -78,29 +95,31 @@ def test_a_cell_that_differs_is_found(built: Settings) -> None:
             place = batch.schema.get_field_index("plan_tier")
             yield batch.set_column(place, "plan_tier", pa.array(["other"] * len(batch)))
 
-    with patch.object(DuckDB, "read", altered), Session(built) as session:
-        _, [found] = compare(session, engine_of(built, "duckdb"), {"nodes": only})
+    with patch.object(engine, "read", altered):
+        _, [found] = differing_cells(built, name, "dim_plan_tier_history")
     assert found.columns == ["plan_tier"]
     assert found.only_engine == found.only_postgres > 0
 
 
-def test_what_is_handed_back_is_served_like_what_postgres_has_built(built: Settings) -> None:
-    with pytest.raises(UserError, match="no build on duckdb has passed its tests"):
-        publish_from(built, "duckdb", say=print)
+def test_what_is_handed_back_is_served_like_what_postgres_has_built(
+    built: Settings, name: str
+) -> None:
+    with pytest.raises(UserError, match=f"no build on {name} has passed its tests"):
+        publish_from(built, name, say=print)
     hashes, readers = gold_hashes(built), frame(built, READERS)
     execute(built, "create view public.mine as select count(*) as n from mart_gold.metric_values")
 
     wrong = "update raw_bronze.revenue_account_daily set discount_amount = discount_amount + 1"
     execute(built, wrong)
-    note_as_passed(built)
+    note_as_passed(built, name)
     with pytest.raises(UserError, match="gold is as it was: bronze, silver and gold differ"):
-        publish_from(built, "duckdb", say=print)
+        publish_from(built, name, say=print)
     execute(built, wrong.replace("+ 1", "- 1"))
-    note_as_passed(built)
+    note_as_passed(built, name)
     assert gold_hashes(built) == hashes
 
     execute(built, "delete from mart_gold.metric_values")
-    publish_from(built, "duckdb", say=print)
+    publish_from(built, name, say=print)
     assert gold_hashes(built) == hashes
     assert frame(built, READERS).equals(readers)
     assert frame(built, "select n from public.mine").iloc[0, 0] > 0
@@ -150,3 +169,13 @@ def test_a_killed_export_is_done_again(bronze: Settings) -> None:
     days, rows = exported(bronze)
     assert (days, rows > 0) == (1, True)
     assert exported(bronze) == (0, 0)
+
+
+def test_every_cell_of_the_book_is_that_of_postgres(
+    new_database: Callable[[], Settings], name: str
+) -> None:
+    settings = clone(chapter12_gold(new_database), "chapter12_on_engine")
+    build_on(settings, name)
+    cells, differing = differing_cells(settings, name)
+    assert not differing, "\n".join(map(str, differing))
+    assert cells > 10_000

@@ -70,6 +70,13 @@ ALLOWED = [
 ]
 
 RAW_FORBIDDEN = [
+    "select initcap(trim(stage)) from x",
+    "select percentile_cont(0.9) within group (order by value nulls last) from x",
+    "select nullif(value, cast('NaN' as numeric(18, 6))) from x",
+    "select rtrim(path, '/') from x",
+    "select cast(-change_pct as integer) from x",
+    "select cast(100 * part as bigint) from x",
+    "select cast(days as integer) / 7 from x",
     "select timezone('UTC', a)",
     "select date_part('week', a)",
     "select cast(a as float8)",
@@ -80,6 +87,8 @@ RAW_FORBIDDEN = [
 ]
 
 RAW_ALLOWED = [
+    "select cast(round(-change_pct) as integer), cast(later - earlier as integer) from x",
+    "select cast(days as integer) / cast(7 as numeric(18, 6)), rtrim(path) from x",
     "select {{ to_utc('a') }} as a, {{ sha256_hex('b') }} as email_sha256",
     "{# timezone('UTC', a) would not travel #}\nselect {{ type_double() }}",
     "-- date_part differs between engines\nselect {{ iso_dow('a') }}",

@@ -1,6 +1,6 @@
--- Requests, failures and tokens, each request in its newest version, are those of the fact on every
--- day up to the as-of day, and the requests of the fact are those of the metric in every month. That
--- silver holds what bronze does is compared after every build (dbt/audit/requests.sql).
+-- Requests, failures and tokens, each request in its newest version, are those of the fact on
+-- every day up to the as-of day, and the requests of the fact those of the metric in every month.
+-- That silver holds what bronze does is compared after every build (dbt/audit/requests.sql).
 {{ config(store_failures=true) }}
 
 with silver as (

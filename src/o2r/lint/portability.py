@@ -1,7 +1,7 @@
-"""Check that models are written in the SQL that Postgres and Spark share.
+"""Check that models are written in the SQL that Postgres, DuckDB and Spark share.
 
 It reads compiled models, which is what the engine would run. SQL that differs between engines comes
-from `dbt/macros/engine.sql`, whose forms are allowed in compiled SQL and forbidden in the model
+from `dbt/macros/engines`, whose forms are allowed in compiled SQL and forbidden in the model
 files themselves.
 """
 
@@ -79,13 +79,25 @@ COMPILED_RULES = (
     _rule(r"\bunnest\s*\(|\barray\s*\[|\bstring_to_array\s*\(", "use lateral (select ...)"),
 )
 
-# Applied to model files as written: what only dbt/macros/engine.sql may contain.
+# Applied to model files as written: what only dbt/macros/engines may contain.
 RAW_RULES = (
     _CLOCK,
     _rule(r"\btimezone\s*\(", "call the macro to_utc"),
     _rule(r"\bdate_part\s*\(", "call the macros iso_dow, iso_week or seconds_between"),
     _rule(r"\bfloat8\b", "call the macro type_double"),
     _rule(r"\b(sha256|sha2|encode|convert_to)\s*\(", "call the macro sha256_hex"),
+    _rule(r"\binitcap\s*\(", "other engines know other words; call the macro title_case"),
+    _rule(r"\bpercentile_cont\s*\(", "its last digit differs between engines; call percentile"),
+    _rule(r"'NaN'", "no other engine has NaN among its numerics; call finite_numeric"),
+    _rule(r"\b[lrb]trim\s*\([^()]*,", "the order of arguments differs; trim(trailing x from y)"),
+    _rule(
+        r"\bcast\s*\(\s*(-|[^()]*[*/])[^()]*\bas (integer|bigint)\s*\)",
+        "Postgres rounds, Spark truncates: round or floor before the cast",
+    ),
+    _rule(
+        r"\bas (integer|bigint)\s*\)\s*/(?!\s*(nullif\s*\(\s*)?cast)",
+        "whole numbers divide to whole numbers on Postgres only: divide a numeric",
+    ),
     # What is known from one day on would be told of all days before it.
     _rule(r"'(0\d{3}|1[0-8]\d\d|19[0-6]\d)-\d\d-\d\d", "a version holds from the day it was said"),
 )

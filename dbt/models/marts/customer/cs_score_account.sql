@@ -3,6 +3,7 @@
   Same formula as cs_score_summary, with the uptime of the account's home region. Where the CRM does
   not say whether the account was active, a contract in force, revenue or use says it.
 #}
+{%- set in_week = ' filter (where ticket_weeks.created_date >= spine.week_start)' %}
 with weeks as (
 
     select * from (
@@ -114,13 +115,12 @@ resolutions as (
     select
         spine.account_id,
         spine.week_start,
-        {%- for window, of_it in [
-            ('week', ' filter (where ticket_weeks.created_date >= spine.week_start)'), ('window', ''),
-        ] %}
         {{ ratio(
-            'sum(ticket_weeks.resolution_hours)' ~ of_it, 'count(ticket_weeks.resolution_hours)' ~ of_it
-        ) }} as {{ window }}_resolution_hours{{ ',' if not loop.last }}
-        {%- endfor %}
+            'sum(ticket_weeks.resolution_hours)' ~ in_week, 'count(ticket_weeks.resolution_hours)' ~ in_week
+        ) }} as week_resolution_hours,
+        {{ ratio(
+            'sum(ticket_weeks.resolution_hours)', 'count(ticket_weeks.resolution_hours)'
+        ) }} as window_resolution_hours
     from spine
     inner join ticket_weeks
         on {{ columns_equal('spine', 'ticket_weeks', ['account_id', 'week_start']) }}

@@ -82,9 +82,12 @@ final as (
         week_start,
         account_group,
         cast(count(*) as bigint) as account_count,
-        cast({{ ratio('sum(tokens_before)', 'count(tokens_before)') }} as numeric(18, 6))
-        as mean_tokens_before,
-        cast({{ ratio('sum(tokens_after)', 'count(tokens_after)') }} as numeric(18, 6)) as mean_tokens_after,
+        cast(
+            {{ ratio('sum(tokens_before)', 'count(tokens_before)') }} as numeric(18, 6)
+        ) as mean_tokens_before,
+        cast(
+            {{ ratio('sum(tokens_after)', 'count(tokens_after)') }} as numeric(18, 6)
+        ) as mean_tokens_after,
         {{ pct('sum(tokens_after) - sum(tokens_before)', 'sum(tokens_before)') }}
             as usage_change_pct
     from compared

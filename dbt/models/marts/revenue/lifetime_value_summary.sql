@@ -48,9 +48,8 @@ monthly as (
             when revenue.is_complete
                 then
                     cast(
-                        revenue.arpa
-                        * case revenue.grain when 'week' then {{ var('weeks_per_month') }} else 1 end
-                        as numeric(24, 8)
+                        case revenue.grain when 'week' then {{ var('weeks_per_month') }} else 1 end
+                        * revenue.arpa as numeric(24, 8)
                     )
         end as monthly_arpa,
         retention.monthly_logo_churn_pct
