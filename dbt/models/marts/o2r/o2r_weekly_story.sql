@@ -32,7 +32,7 @@ compared as (
             over (partition by weekly.metric order by weekly.week_start nulls last)
             as week_before,
         count(*) over history as history_weeks,
-        cast(sum(weekly.value) over history as numeric(38, 6))
+        cast(sum(weekly.value) over history as numeric(24, 6))
         / nullif(count(weekly.value) over history, 0) as history_mean,
         stddev_samp(weekly.value) over history as history_stddev
     from weekly

@@ -49,7 +49,7 @@ monthly as (
                 then
                     cast(
                         case revenue.grain when 'week' then {{ var('weeks_per_month') }} else 1 end
-                        * revenue.arpa as numeric(24, 8)
+                        * cast(revenue.arpa as numeric(18, 6)) as numeric(24, 8)
                     )
         end as monthly_arpa,
         retention.monthly_logo_churn_pct

@@ -178,10 +178,10 @@ final as (
                     then
                         100 * (
                             power(
-                                cast(
-                                    filled.net_revenue
-                                    / first_week.net_revenue as {{ type_double() }}
-                                ),
+                                {{ double_quotient(
+                                    'cast(filled.net_revenue as ' ~ type_double() ~ ')',
+                                    'cast(first_week.net_revenue as ' ~ type_double() ~ ')'
+                                ) }},
                                 7.0 / {{ days_between(
                                     'first_weeks.first_week_start', 'filled.period_start'
                                 ) }}
