@@ -66,8 +66,8 @@ scored as (
             when compared.history_weeks >= 4 and compared.history_stddev > 0
                 then
                     cast(
-                        (compared.value - compared.history_mean) / compared.history_stddev
-                        as numeric(38, 6)
+                        (cast(compared.value as numeric(24, 6)) - compared.history_mean)
+                        / compared.history_stddev as numeric(38, 6)
                     )
         end as z_score
     from compared
