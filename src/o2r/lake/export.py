@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import psycopg2
 import pyarrow as pa
@@ -27,6 +25,7 @@ from psycopg2.extensions import cursor as Cursor
 from o2r.bronze.faults import is_forbidden
 from o2r.contracts import DECIMAL, SCHEMA, Column, Contract, load_contracts
 from o2r.errors import UserError
+from o2r.lake.stream import through_pipe
 from o2r.settings import Settings
 from o2r.warehouse.query import Session
 
@@ -154,50 +153,35 @@ def _write_days(
         f"select {', '.join(map(_value, _columns(contract)))}, {_day(contract)} "
         f"from {SCHEMA}.{contract.table} where not {is_forbidden(contract)} {where}"
     )
-    reading, writing = os.pipe()
-    failure: list[BaseException] = []
+    options = pa_csv.ConvertOptions(
+        column_types={**{field.name: field.type for field in schema}, "day": pa.string()},
+        null_values=[""],
+        true_values=["t"],
+        false_values=["f"],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
 
-    def copy() -> None:
-        try:
-            with os.fdopen(writing, "wb") as pipe:
-                cursor.copy_expert(f"copy ({select}) to stdout (format csv)", pipe)
-        except BaseException as error:  # told by the thread that waits
-            failure.append(error)
+    def read(pipe: IO[bytes]) -> None:
+        rows = pa_csv.open_csv(
+            pipe,
+            read_options=pa_csv.ReadOptions(column_names=[*schema.names, "day"]),
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+            convert_options=options,
+        )
+        ds.write_dataset(
+            rows,
+            contract.table,
+            format="parquet",
+            filesystem=files,
+            partitioning=ds.partitioning(pa.schema([("day", pa.string())]), flavor="hive"),
+            existing_data_behavior="delete_matching",
+            max_partitions=100_000,
+            max_open_files=400,
+        )
 
-    thread = threading.Thread(target=copy)
-    thread.start()
-    try:
-        with os.fdopen(reading, "rb") as pipe:
-            rows = pa_csv.open_csv(
-                pipe,
-                read_options=pa_csv.ReadOptions(column_names=[*schema.names, "day"]),
-                parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-                convert_options=pa_csv.ConvertOptions(
-                    column_types={
-                        **dict(zip(schema.names, schema.types, strict=True)),
-                        "day": pa.string(),
-                    },
-                    null_values=[""],
-                    true_values=["t"],
-                    false_values=["f"],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                ),
-            )
-            ds.write_dataset(
-                rows,
-                contract.table,
-                format="parquet",
-                filesystem=files,
-                partitioning=ds.partitioning(pa.schema([("day", pa.string())]), flavor="hive"),
-                existing_data_behavior="delete_matching",
-                max_partitions=100_000,
-                max_open_files=400,
-            )
-    finally:
-        thread.join()
-    if failure:
-        raise failure[0]
+    copy = f"copy ({select}) to stdout (format csv)"
+    through_pipe(lambda pipe: cursor.copy_expert(copy, pipe), read)
 
 
 def _days_query(contract: Contract) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import IO, Any
 
 import psycopg2
 import pyarrow as pa
@@ -15,6 +13,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from o2r.errors import UserError
 from o2r.lake.engines import Engine
+from o2r.lake.stream import through_pipe
 from o2r.warehouse.query import Session
 
 TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
@@ -91,27 +90,14 @@ def copy_in(
 
 def _copy(cursor: Cursor, table: sql.Composable, rows: Iterator[pa.RecordBatch]) -> None:
     """Stream record batches into a table."""
-    reading, writing = os.pipe()
-    failure: list[BaseException] = []
     options = pa_csv.WriteOptions(include_header=False)
+    copy = sql.SQL("copy {} from stdin (format csv)").format(table)
 
-    def write() -> None:
-        try:
-            with os.fdopen(writing, "wb") as pipe:
-                for batch in rows:
-                    pa_csv.write_csv(batch, pipe, options)
-        except BaseException as error:  # told by the thread that waits
-            failure.append(error)
+    def write(pipe: IO[bytes]) -> None:
+        for batch in rows:
+            pa_csv.write_csv(batch, pipe, options)
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
-        with os.fdopen(reading, "rb") as pipe:
-            cursor.copy_expert(sql.SQL("copy {} from stdin (format csv)").format(table), pipe)
-    finally:
-        thread.join()
-    if failure:
-        raise failure[0]
+    through_pipe(write, lambda pipe: cursor.copy_expert(copy, pipe))
 
 
 def _type(model: str, field: pa.Field) -> str:
