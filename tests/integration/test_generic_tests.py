@@ -83,7 +83,7 @@ def dbt(command: str, settings: Settings, folder: Path, tests: list[dict]) -> st
     shutil.copy(DBT_DIR / "profiles" / "profiles.yml", folder)
     (folder / "models").mkdir()
     (folder / "macros").mkdir()
-    for name in ("engine", "failing_rows", "ranges"):
+    for name in ("engines/dispatch", "engines/postgres", "failing_rows", "ranges"):
         shutil.copy(DBT_DIR / "macros" / f"{name}.sql", folder / "macros")
     (folder / "models" / "rows.sql").write_text(ROWS)
     (folder / "models" / "named.sql").write_text(NAMED)
