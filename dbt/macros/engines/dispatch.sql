@@ -106,3 +106,8 @@
 {% macro double_quotient(dividend, divisor) -%}
     {{ return(adapter.dispatch('double_quotient', 'o2r')(dividend, divisor)) }}
 {%- endmacro %}
+
+{#- Correlation of two doubles over a group; null where one of them is the same in every row. -#}
+{% macro correlation(value, other) -%}
+    {{ return(adapter.dispatch('correlation', 'o2r')(value, other)) }}
+{%- endmacro %}

@@ -58,6 +58,11 @@
     )
 {%- endmacro %}
 
+{#- NaN there where a value does not vary. -#}
+{% macro duckdb__correlation(value, other) -%}
+    case when not isnan(corr({{ value }}, {{ other }})) then corr({{ value }}, {{ other }}) end
+{%- endmacro %}
+
 {% macro duckdb__hash_joins_only() -%}{%- endmacro %}
 
 {% macro duckdb__resolve_identities(links, types) -%}

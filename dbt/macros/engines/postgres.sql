@@ -68,3 +68,7 @@
 {% macro default__double_quotient(dividend, divisor) -%}
     ({{ dividend }} / {{ divisor }})
 {%- endmacro %}
+
+{% macro default__correlation(value, other) -%}
+    corr({{ value }}, {{ other }})
+{%- endmacro %}

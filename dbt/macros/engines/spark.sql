@@ -82,6 +82,11 @@
     )
 {%- endmacro %}
 
+{#- NaN there where a value does not vary. -#}
+{% macro spark__correlation(value, other) -%}
+    nullif(corr({{ value }}, {{ other }}), cast('NaN' as double))
+{%- endmacro %}
+
 {#- dbt's own macros as this project needs them there. -#}
 
 {#- Open-source Spark has no grants: readers are served from Postgres. -#}

@@ -87,7 +87,7 @@ correlations as (
         min(outcomes.layer) as outcome_layer,
         causes.lag_weeks,
         count(*) as pair_count,
-        corr(causes.value, outcomes.value) as correlation
+        {{ correlation('causes.value', 'outcomes.value') }} as correlation
     from pairs
     inner join causes
         on pairs.cause = causes.signal
