@@ -74,7 +74,8 @@ def differing_cells(settings: Settings, name: str, *tables: str) -> tuple[int, l
 def note_as_passed(settings: Settings, name: str) -> None:
     """Have it that a build, begun now, has passed its tests."""
     with Session(settings) as session:
-        note = json.dumps(["state", lake_build.start(session)], default=str)
+        state = lake_build.fingerprint(session, [])
+        note = json.dumps([state, lake_build.start(session)], default=str)
     (work_dir(settings, name) / "passed.json").write_text(note)
 
 
@@ -115,6 +116,8 @@ def test_what_is_handed_back_is_served_like_what_postgres_has_built(
     with pytest.raises(UserError, match="gold is as it was: bronze, silver and gold differ"):
         publish_from(built, name, say=print)
     execute(built, wrong.replace("+ 1", "- 1"))
+    with pytest.raises(UserError, match=f"not that of the build on {name}"):
+        publish_from(built, name, say=print)
     note_as_passed(built, name)
     assert gold_hashes(built) == hashes
 

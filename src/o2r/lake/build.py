@@ -76,7 +76,8 @@ def build_with(
 def publish_from(settings: Settings, name: str, *, say: Callable[[str], None]) -> None:
     """Hand back what the engine's last build has made, as after a hand-back that failed.
 
-    Raises UserError when that build did not pass all its tests, and as `build_with` does.
+    Raises UserError when that build did not pass all its tests, when bronze or the project is no
+    longer what it was built from, and as `build_with` does.
     """
     engine = engine_of(settings, name)
     with target_lock(settings, "prod", "build") as lock, Session(settings) as session:
@@ -86,6 +87,11 @@ def publish_from(settings: Settings, name: str, *, say: Callable[[str], None]) -
             raise UserError(
                 f"no build on {name} has passed its tests: run `o2r build --engine {name}`"
             ) from None
+        if state != fingerprint(session, []):
+            raise UserError(
+                f"bronze, the project or the day is not that of the build on {name}: "
+                f"run `o2r build --engine {name}`"
+            )
         since = Start(batches, changes, datetime.fromisoformat(at))
         with _recorded(session, engine, state) as build_id:
             _publish(session, engine, build_id, since, lock, say)
@@ -147,6 +153,7 @@ def _publish(
     swap(session, silver, silver + SHADOW, patience=PATIENCE, keep=LOGS)
     swap(session, gold, gold + SHADOW, patience=PATIENCE)
     _run_here(session, SNAPSHOTS, lock)
+    _passed(session.settings, engine).unlink()  # once: it must never replace a newer build
     say(f"4/4 handed back {count:,} rows")
 
 

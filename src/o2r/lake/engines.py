@@ -35,7 +35,7 @@ class Engine(Protocol):
         """Variables of dbt's environment, by which the profile finds the engine."""
 
     def open_bronze(self, lake: Lake, tables: Sequence[str]) -> None:
-        """Let the models read the exported tables as bronze; nothing else is there afterwards."""
+        """Let the models read the exported tables as bronze, in place of those before."""
 
     def put(self, table: str, rows: pa.Table) -> None:
         """Create or replace a table of the schema HANDED."""
