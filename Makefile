@@ -56,7 +56,7 @@ airflow-down: ## Stop Airflow from another terminal
 	@if [ -x .venv/bin/o2r ]; then .venv/bin/o2r airflow down; fi
 
 cluster: uv ## A Spark cluster on this machine, for trying it (needs Java; docs/scaling.md)
-	@$(UV) sync --locked --group spark $(QUIET) --python "$(PYTHON)"
+	@$(UV) sync --locked --group spark --group cluster $(QUIET) --python "$(PYTHON)"
 	@$(RUN) o2r lake cluster up
 
 cluster-down: ## Stop it; its tables stay

@@ -17,6 +17,7 @@ BUILDS = {
     ("silver_layer_staging", "silver"): "o2r_prod",
     ("gold_layer_marts", "gold"): "o2r_prod",
     ("pipeline_daily", "publish"): "o2r_prod",
+    ("pipeline_lake", "build"): "o2r_prod",
     ("pipeline_dev", "build"): "o2r_dev",
     ("load_config_bronze", "seeds"): "o2r_prod",
 }
@@ -122,7 +123,7 @@ def test_one_run_at_a_time_and_none_for_days_gone_by(described):
 
 def test_what_simulates_and_what_is_an_alternative_waits_to_be_switched_on(described):
     paused = {name for name, dag in described["dags"].items() if dag["paused"]}
-    assert paused == {"load_bronze_synthetic", "pipeline_daily_cosmos"}
+    assert paused == {"load_bronze_synthetic", "pipeline_lake", "pipeline_daily_cosmos"}
 
 
 def test_every_task_is_retried_limited_owned_and_reported(described):
@@ -177,6 +178,7 @@ def test_production_is_published_and_dev_is_built(described):
         ("gold_layer_marts", "gold"): ["publish", "--target", "prod", "--only-gold"],
         ("pipeline_daily", "publish"): ["publish", "--target", "prod", "--save-manifest"],
         ("pipeline_dev", "build"): ["build", "--target", "dev"],
+        ("pipeline_lake", "build"): ["build", "--engine"],
     }  # fmt: skip
 
 
@@ -206,7 +208,7 @@ def test_layers_follow_one_another(described):
     assert produced == {
         "o2r_bronze": {"load_config_bronze", "load_bronze_synthetic", "load_bronze_files"},
         "o2r_silver": {"silver_layer_staging"},
-        "o2r_gold": {"gold_layer_marts", "pipeline_daily"},
+        "o2r_gold": {"gold_layer_marts", "pipeline_daily", "pipeline_lake"},
     }
     assert {n: dag["assets"] for n, dag in described["dags"].items() if dag["assets"]} == {
         "silver_layer_staging": ["o2r_bronze"],
@@ -215,15 +217,27 @@ def test_layers_follow_one_another(described):
 
 
 def test_builds_take_days_and_a_full_refresh(described):
-    """But the build of gold, which has no incremental model, takes nothing."""
+    """But neither gold, which has no incremental model, nor another engine, which builds all."""
     assert described["dags"]["gold_layer_marts"]["params"] == {}
-    for dag_id in {dag for dag, _ in BUILDS} - {"load_config_bronze", "gold_layer_marts"}:
+    assert set(described["dags"]["pipeline_lake"]["params"]) == {"engine"}
+    others = {"load_config_bronze", "gold_layer_marts", "pipeline_lake"}
+    for dag_id in {dag for dag, _ in BUILDS} - others:
         params = described["dags"][dag_id]["params"]
         assert {n: (p["type"], p.get("format")) for n, p in params.items()} == {
             "from": (["null", "string"], "date"),
             "to": (["null", "string"], "date"),
             "full_refresh": ("boolean", None),
         }, dag_id
+
+
+def test_another_engine_builds_from_what_was_exported(tmp_path, described):
+    found = described["dags"]["pipeline_lake"]["tasks"]
+    assert found["export"]["arguments"] == ["lake", "export"]
+    assert found["export"]["upstream"] == ["source_freshness"]
+    assert found["build"]["upstream"] == ["export"]
+    assert found["health"]["upstream"] == ["documentation"]
+    chosen = describe(tmp_path, O2R_ENGINE="spark")["dags"]["pipeline_lake"]["params"]["engine"]
+    assert chosen["enum"] == ["duckdb", "spark"]
 
 
 def test_without_the_clock_dags_follow_assets_only(tmp_path, described):

@@ -122,7 +122,8 @@ def test_what_is_handed_back_is_served_like_what_postgres_has_built(
     assert gold_hashes(built) == hashes
 
     execute(built, "delete from mart_gold.metric_values")
-    publish_from(built, name, say=print)
+    with patch.object(lake_build, "make", side_effect=AssertionError("built again")):
+        lake_build.build_with(built, name)
     assert gold_hashes(built) == hashes
     assert frame(built, READERS).equals(readers)
     assert frame(built, "select n from public.mine").iloc[0, 0] > 0

@@ -75,3 +75,21 @@ def down() -> None:
     from o2r.settings import load_settings
 
     typer.echo("stopped" if run_down(load_settings()) else "no cluster was running")
+
+
+@cluster_app.command()
+def run(
+    part: Annotated[str, typer.Argument(help="master, worker or server (of Thrift, for dbt).")],
+    master: Annotated[str, typer.Option(help="Host of the master.")] = "localhost",
+    host: Annotated[str, typer.Option(help="Name of this host, for the other parts.")] = "",
+    cores: Annotated[int, typer.Option(help="Cores of a worker.")] = 1,
+    memory: Annotated[str, typer.Option(help="Memory of a worker and its executor.")] = "1g",
+) -> None:
+    """Be one part of a cluster of several machines or containers, until told to end."""
+    import socket
+
+    from o2r.lake.cluster_parts import Place
+    from o2r.lake.cluster_parts import run as run_part
+    from o2r.settings import load_settings
+
+    run_part(load_settings(), part, Place(host or socket.gethostname(), master, cores, memory))

@@ -53,7 +53,8 @@ def build_with(
 ) -> bool:
     """Build target prod with the engine of this name; return False when there was nothing to do.
 
-    say: is told what is being done. Waits for other runs on the target.
+    say: is told what is being done. Waits for other runs on the target. What an earlier call has
+    built of the same, and could not hand back, is only handed back.
     Raises UserError when a model or a test fails, and when bronze and the tables do not add up to
     the same: gold is then as it was.
     """
@@ -63,12 +64,16 @@ def build_with(
         if only_if_changed and (last := last_build(session, "prod", state)):
             say(f"nothing new since build {last.build_id} (--always builds anyway)")
             return False
-        since = start(session)
         with _recorded(session, engine, state) as build_id:
-            passed = _passed(settings, engine)
-            passed.unlink(missing_ok=True)
-            make(session, engine, lake, lock, quiet=quiet, say=say)
-            passed.write_text(json.dumps([state, since], default=str))
+            passed, before = _passed(settings, engine), _passed_before(settings, engine)
+            if only_if_changed and before and before[0] == state:
+                say(f"built and tested on {engine.name} before, not handed back yet")
+                since = before[1]
+            else:
+                since = start(session)
+                passed.unlink(missing_ok=True)
+                make(session, engine, lake, lock, quiet=quiet, say=say)
+                passed.write_text(json.dumps([state, since], default=str))
             _publish(session, engine, build_id, since, lock, say)
         return True
 
@@ -81,18 +86,17 @@ def publish_from(settings: Settings, name: str, *, say: Callable[[str], None]) -
     """
     engine = engine_of(settings, name)
     with target_lock(settings, "prod", "build") as lock, Session(settings) as session:
-        try:
-            state, (batches, changes, at) = json.loads(_passed(settings, engine).read_text())
-        except FileNotFoundError:
+        before = _passed_before(settings, engine)
+        if before is None:
             raise UserError(
                 f"no build on {name} has passed its tests: run `o2r build --engine {name}`"
-            ) from None
+            )
+        state, since = before
         if state != fingerprint(session, []):
             raise UserError(
                 f"bronze, the project or the day is not that of the build on {name}: "
                 f"run `o2r build --engine {name}`"
             )
-        since = Start(batches, changes, datetime.fromisoformat(at))
         with _recorded(session, engine, state) as build_id:
             _publish(session, engine, build_id, since, lock, say)
 
@@ -120,6 +124,15 @@ def make(
 def _passed(settings: Settings, engine: Engine) -> Path:
     """Where a build leaves word that all its tests have passed: its fingerprint and its start."""
     return work_dir(settings, engine.name) / "passed.json"
+
+
+def _passed_before(settings: Settings, engine: Engine) -> tuple[str, Start] | None:
+    """Fingerprint and start of a build that passed all its tests and was not handed back yet."""
+    try:
+        state, (batches, changes, at) = json.loads(_passed(settings, engine).read_text())
+    except FileNotFoundError:
+        return None
+    return state, Start(batches, changes, datetime.fromisoformat(at))
 
 
 @contextmanager

@@ -8,36 +8,24 @@ group `spark`.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 
 from o2r.errors import UserError
+from o2r.lake.cluster_parts import MASTER_PORT, PORT, Place, command, environment, folder, require
 from o2r.settings import Settings, load_settings
 
-HOST, MASTER_PORT, PORT = "127.0.0.1", 7077, 10000
+HOST = "127.0.0.1"
 SECONDS_TO_START, SECONDS_TO_STOP, PAUSE = 240, 30, 2
-WORKERS = ("worker-1", "worker-2")
-CONF = {
-    # What makes the numbers those of PostgreSQL (docs/scaling.md).
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.timestampType": "TIMESTAMP_NTZ",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
-    "spark.sql.legacy.charVarcharAsString": "true",
-    # A small company on one machine.
-    "spark.sql.shuffle.partitions": "4",
-    "spark.executor.memory": "1g",
-    "spark.ui.enabled": "false",
-}
+PARTS = {"master": "master", "worker-1": "worker", "worker-2": "worker", "server": "server"}
+"""What is started, in this order: name, and which part it is."""
 
 
 def up(settings: Settings) -> str:
@@ -45,14 +33,14 @@ def up(settings: Settings) -> str:
 
     Raises UserError without Java or pyspark, and when it does not answer in time.
     """
-    _require()
-    folder = _folder(settings)
-    if _supervisor(folder) is None:
+    require()
+    own = folder(settings)
+    if _supervisor(own) is None:
         for port in (MASTER_PORT, PORT):
             if _answers(port):
                 raise UserError(f"port {port} is in use: stop what listens there first")
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "supervisor.log").open("ab") as log:
+        own.mkdir(parents=True, exist_ok=True)
+        with (own / "supervisor.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "o2r.lake.cluster"],
                 env=os.environ
@@ -62,19 +50,19 @@ def up(settings: Settings) -> str:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        (folder / "supervisor.pid").write_text(f"{process.pid}")
+        (own / "supervisor.pid").write_text(f"{process.pid}")
     until = time.monotonic() + SECONDS_TO_START
     while not _answers(PORT):
-        if time.monotonic() > until or _supervisor(folder) is None:
-            raise UserError(f"the cluster does not answer: its logs are in {folder}")
+        if time.monotonic() > until or _supervisor(own) is None:
+            raise UserError(f"the cluster does not answer: its logs are in {own}")
         time.sleep(0.5)
     return f"{HOST}:{PORT}"
 
 
 def down(settings: Settings) -> bool:
     """Stop the cluster; return False when none was running. Its tables stay."""
-    folder = _folder(settings)
-    supervisor = _supervisor(folder)
+    own = folder(settings)
+    supervisor = _supervisor(own)
     if supervisor is None:
         return False
     started = [supervisor, *supervisor.children(recursive=True)]
@@ -82,13 +70,8 @@ def down(settings: Settings) -> bool:
     _, left = psutil.wait_procs(started, timeout=SECONDS_TO_STOP)
     for process in left:
         process.kill()
-    (folder / "supervisor.pid").unlink(missing_ok=True)
+    (own / "supervisor.pid").unlink(missing_ok=True)
     return True
-
-
-def warehouse(settings: Settings) -> Path:
-    """Folder of the tables."""
-    return _folder(settings) / "warehouse"
 
 
 def supervise(settings: Settings) -> None:
@@ -96,17 +79,17 @@ def supervise(settings: Settings) -> None:
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
-    folder = _folder(settings)
-    commands = _commands(settings)
+    own = folder(settings)
+    place = Place(HOST, HOST)
     processes: dict[str, subprocess.Popen] = {}
     while not over.wait(PAUSE if processes else 0):
-        for name, command in commands.items():
+        for name, part in PARTS.items():
             if name not in processes or processes[name].poll() is not None:
-                with (folder / f"{name}.log").open("ab") as log:
+                with (own / f"{name}.log").open("ab") as log:
                     processes[name] = subprocess.Popen(
-                        command,
-                        env=_environment(),
-                        cwd=folder,
+                        command(settings, part, place),
+                        env=environment(place),
+                        cwd=own,
                         stdin=subprocess.DEVNULL,
                         stdout=log,
                         stderr=subprocess.STDOUT,
@@ -118,68 +101,10 @@ def supervise(settings: Settings) -> None:
         process.wait()
 
 
-def _commands(settings: Settings) -> dict[str, list[str]]:
-    """The command of each part, in the order in which they start."""
-    home = _spark_home()
-    spark_class, master = str(home / "bin" / "spark-class"), f"spark://{HOST}:{MASTER_PORT}"
-    deploy, folder = "org.apache.spark.deploy", _folder(settings)
-    derby = f"jdbc:derby:;databaseName={folder / 'metastore'};create=true"
-    conf = CONF | {
-        "spark.sql.warehouse.dir": str(warehouse(settings)),
-        "spark.hadoop.javax.jdo.option.ConnectionURL": derby,
-        "spark.local.dir": str(folder / "scratch"),
-    }
-    return {
-        "master": [
-            *(spark_class, f"{deploy}.master.Master"),
-            *("--host", HOST, "--port", str(MASTER_PORT), "--webui-port", "0"),
-        ],
-        **{
-            name: [
-                *(spark_class, f"{deploy}.worker.Worker", "--host", HOST, "--cores", "1"),
-                *("--memory", "1g", "--webui-port", "0", "--work-dir", str(folder / name), master),
-            ]
-            for name in WORKERS
-        },
-        "thrift": [
-            *(str(home / "bin" / "spark-submit"), "--master", master, "--driver-memory", "1500m"),
-            *("--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"),
-            *(word for key, value in conf.items() for word in ("--conf", f"{key}={value}")),
-            "spark-internal",
-            *("--hiveconf", f"hive.server2.thrift.port={PORT}"),
-            *("--hiveconf", f"hive.server2.thrift.bind.host={HOST}"),
-        ],
-    }
-
-
-def _environment() -> dict[str, str]:
-    return os.environ | {
-        "SPARK_HOME": str(_spark_home()),
-        "SPARK_NO_DAEMONIZE": "1",
-        "SPARK_LOCAL_IP": HOST,
-        "SPARK_DAEMON_MEMORY": "512m",
-    }
-
-
-def _require() -> None:
-    if find_spec("pyspark") is None:
-        raise UserError("Spark is not installed: run `uv sync --inexact --group spark` first")
-    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-        raise UserError("Spark needs a Java runtime, 17 or newer, such as openjdk-17-jre-headless")
-
-
-def _spark_home() -> Path:
-    return Path(str(find_spec("pyspark").submodule_search_locations[0]))
-
-
-def _folder(settings: Settings) -> Path:
-    return settings.home / "spark"
-
-
-def _supervisor(folder: Path) -> psutil.Process | None:
+def _supervisor(own: Path) -> psutil.Process | None:
     """The supervisor that was started for this folder, if it is at work."""
     try:
-        found = psutil.Process(int((folder / "supervisor.pid").read_text()))
+        found = psutil.Process(int((own / "supervisor.pid").read_text()))
         is_it = "o2r.lake.cluster" in found.cmdline()
         return found if is_it and found.status() != psutil.STATUS_ZOMBIE else None
     except (OSError, ValueError, psutil.Error):

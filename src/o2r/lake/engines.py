@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 HANDED = "handed"
 """Schema of what PostgreSQL makes and the models read, such as resolved identities."""
+DRIVERS = {"duckdb": "dbt.adapters.duckdb", "spark": "pyhive"}
+"""What must be installed for an engine: dbt-spark alone does not reach a server."""
 
 
 class Engine(Protocol):
@@ -176,7 +178,7 @@ def engine_of(settings: Settings, name: str) -> Engine:
     }
     if name not in engines:
         raise UserError(f"unknown engine '{name}': choose from postgres, {', '.join(engines)}")
-    if find_spec(f"dbt.adapters.{name}") is None:
+    if find_spec(DRIVERS[name]) is None:
         raise UserError(
             f"engine {name} is not installed: run `uv sync --inexact --group {name}` first"
         )
