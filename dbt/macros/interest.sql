@@ -36,9 +36,11 @@ compared as (
         counted.event_count,
         {{ ratio('distributions.total', 'distributions.user_count') }} as mean_events,
         cast(
-            (distributions.user_count * counted.event_count - distributions.total)
-            / nullif(sqrt(cast(distributions.scaled_variance as {{ type_double() }})), 0)
-            as numeric(18, 6)
+            {{ double_quotient(
+                'cast(distributions.user_count * counted.event_count - distributions.total as '
+                ~ type_double() ~ ')',
+                'nullif(sqrt(cast(distributions.scaled_variance as ' ~ type_double() ~ ')), 0)'
+            ) }} as numeric(18, 6)
         ) as z_score
     from counted
     inner join distributions

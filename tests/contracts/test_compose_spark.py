@@ -1,4 +1,4 @@
-"""docker/spark.yml over the stack: a Spark cluster whose parts find the same files, and one another."""
+"""docker/spark.yml over the stack: a Spark cluster whose parts find files and one another."""
 
 import json
 import os

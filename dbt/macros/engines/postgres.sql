@@ -66,7 +66,7 @@
 {% macro default__prepare_engine() -%}{%- endmacro %}
 
 {% macro default__double_quotient(dividend, divisor) -%}
-    ({{ dividend }} / {{ divisor }})
+    (({{ dividend }}) / ({{ divisor }}))
 {%- endmacro %}
 
 {% macro default__correlation(value, other) -%}

@@ -103,12 +103,18 @@ slopes as (
 
     select
         *,
-        dxy / dxx as slope,
-        sqrt({{ greater('dyy - dxy * dxy / dxx', '0') }} / (df * dxx)) as slope_se,
+        {{ double_quotient('dxy', 'dxx') }} as slope,
+        sqrt(
+            {{ double_quotient(
+                greater('dyy - ' ~ double_quotient('dxy * dxy', 'dxx'), '0'), 'df * dxx'
+            ) }}
+        ) as slope_se,
         {{ z }}
-        + {{ (z ** 3 + z) / 4 }} / df
-        + {{ (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96 }} / (df * df)
-        + {{ (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384 }} / (df * df * df) as t
+        + {{ double_quotient((z ** 3 + z) / 4, 'df') }}
+        + {{ double_quotient((5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96, 'df * df') }}
+        + {{ double_quotient(
+            (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384, 'df * df * df'
+        ) }} as t
     from deviations
 
 ),
@@ -145,15 +151,21 @@ crossings as (
         -- Divided only where it is safe: a slope above 0, and a lower bound above 0.
         case
             when lines.slope_low > 0
-                then lines.mean_x + (thresholds.threshold_pct - lines.mean_y) / lines.slope
+                then lines.mean_x + {{ double_quotient(
+                    'thresholds.threshold_pct - lines.mean_y', 'lines.slope'
+                ) }}
         end as days_until,
         case
             when lines.slope_low > 0
-                then lines.mean_x + (thresholds.threshold_pct - lines.mean_y) / lines.slope_high
+                then lines.mean_x + {{ double_quotient(
+                    'thresholds.threshold_pct - lines.mean_y', 'lines.slope_high'
+                ) }}
         end as days_until_low,
         case
             when lines.slope_low > 0
-                then lines.mean_x + (thresholds.threshold_pct - lines.mean_y) / lines.slope_low
+                then lines.mean_x + {{ double_quotient(
+                    'thresholds.threshold_pct - lines.mean_y', 'lines.slope_low'
+                ) }}
         end as days_until_high
     from models
     cross join thresholds
