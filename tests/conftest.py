@@ -78,7 +78,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--engine", default="duckdb", help="engine of tests/metrics/test_engines.py")
+    parser.addoption(
+        "--engine", default="duckdb", help="duckdb or spark, for what compares with one"
+    )
     parser.addoption("--kills", type=int, default=1, help="kills of tests/dags/test_kills.py")
 
 
@@ -178,6 +180,12 @@ def new_database(server: Settings) -> Callable[[], Settings]:
         return server.model_copy(update={"database": name})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Of the engine that is compared with PostgreSQL."""
+    return request.config.getoption("--engine")
 
 
 @pytest.fixture

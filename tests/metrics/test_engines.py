@@ -6,14 +6,13 @@ from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
+from tests.engines import build_on, differing_cells
 from tests.metrics.warehouse import chapter12_gold, clone, execute, frame, gold_hashes
 
-from o2r.builds.manifests import FILE, load
-from o2r.builds.run import target_lock, work_dir
+from o2r.builds.run import work_dir
 from o2r.errors import UserError
 from o2r.lake import build as lake_build
-from o2r.lake.build import make, publish_from
-from o2r.lake.compare import Difference, compare
+from o2r.lake.build import publish_from
 from o2r.lake.engines import engine_of
 from o2r.lake.export import export, lake_of
 from o2r.settings import Settings
@@ -28,16 +27,10 @@ where table_schema = 'mart_gold' and privilege_type = 'SELECT' order by 1, 2
 
 
 @pytest.fixture(scope="module")
-def name(request: pytest.FixtureRequest) -> str:
-    """Of the engine."""
-    return request.config.getoption("--engine")
-
-
-@pytest.fixture(scope="module")
-def built(small: Settings, name: str) -> Settings:
+def built(small: Settings, engine_name: str) -> Settings:
     """A copy of the small company, dirt and all, that the engine has built beside PostgreSQL."""
     settings = clone(small, "small_on_engine")
-    build_on(settings, name)
+    build_on(settings, engine_name)
     return settings
 
 
@@ -56,37 +49,22 @@ def exported(settings: Settings) -> tuple[int, int]:
     return done.days, done.rows
 
 
-def build_on(settings: Settings, name: str) -> None:
-    """Build and test with the engine of this name; nothing is handed back."""
-    with target_lock(settings, "prod") as lock, Session(settings) as session:
-        make(session, engine_of(settings, name), lake_of(settings), lock, quiet=True)
-
-
-def differing_cells(settings: Settings, name: str, *tables: str) -> tuple[int, list[Difference]]:
-    """Compare the tables, or all of them, of the engine with those of PostgreSQL."""
-    manifest = load(work_dir(settings, name) / "target" / FILE)
-    nodes = manifest["nodes"].items()
-    manifest["nodes"] = {key: node for key, node in nodes if not tables or node["name"] in tables}
-    with Session(settings) as session:
-        return compare(session, engine_of(settings, name), manifest)
-
-
-def note_as_passed(settings: Settings, name: str) -> None:
+def note_as_passed(settings: Settings, engine_name: str) -> None:
     """Have it that a build, begun now, has passed its tests."""
     with Session(settings) as session:
         state = lake_build.fingerprint(session, [])
         note = json.dumps([state, lake_build.start(session)], default=str)
-    (work_dir(settings, name) / "passed.json").write_text(note)
+    (work_dir(settings, engine_name) / "passed.json").write_text(note)
 
 
-def test_every_cell_is_that_of_postgres(built: Settings, name: str) -> None:
-    cells, differing = differing_cells(built, name)
+def test_every_cell_is_that_of_postgres(built: Settings, engine_name: str) -> None:
+    cells, differing = differing_cells(built, engine_name)
     assert not differing, "\n".join(map(str, differing))
     assert cells > 1_000_000
 
 
-def test_a_cell_that_differs_is_found(built: Settings, name: str) -> None:
-    engine = type(engine_of(built, name))
+def test_a_cell_that_differs_is_found(built: Settings, engine_name: str) -> None:
+    engine = type(engine_of(built, engine_name))
     original = engine.read
 
     def altered(*arguments: str) -> Iterator[pa.RecordBatch]:
@@ -97,33 +75,33 @@ def test_a_cell_that_differs_is_found(built: Settings, name: str) -> None:
             yield batch.set_column(place, "plan_tier", pa.array(["other"] * len(batch)))
 
     with patch.object(engine, "read", altered):
-        _, [found] = differing_cells(built, name, "dim_plan_tier_history")
+        _, [found] = differing_cells(built, engine_name, "dim_plan_tier_history")
     assert found.columns == ["plan_tier"]
     assert found.only_engine == found.only_postgres > 0
 
 
 def test_what_is_handed_back_is_served_like_what_postgres_has_built(
-    built: Settings, name: str
+    built: Settings, engine_name: str
 ) -> None:
-    with pytest.raises(UserError, match=f"no build on {name} has passed its tests"):
-        publish_from(built, name, say=print)
+    with pytest.raises(UserError, match=f"no build on {engine_name} has passed its tests"):
+        publish_from(built, engine_name, say=print)
     hashes, readers = gold_hashes(built), frame(built, READERS)
     execute(built, "create view public.mine as select count(*) as n from mart_gold.metric_values")
 
     wrong = "update raw_bronze.revenue_account_daily set discount_amount = discount_amount + 1"
     execute(built, wrong)
-    note_as_passed(built, name)
+    note_as_passed(built, engine_name)
     with pytest.raises(UserError, match="gold is as it was: bronze, silver and gold differ"):
-        publish_from(built, name, say=print)
+        publish_from(built, engine_name, say=print)
     execute(built, wrong.replace("+ 1", "- 1"))
-    with pytest.raises(UserError, match=f"not that of the build on {name}"):
-        publish_from(built, name, say=print)
-    note_as_passed(built, name)
+    with pytest.raises(UserError, match=f"not that of the build on {engine_name}"):
+        publish_from(built, engine_name, say=print)
+    note_as_passed(built, engine_name)
     assert gold_hashes(built) == hashes
 
     execute(built, "delete from mart_gold.metric_values")
     with patch.object(lake_build, "make", side_effect=AssertionError("built again")):
-        lake_build.build_with(built, name)
+        lake_build.build_with(built, engine_name)
     assert gold_hashes(built) == hashes
     assert frame(built, READERS).equals(readers)
     assert frame(built, "select n from public.mine").iloc[0, 0] > 0
@@ -176,10 +154,10 @@ def test_a_killed_export_is_done_again(bronze: Settings) -> None:
 
 
 def test_every_cell_of_the_book_is_that_of_postgres(
-    new_database: Callable[[], Settings], name: str
+    new_database: Callable[[], Settings], engine_name: str
 ) -> None:
     settings = clone(chapter12_gold(new_database), "chapter12_on_engine")
-    build_on(settings, name)
-    cells, differing = differing_cells(settings, name)
+    build_on(settings, engine_name)
+    cells, differing = differing_cells(settings, engine_name)
     assert not differing, "\n".join(map(str, differing))
     assert cells > 10_000
