@@ -75,7 +75,7 @@ test-kills: install ## Kill Postgres, Airflow or dbt ten times at work; gold mus
 	@$(RUN) pytest tests/dags/test_kills.py --kills 10 -v
 
 test-cluster: ## Compare every cell of two companies, built on `make cluster`, with PostgreSQL's
-	@$(RUN) pytest tests/metrics/test_engines.py tests/integration/test_replay.py -k engine --engine spark $(PYTEST_ARGS)
+	@$(RUN) pytest tests/metrics/test_engines.py tests/integration/test_replay.py -k engine --engine spark --engine-units $(PYTEST_ARGS)
 
 lint: install ## Run every check of .pre-commit-config.yaml on every file
 	@PATH="$$PWD/.o2r/tools/bin:$$PATH" $(RUN) pre-commit run --all-files

@@ -81,6 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--engine", default="duckdb", help="duckdb or spark, for what compares with one"
     )
+    parser.addoption("--engine-units", action="store_true", help="run all unit tests there, too")
     parser.addoption("--kills", type=int, default=1, help="kills of tests/dags/test_kills.py")
 
 

@@ -1,7 +1,9 @@
 """What tests do with other engines: build a database's company there, and compare every cell."""
 
-from o2r.builds.manifests import FILE, load
-from o2r.builds.run import target_lock, work_dir
+import re
+
+from o2r.builds.manifests import FILE, RESULTS, load
+from o2r.builds.run import run_dbt, target_lock, work_dir
 from o2r.lake.build import make
 from o2r.lake.compare import Difference, compare
 from o2r.lake.engines import engine_of
@@ -23,3 +25,20 @@ def differing_cells(settings: Settings, name: str, *tables: str) -> tuple[int, l
     manifest["nodes"] = {key: node for key, node in nodes if not tables or node["name"] in tables}
     with Session(settings) as session:
         return compare(session, engine_of(settings, name), manifest)
+
+
+POSTGRES_ONLY = re.compile(r"\d:\d\d(:\d\d(\.\d+)?)? ?[+-]\d\d|\d:\d\dZ|NaN")
+"""Input of unit tests that the files of the lake do not hold: an offset, a numeric that is none."""
+
+
+def unit_tests(settings: Settings, name: str) -> tuple[int, list[str]]:
+    """Run dbt's unit tests on what the engine has built; return how many, and those that fail."""
+    folder, engine = work_dir(settings, name) / "target", engine_of(settings, name)
+    tests = load(folder / FILE)["unit_tests"].values()
+    apart = [test["name"] for test in tests if POSTGRES_ONLY.search(str(test["given"]))]
+    with target_lock(settings, "prod") as lock, Session(settings) as session:
+        command = ["--quiet", "test", "--select", "test_type:unit", "--exclude", *apart]
+        run_dbt(session, command, name, lock=lock, variables=engine.variables())
+    results = load(folder / RESULTS)["results"]
+    states = {r["unique_id"]: r["status"] for r in results if r["unique_id"].startswith("unit_")}
+    return len(states), [name for name, state in states.items() if state != "pass"]

@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
-from tests.engines import build_on, differing_cells
+from tests.engines import build_on, differing_cells, unit_tests
 from tests.metrics.warehouse import chapter12_gold, clone, execute, frame, gold_hashes
 
 from o2r.builds.run import work_dir
@@ -61,6 +61,16 @@ def test_every_cell_is_that_of_postgres(built: Settings, engine_name: str) -> No
     cells, differing = differing_cells(built, engine_name)
     assert not differing, "\n".join(map(str, differing))
     assert cells > 1_000_000
+
+
+def test_unit_tests_say_the_same(
+    built: Settings, engine_name: str, request: pytest.FixtureRequest
+) -> None:
+    if not request.config.getoption("--engine-units"):
+        pytest.skip("some 300 statements: `make test-cluster` runs them")
+    count, failed = unit_tests(built, engine_name)
+    assert count > 250
+    assert failed == []
 
 
 def test_a_cell_that_differs_is_found(built: Settings, engine_name: str) -> None:

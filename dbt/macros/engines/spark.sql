@@ -75,7 +75,7 @@
 {% macro spark__title_case(value) -%}
     array_join(
         transform(
-            regexp_extract_all(lower({{ value }}), '([\\\\p{L}\\\\p{N}]+|[^\\\\p{L}\\\\p{N}]+)', 1),
+            regexp_extract_all(lower({{ value }}), '([\\p{L}\\p{N}]+|[^\\p{L}\\p{N}]+)', 1),
             word -> concat(upper(substr(word, 1, 1)), substr(word, 2))
         ),
         ''

@@ -213,13 +213,13 @@ final as (
         is_complete,
         cast(
             0.4 * {{ greater('0', '100 - 10 * cast(week_downtime_pct as numeric(18, 6))') }}
-            + 0.3 * {{ greater('0', '100 - week_resolution_hours') }}
+            + 0.3 * {{ greater('0', '100 - cast(week_resolution_hours as numeric(18, 6))') }}
             + 0.3 * {{ greater('0', '100 - 5 * cast(week_error_pct as numeric(18, 6))') }}
             as numeric(18, 6)
         ) as cs_score,
         cast(
             0.4 * {{ greater('0', '100 - 10 * cast(window_downtime_pct as numeric(18, 6))') }}
-            + 0.3 * {{ greater('0', '100 - window_resolution_hours') }}
+            + 0.3 * {{ greater('0', '100 - cast(window_resolution_hours as numeric(18, 6))') }}
             + 0.3 * {{ greater('0', '100 - 5 * cast(window_error_pct as numeric(18, 6))') }}
             as numeric(18, 6)
         ) as cs_score_30_days

@@ -212,7 +212,7 @@ scored as (
     select
         *,
         {{ greater('0', '100 - 10 * cast(downtime_pct as numeric(18, 6))') }} as uptime_score,
-        {{ greater('0', '100 - resolution_hours') }} as ticket_score,
+        {{ greater('0', '100 - cast(resolution_hours as numeric(18, 6))') }} as ticket_score,
         {{ greater('0', '100 - 5 * cast(error_pct as numeric(18, 6))') }} as error_score
     from measured
 

@@ -4,6 +4,7 @@
   required_weekly_growth_pct is the g with sum(w * (1 + g)^k, k = 1..remaining) = target - ytd for
   the revenue w of this week; the sum grows with g, so halving an interval 60 times finds it.
 #}
+{%- set middle = double_quotient('low + high', '2') %}
 with recursive weeks as (
 
     select
@@ -73,15 +74,15 @@ halvings as (
     from (
         select
             *,
-            (low + high) / 2 as middle,
+            {{ middle }} as middle,
             case
                 when
-                    abs((low + high) / 2 - 1) < 1e-9
+                    abs({{ middle }} - 1) < 1e-9
                     then remaining_weeks
                 else
-                    (low + high) / 2 * (
-                        power((low + high) / 2, remaining_weeks) - 1
-                    ) / ((low + high) / 2 - 1)
+                    {{ double_quotient(
+                        middle ~ ' * (power(' ~ middle ~ ', remaining_weeks) - 1)', middle ~ ' - 1'
+                    ) }}
             end as geometric_sum
         from halvings
         where step < 60
@@ -93,7 +94,7 @@ solutions as (
 
     select
         period_start,
-        100 * ((low + high) / 2 - 1) as required_weekly_growth_pct
+        100 * ({{ middle }} - 1) as required_weekly_growth_pct
     from halvings
     where step = 60
 
