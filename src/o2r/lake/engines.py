@@ -61,6 +61,7 @@ class DuckDB:
         """See Engine. Raises UserError for a lake that is no folder."""
         if "://" in lake.url:
             raise UserError(f"engine duckdb reads a folder, not {lake.url}: unset O2R_LAKE")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.unlink(missing_ok=True)
         self.path.with_name(f"{self.path.name}.wal").unlink(missing_ok=True)
         with self._connected() as connection:
