@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from o2r.bronze.files import DataFile
 
 ROWS = 50_000  # per block
+READ_AT_ONCE = 1 << 20  # bytes, of one column
 
 
 def parquet_names(file: "DataFile") -> list[str]:
@@ -57,7 +58,9 @@ def parquet_records(file: "DataFile", report: Callable[[int], None]) -> Iterator
 def _batches(file: "DataFile", report: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
     try:
         with file.path.open("rb") as stream:
-            for batch in pq.ParquetFile(stream).iter_batches(ROWS):
+            # by itself it holds on to all that it has read, until the end of the file
+            source = pq.ParquetFile(stream, pre_buffer=False, buffer_size=READ_AT_ONCE)
+            for batch in source.iter_batches(ROWS):
                 texts = [column.cast(pa.string()) for column in batch.columns]
                 report(stream.tell())
                 yield pa.RecordBatch.from_arrays(texts, batch.schema.names)
