@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from o2r.builds.manifests import (
 from o2r.builds.packages import install_packages
 from o2r.builds.reconcile import reconcile, start
 from o2r.builds.row_counts import count_rows
+from o2r.company.stated import stated
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect, locks
@@ -210,6 +212,7 @@ def run_dbt(
     environment = {
         **os.environ,
         **prepare(settings, target, prefix, shadow=shadow, keep=keep),
+        "O2R_COMPANY_SETTINGS": json.dumps(stated(session)),
         **variables,
     }
     if WRITING & set(arguments) and not prefix:

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from o2r.cli.ci import app as ci_app
+from o2r.cli.config import app as config_app
 from o2r.cli.dashboards import app as dashboards_app
 from o2r.cli.export import app as export_app
 from o2r.cli.lake import app as lake_app
@@ -49,6 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(ci_app, name="ci")
+app.add_typer(config_app, name="config")
 app.add_typer(metabase_app, name="metabase")
 app.add_typer(metric_app, name="metric")
 app.add_typer(dashboards_app, name="dashboards")

@@ -218,7 +218,7 @@ final as (
     select
         account_id,
         day_date,
-        coalesce(is_delivered and observed_days >= {{ var('health_min_observed_days') }}, false)
+        coalesce(is_delivered and observed_days >= {{ setting('health_min_observed_days') }}, false)
             as is_measured,
         is_rating_asked,
         is_nps_asked,

@@ -100,9 +100,9 @@ judged as (
 
     select
         *,
-        coalesce(utilization_p90_pct >= {{ var('utilization_review_pct') }}, false) as is_short,
-        coalesce(utilization_p90_pct < {{ var('overprovisioned_below_pct') }}, false) as is_spare,
-        coalesce(warmpool_pct >= {{ var('warmpool_review_pct') }}, false) as has_large_warmpool
+        coalesce(utilization_p90_pct >= {{ setting('utilization_review_pct') }}, false) as is_short,
+        coalesce(utilization_p90_pct < {{ setting('overprovisioned_below_pct') }}, false) as is_spare,
+        coalesce(warmpool_pct >= {{ setting('warmpool_review_pct') }}, false) as has_large_warmpool
     from joined
 
 ),
@@ -132,14 +132,14 @@ final as (
         case
             when sample_count is null then 'needs resource_model_utilization: never delivered'
             when utilization_p90_pct is null then 'No utilisation samples'
-            when is_short then 'p90 utilisation at or above {{ var("utilization_review_pct") }} %'
+            when is_short then 'p90 utilisation at or above {{ setting("utilization_review_pct") }} %'
             when is_spare and has_large_warmpool
                 then
-                    'p90 utilisation below {{ var("overprovisioned_below_pct") }} % and warm pool '
-                    || 'at or above {{ var("warmpool_review_pct") }} % of the allocation'
-            when is_spare then 'p90 utilisation below {{ var("overprovisioned_below_pct") }} %'
+                    'p90 utilisation below {{ setting("overprovisioned_below_pct") }} % and warm pool '
+                    || 'at or above {{ setting("warmpool_review_pct") }} % of the allocation'
+            when is_spare then 'p90 utilisation below {{ setting("overprovisioned_below_pct") }} %'
             when has_large_warmpool
-                then 'Warm pool at or above {{ var("warmpool_review_pct") }} % of the allocation'
+                then 'Warm pool at or above {{ setting("warmpool_review_pct") }} % of the allocation'
             else 'Within the thresholds'
         end as reason,
         known_to_date

@@ -19,7 +19,6 @@ from o2r.dashboards.site.pages import board_page, markdown
 from o2r.dashboards.site.render import SCRIPTS, assets, environment
 from o2r.errors import UserError
 from o2r.settings import Settings
-from o2r.yaml_files import read_yaml
 
 MARK = ".o2r-site"
 """File by which a folder of ours is known, which may be replaced."""
@@ -50,7 +49,7 @@ def build_site(
         stamp = made_of(settings, gold)
         if only_if_changed and _text(folder / MARK) == stamp:
             return folder / "index.html"
-        definitions = read_definitions(settings)
+        definitions = read_definitions(settings, gold.currency)
         with in_place_of(folder) as aside:
             for path, text in pages(settings, gold, definitions.judged_by(gold.targets)):
                 _write(aside / path, text)
@@ -78,7 +77,7 @@ def made_of(settings: Settings, gold: Gold) -> str:
 
 def pages(settings: Settings, gold: Gold, definitions: Definitions) -> Iterator[tuple[str, str]]:
     """Path in the site and text of every page."""
-    made = MetricPages(settings, gold, definitions, reporting_currency(settings))
+    made = MetricPages(settings, gold, definitions)
     keys = {one["metric"] for one in made.metrics}
     shared = common(gold) | {"menu": _menu(settings, gold.target), "scripts": SCRIPTS}
 
@@ -105,12 +104,6 @@ def common(gold: Gold) -> dict[str, Any]:
     """What every page says of its data."""
     return {"as_of": gold.as_of(), "built_at": gold.built_at(), "target": gold.target,
             "database": gold.database, "lagging": gold.lagging()}  # fmt: skip
-
-
-def reporting_currency(settings: Settings) -> str:
-    """Code of the currency that gold is in."""
-    project = read_yaml(settings.dbt_dir / "dbt_project.yml")
-    return project["vars"]["reporting_currency"]
 
 
 def dbt_docs(settings: Settings, target: str) -> Path | None:

@@ -17,7 +17,7 @@ from o2r.builds.manifests import FILE, load
 from o2r.builds.run import SHADOW, check_target, target_lock, work_dir
 from o2r.dashboards.definitions import Card, Filter
 from o2r.dashboards.lineage import Lineage, needs, never_delivered
-from o2r.dashboards.metrics import TARGETS
+from o2r.dashboards.metrics import CURRENCY, TARGETS
 from o2r.dashboards.queries import all_rows, resolved
 from o2r.errors import UserError
 from o2r.settings import Settings
@@ -144,6 +144,12 @@ class Gold:
         """Targets that the company states, by metric."""
         found = self.query(TARGETS, "targets of metrics")
         return {metric: float(target) for metric, target in found.rows}
+
+    @cached_property
+    def currency(self) -> str | None:
+        """The reporting currency that gold was built in."""
+        [(found,)] = self.query(CURRENCY, "currency of gold").rows
+        return found
 
     def as_of(self) -> str:
         """The last day that is counted, YYYY-MM-DD. Raises UserError when nothing was observed."""
