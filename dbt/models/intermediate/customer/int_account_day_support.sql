@@ -35,6 +35,15 @@ tickets as (
             when deadlines.due_at < states.resolved_at or states.resolved_at is null
                 then cast(deadlines.due_at as date)
         end as breached_date,
+        -- Promised by hours that cannot be counted: it may be broken until it is resolved.
+        case
+            when states.sla_target_hours is not null and states.sla_seconds is null
+                then ticket.created_date
+        end as uncounted_date,
+        case
+            when states.sla_target_hours is not null and states.sla_seconds is null
+                then cast(states.resolved_at + interval '30 day' as date)
+        end as counted_date,
         case when not coalesce(states.is_told_later, false) then ticket.csat end as csat
     from {{ ref('stg_tickets') }} as ticket
     inner join {{ ref('int_ticket_state') }} as states
@@ -54,7 +63,9 @@ surveys as (select * from {{ ref('stg_survey_responses') }}),
 
 happenings as (
 
-    {%- for what in ['created', 'resolved', 'escalated', 'deescalated', 'breached'] %}
+    {%- for what in [
+        'created', 'resolved', 'escalated', 'deescalated', 'breached', 'uncounted', 'counted'
+    ] %}
 
     select
         account_id,
@@ -124,6 +135,8 @@ daily as (
         - count(*) filter (where happenings.what = 'deescalated') as escalated_change,
         count(*) filter (where happenings.what = 'escalated') as escalations,
         count(*) filter (where happenings.what = 'breached') as breaches,
+        count(*) filter (where happenings.what = 'uncounted')
+        - count(*) filter (where happenings.what = 'counted') as uncounted_change,
         sum(happenings.score) filter (where happenings.what = 'csat') as rating_sum,
         count(*) filter (where happenings.what = 'csat') as ratings,
         sum(happenings.score) filter (where happenings.what = 'nps') as nps_sum,
@@ -158,6 +171,7 @@ windowed as (
         sum(daily.escalated_change) over so_far as escalated_tickets,
         sum(daily.escalations) over last_30_days as escalations_30d,
         sum(daily.breaches) over last_30_days as sla_breaches_30d,
+        sum(daily.uncounted_change) over so_far as uncounted_tickets,
         sum(daily.rating_sum) over last_90_days as rating_sum_90d,
         sum(daily.ratings) over last_90_days as ratings_90d,
         sum(daily.nps_sum) over last_90_days as nps_sum_90d,
@@ -202,6 +216,7 @@ known as (
         reached.escalated_tickets,
         reached.escalations_30d,
         reached.sla_breaches_30d,
+        reached.uncounted_tickets,
         reached.is_delivered
         and {{ days_between('reaches.tickets_date', 'windowed.day_date') }} <= 6 as is_delivered
     from windowed
@@ -225,10 +240,13 @@ final as (
         {%- for name in ['open_tickets', 'escalated_tickets', 'escalations_30d'] %}
         cast(case when is_delivered then coalesce({{ name }}, 0) end as bigint) as {{ name }},
         {%- endfor %}
-        -- Where nothing is promised, no promise was broken and none was kept.
+        -- Where nothing is promised, no promise was broken and none was kept; where hours cannot be
+        -- counted, it is not known.
         cast(
             case
-                when is_delivered and {{ is_delivered('sla_targets') }}
+                when
+                    is_delivered and {{ is_delivered('sla_targets') }}
+                    and coalesce(uncounted_tickets, 0) = 0
                     then coalesce(sla_breaches_30d, 0)
             end as bigint
         ) as sla_breaches_30d,
