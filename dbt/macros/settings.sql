@@ -20,11 +20,11 @@
 
 {#-
   What the company states, by name. `o2r` hands it over, so that all models of a run have the same; dbt
-  started by hand asks the database itself.
+  started by hand asks the database itself, where it may ask one.
 -#}
 {% macro stated_settings() -%}
     {%- set stated = env_var('O2R_COMPANY_SETTINGS', '') -%}
-    {%- if not stated and target.type == 'postgres' -%}
+    {%- if not stated and target.type == 'postgres' and flags.INTROSPECT -%}
         {%- set stated = run_query(
             "select coalesce(cast(jsonb_object_agg(name, value) as text), '{}') from ops.settings_in_force"
         ).rows[0][0] -%}

@@ -38,6 +38,8 @@ from o2r.warehouse.query import Session
 TARGETS = ("personal", "dev", "ci", "prod")
 WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 """dbt commands that may change a table."""
+WITHOUT_SQL = {"clean", "debug", "deps", "init", "list", "ls", "parse"}
+"""dbt commands that need no warehouse, and no setting of a company."""
 SHADOW = "_shadow"
 """What follows the name of the gold schema while `o2r publish` builds and tests it."""
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
@@ -212,7 +214,7 @@ def run_dbt(
     environment = {
         **os.environ,
         **prepare(settings, target, prefix, shadow=shadow, keep=keep),
-        "O2R_COMPANY_SETTINGS": json.dumps(stated(session)),
+        "O2R_COMPANY_SETTINGS": _stated(session, arguments),
         **variables,
     }
     if WRITING & set(arguments) and not prefix:
@@ -266,6 +268,11 @@ def prepare(
         "O2R_AS_OF": str(settings.as_of or ""),
         **({"DBT_CI_SCHEMA": prefix} if prefix else {}),
     }
+
+
+def _stated(session: Session, arguments: Sequence[str]) -> str:
+    """What the company states, as JSON, for a command that makes SQL of it; else nothing."""
+    return "" if WITHOUT_SQL & set(arguments) else json.dumps(stated(session))
 
 
 def _macros(dbt_dir: Path) -> str:
