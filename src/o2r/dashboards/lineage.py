@@ -1,7 +1,8 @@
 """Which bronze tables stand behind a mart, a metric and a card, read from the SQL itself.
 
-Time (the as-of day, the periods, opening hours) and the attributes of accounts, models and regions are of use to
-every table and are not followed; what has no other source is made of the accounts alone.
+Time (the as-of day, the periods, opening hours) and the attributes of accounts, models and regions
+are of use to every table and are not followed; what has no other source is made of the accounts
+alone.
 """
 
 from __future__ import annotations
