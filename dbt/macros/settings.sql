@@ -26,7 +26,7 @@
     {%- set stated = env_var('O2R_COMPANY_SETTINGS', '') -%}
     {%- if not stated and target.type == 'postgres' and flags.INTROSPECT -%}
         {%- set stated = run_query(
-            "select coalesce(cast(jsonb_object_agg(name, value) as text), '{}') from ops.settings_in_force"
+            "select coalesce(cast(json_object_agg(name, value) as text), '{}') from ops.settings_in_force"
         ).rows[0][0] -%}
     {%- endif -%}
     {{ return(fromjson(stated or '{}')) }}

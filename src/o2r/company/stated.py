@@ -39,10 +39,10 @@ def in_force(session: Session) -> list[Setting]:
     rows = session.query("select name, value, stated_at, stated_by, stated_in "
                          "from ops.settings_in_force")  # fmt: skip
     found = {name: (value, *more) for name, value, *more in rows}
-    checked(session.settings, {name: value for name, (value, *_) in found.items()})
+    sound = checked(session.settings, {name: value for name, (value, *_) in found.items()})
     given = defaults(session.settings)
     return [
-        Setting(name, found[name][0], unit(name), field.description, *found[name][1:])
+        Setting(name, sound[name], unit(name), field.description, *found[name][1:])
         if name in found
         else Setting(name, given[name], unit(name), field.description)
         for name, field in CompanySettings.model_fields.items()
@@ -82,6 +82,8 @@ def state(session: Session, changes: Mapping[str, Any], where: str = "o2r config
 
 def checked(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
     """What is given, as it is kept: plain values of JSON. Raises UserError with all its faults."""
+    if not given:
+        return {}
     context = {
         "currencies": currencies(settings),
         "tables": sorted(load_contracts(settings.dbt_dir)),

@@ -102,7 +102,7 @@ final as (
         cast(compared.health_score as numeric(18, 1)) as health_score,
         case
             when compared.health_score is null then 'unknown'
-            {%- for tier, lowest in setting('health_tiers').items() %}
+            {%- for tier, lowest in setting('health_tiers') | dictsort(by='value', reverse=true) %}
             when compared.health_score >= {{ lowest }} then '{{ tier }}'
             {%- endfor %}
             else 'critical'
