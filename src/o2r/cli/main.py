@@ -96,10 +96,12 @@ def down() -> None:
 
 @app.command()
 def status() -> None:
-    """Say where the warehouse runs and what bronze holds."""
+    """Say where the warehouse runs, what was delivered and kept out, and what metrics lack."""
+    from o2r.cli.terminal import print_readiness
+    from o2r.dashboards.readiness import of_warehouse
     from o2r.settings import load_settings
     from o2r.warehouse.doctor import status as read_status
-    from o2r.warehouse.query import Answer
+    from o2r.warehouse.query import Session
 
     settings = load_settings()
     found = read_status(settings)
@@ -115,7 +117,8 @@ def status() -> None:
         + (f" ({taken_back} more taken back)" if taken_back else "")
     )
     if filled:
-        print_answer(Answer(["table", "rows"], filled, ""))
+        with Session(settings) as session:
+            print_readiness(of_warehouse(session))
 
 
 @app.command()

@@ -13,6 +13,7 @@ from typing import Any
 from o2r.builds.run import SHADOW, work_dir
 from o2r.dashboards.definitions import Definitions
 from o2r.dashboards.read import FOLDER, read_definitions
+from o2r.dashboards.readiness import Readiness
 from o2r.dashboards.site.gold import Gold
 from o2r.dashboards.site.metric_pages import MetricPages
 from o2r.dashboards.site.pages import board_page, markdown
@@ -95,9 +96,27 @@ def pages(settings: Settings, gold: Gold, definitions: Definitions) -> Iterator[
     for metric in made.metrics:
         yield _page(f"metrics/{metric['metric']}.html", "metric.html", shared | {
             "title": metric["metric_name"], **made.page(metric)})  # fmt: skip
+    yield _page("readiness.html", "readiness.html", shared | {
+        "title": "Readiness", **readiness_tables(gold.readiness())})  # fmt: skip
     errata = (settings.project / "docs" / "book-errata.md").read_text(encoding="utf-8")
     yield _page("errata.html", "prose.html", shared | {
         "title": "Errata of the book", "html": markdown(errata)})  # fmt: skip
+
+
+def readiness_tables(found: Readiness) -> dict[str, list[tuple]]:
+    """The tables of the page of readiness."""
+    return {
+        "lacking": [(one.name, one.lacks) for one in found.metrics if one.lacks],
+        "kept_out": [
+            (one.table, one.reason, str(one.rows), one.example, one.where, one.mapping)
+            for one in found.kept_out
+        ],
+        "sources": [
+            (one.table, str(one.rows), one.first_day, one.last_day,
+             None if one.behind is None else str(one.behind), one.newest_load, str(one.kept_out))
+            for one in found.sources
+        ],
+    }  # fmt: skip
 
 
 def common(gold: Gold) -> dict[str, Any]:
@@ -168,7 +187,8 @@ def _write(path: Path, text: str) -> None:
 
 def _menu(settings: Settings, target: str) -> list[tuple[str, str]]:
     """Label and address of the main links."""
-    menu = [("Dashboards", "index.html"), ("Metrics", "metrics.html"), ("Errata", "errata.html")]
+    menu = [("Dashboards", "index.html"), ("Metrics", "metrics.html"),
+            ("Readiness", "readiness.html"), ("Errata", "errata.html")]  # fmt: skip
     return menu + ([("Models", "dbt/index.html")] if dbt_docs(settings, target) else [])
 
 

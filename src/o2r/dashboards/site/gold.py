@@ -19,6 +19,7 @@ from o2r.dashboards.definitions import Card, Filter
 from o2r.dashboards.lineage import Lineage, needs, never_delivered
 from o2r.dashboards.metrics import CURRENCY, TARGETS
 from o2r.dashboards.queries import all_rows, resolved
+from o2r.dashboards.readiness import Readiness, readiness
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect
@@ -158,6 +159,12 @@ class Gold:
         if day is None:
             raise UserError(f"gold of target {self.target} holds no data yet: load, then build")
         return day
+
+    def readiness(self) -> Readiness:
+        """What has been delivered, what was kept out, what each metric lacks."""
+        return readiness(
+            lambda sql: self.query(sql, "readiness").rows, self._settings.dbt_dir, self.resolve
+        )
 
     def lagging(self) -> list[str]:
         """What is said of each feed that is behind, the furthest first."""
