@@ -32,7 +32,7 @@ tickets as (
                 or (states.resolved_at is null and ticket.escalated_at is not null)
                 then
                     cast({{ lesser_known('states.resolved_at', 'ticket.deescalated_at') }} as date)
-        end as deescalated_date,
+        end as calmed_date,
         case
             when deadlines.due_at < states.resolved_at or states.resolved_at is null
                 then cast(deadlines.due_at as date)
@@ -59,7 +59,7 @@ surveys as (select * from {{ ref('stg_survey_responses') }}),
 
 happenings as (
 
-    {%- for what in ['created', 'resolved', 'escalated', 'deescalated', 'breached', 'unsure', 'sure'] %}
+    {%- for what in ['created', 'resolved', 'escalated', 'calmed', 'breached', 'unsure', 'sure'] %}
 
     select
         account_id,
@@ -126,7 +126,7 @@ daily as (
         count(*) filter (where happenings.what = 'created')
         - count(*) filter (where happenings.what = 'resolved') as open_change,
         count(*) filter (where happenings.what = 'escalated')
-        - count(*) filter (where happenings.what = 'deescalated') as escalated_change,
+        - count(*) filter (where happenings.what = 'calmed') as escalated_change,
         count(*) filter (where happenings.what = 'escalated') as escalations,
         count(*) filter (where happenings.what = 'breached') as breaches,
         sum(case happenings.what when 'unsure' then 1 when 'sure' then -1 end) as unsure_change,

@@ -1,5 +1,5 @@
--- Grain: one row per support schedule with hours and local date from its first hours on, closed days
--- included. What nobody has stated is not closed, it is unknown.
+-- Grain: one row per support schedule with hours and local date from its first hours on, closed
+-- days included. What nobody has stated is not closed, it is unknown.
 with schedules as (select * from {{ ref('stg_support_schedules') }}),
 
 opening_hours as (select * from {{ ref('stg_support_hours') }}),
@@ -48,7 +48,7 @@ windows as (
     inner join first_hours
         on schedules.schedule = first_hours.schedule
     inner join days
-        on days.date_day >= first_hours.first_date
+        on first_hours.first_date <= days.date_day
     left join holidays
         on
             schedules.schedule = holidays.schedule

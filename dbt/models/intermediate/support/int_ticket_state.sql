@@ -150,8 +150,8 @@ measured as (
 
 ),
 
--- Exactly the target is met. What ended before it began was not recorded well enough to be judged, and
--- hours of business that nobody has stated cannot be counted.
+-- Exactly the target is met. What ended before it began was not recorded well enough to be judged,
+-- and hours of business that nobody has stated cannot be counted.
 judged as (
 
     select

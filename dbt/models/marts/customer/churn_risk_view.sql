@@ -5,6 +5,7 @@
   0 signals and nothing due are said only where every source of a signal was ever delivered.
   docs/health.md gives every rule.
 #}
+{%- set decline = setting('risk_usage_decline_pct') %}
 with as_of as (select * from {{ ref('int_as_of') }}),
 
 -- Activities are known as far as their own feed reaches.
@@ -115,7 +116,7 @@ flagged as (
         case
             when events_30d is not null
                 then
-                    coalesce(usage_change_pct <= -1 * {{ setting('risk_usage_decline_pct') }}, false)
+                    coalesce(usage_change_pct <= -1 * {{ decline }}, false)
         end as is_usage_declining,
         escalated_tickets > 0 or escalations_30d > 0 as has_escalations,
         contraction_months > 0 as has_revenue_contraction
