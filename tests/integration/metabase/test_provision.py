@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
 from tests.integration.metabase.server import HIDDEN, PASSWORD, READER_PASSWORD, USER
 
 from o2r.dashboards.metabase import provision
 from o2r.dashboards.metabase.content import origin
+from o2r.errors import UserError
 
 
 def cards_of(board):
