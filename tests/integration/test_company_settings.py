@@ -170,10 +170,25 @@ def test_what_could_end_a_text_in_sql_is_refused_by_the_database(warehouse, quer
             )
 
 
-def test_a_value_written_past_the_command_stops_the_build(warehouse, query):
+def test_a_value_written_past_the_command_stops_the_build_until_it_is_taken_back(
+    warehouse, query, o2r
+):
     query(
         warehouse,
-        "insert into ops.company_settings (name, value) values ('reporting_currency', '7')",
+        "insert into ops.company_settings (name, value) "
+        "values ('reporting_currency', '7'), ('of_an_older_version', '1')",
     )
     with pytest.raises(UserError, match="reporting_currency: input should be a valid string"):
         in_force(warehouse)
+    assert o2r(warehouse, "config", "set", "risk_renewal_near_days", "30")[0] == 1
+    for name in ("reporting_currency", "of_an_older_version"):
+        assert o2r(warehouse, "config", "unset", name)[0] == 0
+    assert in_force(warehouse) == {}
+
+
+def test_a_setting_is_not_taken_back_where_another_needs_it(warehouse, o2r):
+    assert o2r(warehouse, "config", "set", "growing_max_days", "900")[0] == 0
+    assert o2r(warehouse, "config", "set", "onboarding_max_days", "800")[0] == 0
+    code, output = o2r(warehouse, "config", "unset", "growing_max_days")
+    assert (code, "must rise, not 800, 365" in output) == (1, True)
+    assert in_force(warehouse)["growing_max_days"] == 900

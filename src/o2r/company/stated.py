@@ -61,17 +61,23 @@ def stated(session: Session) -> dict[str, Any]:
 def state(session: Session, changes: Mapping[str, Any], where: str = "o2r config") -> list[str]:
     """Put settings in force, None for the default again; return the names that have changed.
 
-    where: what `stated_in` says. All of them, or on a UserError none.
+    where: what `stated_in` says. All of them, or on a UserError none. What an older version or
+    another hand has left that is not sound can be taken back, one after the other.
     """
-    if unknown := sorted(set(changes) - set(CompanySettings.model_fields)):
-        raise UserError("; ".join(map(_unknown, unknown)))
     with session.transaction() as cursor:
         locks.acquire(cursor, CONFIG, until_commit=True)
         cursor.execute("select name, value from ops.settings_in_force")
         now = dict(cursor.fetchall())
+        if unknown := sorted(set(changes) - set(CompanySettings.model_fields) - set(now)):
+            raise UserError("; ".join(map(_unknown, unknown)))
         wanted = {name: value for name, value in changes.items() if value is not None}
         kept = {name: value for name, value in now.items() if name not in changes}
-        sound = checked(session.settings, kept | wanted)
+        try:
+            sound = checked(session.settings, kept | wanted)
+        except UserError:
+            if wanted or _is_sound(session.settings, now):
+                raise
+            sound = kept
         changed = [name for name in changes if sound.get(name) != now.get(name)]
         cursor.executemany(
             "insert into ops.company_settings (name, value, stated_in) values (%s, %s, %s)",
@@ -94,6 +100,14 @@ def checked(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError("; ".join(_line(one) for one in error.errors(include_url=False))) from None
     values = found.model_dump(mode="json")
     return {name: values[name] for name in given}
+
+
+def _is_sound(settings: Settings, given: Mapping[str, Any]) -> bool:
+    try:
+        checked(settings, given)
+    except UserError:
+        return False
+    return True
 
 
 def defaults(settings: Settings) -> dict[str, Any]:
