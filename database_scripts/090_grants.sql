@@ -36,6 +36,8 @@ grant usage on schema raw_bronze, ops, seeds, staging_silver, intermediate_silve
 grant select, insert, update, delete on all tables in schema raw_bronze, ops to data_engineer;
 grant usage, select on all sequences in schema ops to data_engineer;
 grant execute on all functions in schema ops to data_engineer;
+-- what a company has stated is never altered: another statement comes after it
+revoke update, delete on ops.company_settings from data_engineer;
 grant select on all tables in schema seeds, staging_silver, intermediate_silver,
     staging_silver_ds, mart_gold, snapshots, test_failures to data_engineer;
 alter default privileges in schema raw_bronze, ops

@@ -52,6 +52,7 @@ $$;
 grant select on all tables in schema raw_bronze to o2r_builder;
 alter default privileges in schema raw_bronze grant select on tables to o2r_builder;
 grant select, insert, update, delete on all tables in schema ops to o2r_builder;
+revoke update, delete on ops.company_settings from o2r_builder;
 alter default privileges in schema ops
     grant select, insert, update, delete on tables to o2r_builder;
 grant usage, select on all sequences in schema ops to o2r_builder;
@@ -77,5 +78,6 @@ alter default privileges in schema seeds, staging_silver, intermediate_silver, s
     mart_gold, snapshots grant select on tables to o2r_ci;
 alter default privileges for role o2r_builder in schema seeds, staging_silver,
     intermediate_silver, staging_silver_ds, mart_gold, snapshots grant select on tables to o2r_ci;
-grant select on ops.load_batches, ops.changed_days to o2r_ci;
+grant select on ops.load_batches, ops.changed_days, ops.company_settings, ops.settings_in_force
+    to o2r_ci;
 grant execute on all functions in schema ops to o2r_ci;

@@ -5,15 +5,15 @@
   mid_market or smb. More employees than a threshold lift it, and so does the tier; employees that are
   not known leave the word to the tier; with neither it is Unknown.
   stated: SQL expression of type text, null where the CRM has no word; employees: of type integer;
-  tier: of type text, Unknown where it is.
+  tier: of type text, Unknown where it is; enterprise_above, mid_market_above: the thresholds.
 -#}
-{% macro classify_segment(stated, employees, tier) -%}
+{% macro classify_segment(stated, employees, tier, enterprise_above, mid_market_above) -%}
     case
         when {{ stated }} is not null then {{ stated }}
         when {{ employees }} is null and {{ tier }} = 'Unknown' then 'Unknown'
-        when lower({{ tier }}) = 'enterprise' or {{ employees }} > {{ var('enterprise_above_employees') }}
+        when lower({{ tier }}) = 'enterprise' or {{ employees }} > {{ enterprise_above }}
             then 'enterprise'
-        when lower({{ tier }}) = 'growth' or {{ employees }} > {{ var('mid_market_above_employees') }}
+        when lower({{ tier }}) = 'growth' or {{ employees }} > {{ mid_market_above }}
             then 'mid_market'
         else 'smb'
     end

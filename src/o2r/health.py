@@ -117,7 +117,7 @@ def _feeds(session: Session, target: str) -> Iterator[Finding]:
             state = WRONG if usual and behind > usual + WEEK else LATE
             what = (
                 f"load what is missing of {table}: until then no period of a metric that reads "
-                f"{feed} is complete; name it in the var retired_feeds if it has ended"
+                f"{feed} is complete; if it has ended, name it in `o2r config set retired_feeds`"
             )
         yield Finding("feed", table, state, reason, what)
 

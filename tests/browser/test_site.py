@@ -28,6 +28,7 @@ BOARDS = read_definitions(load_settings(project=PROJECT)).dashboards
 PAGES = [
     "index.html",
     "metrics.html",
+    "readiness.html",
     "errata.html",
     *(f"dashboards/{key}.html" for key in BOARDS),
     *(f"metrics/{key}.html" for key in ("weekly_revenue", "nrr_pct", "cs_score", "nps")),

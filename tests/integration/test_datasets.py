@@ -12,7 +12,10 @@ TICKETS = """ticket_id,account_id,created_at,resolved_at,last_updated
 t1,a1,2026-01-05 09:00,2026-01-05 10:00,2026-01-05 10:00
 """
 
-STATED = {"feed_statements", "metric_targets", "sla_targets"}
+STATED = {
+    *("feed_statements", "metric_targets", "sla_targets"),
+    *("support_schedules", "support_hours", "support_holidays"),
+}
 """What the book's company is made to state of itself."""
 
 

@@ -1,5 +1,6 @@
 """A build makes only what something new has reached; what is kept is what it would make."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,13 +9,15 @@ from unittest.mock import patch
 
 import pytest
 from tests.in_process import dbt_in_process
-from tests.integration.small_project import GOLD, add_ticket, small_warehouse, tickets
+from tests.integration.small_project import GOLD, ROOT, add_ticket, small_warehouse, tickets
 from tests.metrics.warehouse import execute, frame
 
 from o2r.builds.publish import publish
 from o2r.builds.run import build, dbt
+from o2r.company.stated import state
 from o2r.errors import UserError
 from o2r.settings import Settings
+from o2r.warehouse.query import Session
 
 SILVER = {
     "int_as_of", "int_product_events", "int_product_usage_daily", "int_requests",
@@ -130,6 +133,38 @@ def test_who_asks_for_all_gets_all(company):
     assert build_news(company) == {"fct_tickets", "ticket_totals"}
     dbt(company, ["--quiet", "run", "--empty"])
     assert build_news(company) == everything
+
+
+def test_a_setting_is_an_input_of_what_reads_it(company):
+    seeds = company.dbt_dir / "seeds"
+    seeds.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "dbt/seeds/exchange_rates.csv", seeds)
+    mart = company.dbt_dir / "models/marts/support/ticket_totals.sql"
+    mart.write_text(
+        "select count(*) as ticket_count, {{ setting('risk_renewal_near_days') }} as near_days "
+        "from {{ ref('fct_tickets') }}\n"
+    )
+    days = company.dbt_dir / "models/intermediate/product/int_product_events.sql"
+    days.write_text(days.read_text() + "-- {{ setting('idle_threshold_hours') }}\n")
+    build_news(company)
+
+    def news(**changes: int | None) -> set[str]:
+        with Session(company) as session:
+            assert state(session, changes) == [*changes]
+        return build_news(company)
+
+    assert news(risk_renewal_near_days=30) == {"ticket_totals"}
+    near = "select near_days from mart_gold.ticket_totals"
+    assert frame(company, near).iloc[0, 0] == 30
+    assert news(risk_usage_min_events=7) == set(), "nothing here reads it"
+    logic = "select logic from intermediate_silver.int_model_logic where model = '{}'"
+    full = [frame(company, logic.format("int_product_events")).iloc[0, 0]]
+    assert news(idle_threshold_hours=5) == {"int_product_events"}
+    full.append(frame(company, logic.format("int_product_events")).iloc[0, 0])
+    assert full[0] != full[1], "an incremental model is built in full"
+    assert news(risk_renewal_near_days=None, idle_threshold_hours=None) >= {"ticket_totals"}
+    assert frame(company, near).iloc[0, 0] == 60
+    assert build_news(company) == set()
 
 
 def test_variables_and_days_are_inputs(company):

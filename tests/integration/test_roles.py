@@ -162,6 +162,16 @@ def test_quarantine(as_role, role):
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_settings_of_the_company_are_stated_and_never_altered(as_role, role):
+    reads = role in ("data_engineer", "analytics_engineer")
+    assert as_role(role, "select value from ops.settings_in_force") is reads
+    state = "insert into ops.company_settings (name, value) values ('time_zone', '\"UTC\"')"
+    assert as_role(role, state) is (role == "data_engineer")
+    assert as_role(role, "update ops.company_settings set name = 'x'") is False
+    assert as_role(role, "delete from ops.company_settings") is False
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_functions(as_role, role, query, database):
     call = "select ops.ensure_month_partition('raw_bronze.web_events', '2026-01-01')"
     assert as_role(role, call) is (role == "data_engineer")

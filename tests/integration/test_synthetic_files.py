@@ -61,6 +61,9 @@ def test_another_seed_gives_other_bytes(clean, tmp_path):
         "metric_targets.parquet",
         "product_feature_releases.parquet",
         "sla_targets.parquet",
+        "support_holidays.parquet",
+        "support_hours.parquet",
+        "support_schedules.parquet",
         "quota_default_rate_limits.parquet",
         "synthetic_truth.json",
     }

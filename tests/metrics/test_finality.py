@@ -20,7 +20,6 @@ from tests.metrics.test_recomputed import METRICS
 from o2r.dashboards.definitions import Card
 from o2r.dashboards.metrics import LATEST
 from o2r.dashboards.read import read_definitions
-from o2r.dashboards.site.build import reporting_currency
 from o2r.dashboards.site.gold import Gold
 from o2r.dashboards.site.metric_pages import MetricPages
 from o2r.demo.run import HEADLINE, headline
@@ -91,7 +90,7 @@ def test_every_reader_tells_the_same_final_number(
         for metric, row in rows.iterrows()
     }
     with Gold(small, "prod") as gold:
-        made = MetricPages(small, gold, definitions, reporting_currency(small))
+        made = MetricPages(small, gold, definitions)
         by_key = {one["metric"]: one for one in made.metrics}
         names = {one["metric"]: one["metric_name"] for one in made.metrics}
         front = {card.metric: newest(gold, card) for card in made.front().cards if card.metric}
@@ -124,7 +123,7 @@ def test_every_reader_tells_the_same_final_number(
 def test_front_and_metric_pages_judge_by_the_same_target(small: Settings) -> None:
     """Each card of a metric is judged by the target that the company states, or by none."""
     with Gold(small, "prod") as gold:
-        made = MetricPages(small, gold, read_definitions(small), reporting_currency(small))
+        made = MetricPages(small, gold, read_definitions(small))
         available = [one for one in made.metrics if one["status"] == "available"]
         boards = [made.front(), *(made.board(one) for one in available)]
         goals = {(card.metric, card.goal) for board in boards for card in board.cards}

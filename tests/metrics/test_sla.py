@@ -1,8 +1,6 @@
 """sla_adherence against a recomputation in pandas, under the shipped targets and under others."""
 
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -43,30 +41,23 @@ values
     ('p2', '2026-10-15', 'business', 'standard', 1.5, 8),
     ('p4', '2026-08-01', 'business', 'standard', null, 20)
 """
-SEEDS = {
-    # the clocks of both change within the demo, in opposite directions
-    "support_schedules": """
-schedule,time_zone
-standard,Europe/Berlin
-night,Pacific/Auckland
-""",
-    "support_hours": """
-schedule,weekday,valid_from,valid_to,opens_minute,closes_minute
-standard,1,2000-01-01,2026-10-20,510,990
-standard,2,2000-01-01,2026-10-20,510,990
-standard,1,2026-10-20,,600,1110
-standard,2,2026-10-20,,600,1110
-standard,4,2000-01-01,,480,1020
-night,3,2000-01-01,,0,1440
-night,6,2000-01-01,,0,1440
-night,7,2000-01-01,,0,1440
-""",
-    "support_holidays": """
-schedule,holiday_date,holiday_name
-standard,2026-10-26,Closed
-night,2026-11-14,Closed
-""",
-}
+# the clocks of both schedules change within the demo, in opposite directions
+OPENING_HOURS = """
+truncate raw_bronze.support_schedules, raw_bronze.support_hours, raw_bronze.support_holidays;
+insert into raw_bronze.support_schedules (schedule, time_zone) values
+    ('standard', 'Europe/Berlin'), ('night', 'Pacific/Auckland');
+insert into raw_bronze.support_hours (schedule, weekday, valid_from, opens_minute, closes_minute)
+values
+    ('standard', 1, '2000-01-01', 510, 990), ('standard', 2, '2000-01-01', 510, 990),
+    ('standard', 1, '2026-10-20', 600, 1110), ('standard', 2, '2026-10-20', 600, 1110),
+    ('standard', 4, '2000-01-01', 480, 1020), ('standard', 5, '2026-09-01', 480, 1020),
+    ('standard', 5, '2026-10-01', null, null),
+    ('night', 3, '2000-01-01', 0, 1440), ('night', 6, '2000-01-01', 0, 1440),
+    ('night', 7, '2000-01-01', 0, 1440);
+insert into raw_bronze.support_holidays (schedule, holiday_date, holiday_name) values
+    ('standard', '2026-10-26', 'Closed'), ('night', '2026-11-14', 'Closed'),
+    ('night', '2026-11-07', null);
+"""
 
 
 def assert_mart_equals(settings: Settings, tickets: pd.DataFrame) -> None:
@@ -132,20 +123,13 @@ def test_a_ticket_keeps_the_owner_of_its_creation(small: Settings) -> None:
 
 
 @pytest.fixture(scope="module")
-def other_policy(
-    new_database: Callable[[], Settings], tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
-    """The small company under PROMISES and the schedules of SEEDS."""
-    small = small_gold(new_database)
-    project = tmp_path_factory.mktemp("policy")
-    shutil.copytree(small.dbt_dir, project / "dbt", ignore=shutil.ignore_patterns("target", "logs"))
-    for name, rows in SEEDS.items():
-        Path(project / "dbt" / "seeds" / f"{name}.csv").write_text(rows.lstrip())
-    settings = clone(small, "small_policy").model_copy(update={"project": project})
+def other_policy(new_database: Callable[[], Settings]) -> Settings:
+    """The small company under PROMISES and OPENING_HOURS."""
+    settings = clone(small_gold(new_database), "small_policy")
     execute(settings, PROMISES)
+    execute(settings, OPENING_HOURS)
     models = ["int_support_day", "int_ticket_state", "fct_tickets", "sla_adherence"]
-    models.append("int_ticket_deadline")
-    run_models(settings, "--select", *SEEDS, *models)
+    run_models(settings, "--select", *models, "int_ticket_deadline")
     return settings
 
 

@@ -14,6 +14,10 @@ def var(name: str, default: object = None) -> object:
     return _VARS.get(name, default)
 
 
+setting = var
+"""A setting of the company is the variable where nothing is stated."""
+
+
 def env_var(_: str, default: str) -> str:
     """Return what a variable of the environment is where nobody has set it."""
     return default

@@ -4,8 +4,8 @@
 {%- endmacro %}
 
 {#-
-  Fingerprint of all code that decides what the current model holds: its own SQL, that of every
-  model and seed before it and, where o2r runs dbt, the macros.
+  Fingerprint of all that decides what the current model makes of bronze: its own SQL, that of every
+  model and seed before it, the company's settings in these and, where o2r runs dbt, the macros.
 -#}
 {% macro model_logic() -%}
     {%- set nodes = [model.unique_id] -%}
@@ -13,7 +13,7 @@
     {%- for unique_id in nodes -%}
         {%- set node = graph.nodes.get(unique_id) -%}
         {%- if node -%}
-            {%- do checksums.append(node.checksum.checksum) -%}
+            {%- do checksums.append(node.checksum.checksum ~ settings_read(node)) -%}
             {%- for parent in node.depends_on.get('nodes', []) if parent not in nodes -%}
                 {%- do nodes.append(parent) -%}
             {%- endfor -%}

@@ -24,7 +24,7 @@
     {%- if model.checksum.name == 'path' -%}{%- do logic.append(run_started_at | string) -%}{%- endif -%}
     {%- set nodes = [model] -%}
     {%- for node in nodes -%}
-        {%- do logic.append(node.checksum.checksum) -%}
+        {%- do logic.append(node.checksum.checksum ~ settings_read(node)) -%}
         {%- for parent in node.depends_on.get('nodes', []) -%}
             {%- set found = graph.nodes.get(parent) -%}
             {%- if not found -%}

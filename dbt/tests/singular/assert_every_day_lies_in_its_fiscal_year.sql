@@ -10,7 +10,7 @@ where
     or date_day > fiscal_year_end
     or fiscal_year_start <> cast(
         date_trunc('year', fiscal_year_start)
-        + interval '{{ var("fiscal_year_start_month") - 1 }} month' as date
+        + interval '{{ setting("fiscal_year_start_month") - 1 }} month' as date
     )
     or cast(fiscal_year_end + interval '1 day' as date)
     <> cast(fiscal_year_start + interval '12 month' as date)

@@ -22,6 +22,8 @@ PACKED = (".zip", ".bz2", ".xz", ".zst", ".7z", ".gz")
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
 SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 """Names that PostgreSQL lets no column have."""
+COMPANY_FILE = "company.yml"
+"""What a company states beside its data: no data, and no matter of a mapping."""
 BOM = b"\xef\xbb\xbf"
 
 

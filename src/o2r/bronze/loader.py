@@ -17,6 +17,7 @@ from psycopg2.extensions import cursor as Cursor
 from o2r.bronze import ledger
 from o2r.bronze.changed_keys import find_changed_keys
 from o2r.bronze.door import bring, refuse_changed
+from o2r.bronze.files import COMPANY_FILE
 from o2r.bronze.inspection import Folder, Job, Note
 from o2r.bronze.mapping import FileMapping
 from o2r.bronze.staging import stage
@@ -129,7 +130,7 @@ def open_folder(
         Path(path),
         read_mappings(Path(mapping) if mapping else None, tools, exported),
         load_contracts(settings.dbt_dir),
-        besides=(Path(mapping),) if mapping else (),
+        besides=(Path(path, COMPANY_FILE), *((Path(mapping),) if mapping else ())),
         lenient=bool(tools),
     )
 
@@ -235,6 +236,8 @@ def load_each(
     """
     folder = open_folder(path, mapping, settings=settings)
     note = note or _silent
+    if (path / COMPANY_FILE).is_file():
+        note(f"skipped: {COMPANY_FILE}: a statement is put in force by `o2r config load`")
     results, refused = [], []
     connection = connect(settings, as_loader=True)
     try:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from o2r.company.stated import stated
 from o2r.contracts import load_contracts
 from o2r.settings import Settings
 from o2r.warehouse.query import Session
@@ -19,7 +20,7 @@ GENERATED = ("target", "dbt_packages", "logs", "profiles.yml")
 
 
 def fingerprint(session: Session, arguments: Sequence[str]) -> str:
-    """SHA-256 over the project, what dbt is told, the day, and what has happened to bronze.
+    """SHA-256 over the project, the company's settings, what dbt is told, the day, and bronze.
 
     The day (UTC), since rows that are dated ahead count from their day on.
     """
@@ -31,7 +32,8 @@ def fingerprint(session: Session, arguments: Sequence[str]) -> str:
     code = (*_project_files(settings.dbt_dir), *sorted(settings.scripts_dir.glob("*.sql")))
     tables = sorted(load_contracts(settings.dbt_dir))
     versions = session.query("select * from ops.bronze_versions(%s) order by 1", tables)
-    return _sha256(json.dumps([given, versions]), settings.project, code)
+    said = sorted(stated(session).items())
+    return _sha256(json.dumps([given, said, versions]), settings.project, code)
 
 
 def logic(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from o2r.builds.manifests import (
 from o2r.builds.packages import install_packages
 from o2r.builds.reconcile import reconcile, start
 from o2r.builds.row_counts import count_rows
+from o2r.company.stated import stated
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect, locks
@@ -36,6 +38,8 @@ from o2r.warehouse.query import Session
 TARGETS = ("personal", "dev", "ci", "prod")
 WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 """dbt commands that may change a table."""
+WITHOUT_SQL = {"clean", "debug", "deps", "init", "list", "ls", "parse"}
+"""dbt commands that need no warehouse, and no setting of a company."""
 SHADOW = "_shadow"
 """What follows the name of the gold schema while `o2r publish` builds and tests it."""
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
@@ -210,6 +214,7 @@ def run_dbt(
     environment = {
         **os.environ,
         **prepare(settings, target, prefix, shadow=shadow, keep=keep),
+        "O2R_COMPANY_SETTINGS": _stated(session, arguments),
         **variables,
     }
     if WRITING & set(arguments) and not prefix:
@@ -263,6 +268,11 @@ def prepare(
         "O2R_AS_OF": str(settings.as_of or ""),
         **({"DBT_CI_SCHEMA": prefix} if prefix else {}),
     }
+
+
+def _stated(session: Session, arguments: Sequence[str]) -> str:
+    """What the company states, as JSON, for a command that makes SQL of it; else nothing."""
+    return "" if WITHOUT_SQL & set(arguments) else json.dumps(stated(session))
 
 
 def _macros(dbt_dir: Path) -> str:

@@ -14,6 +14,7 @@ from o2r.errors import UserError
 if TYPE_CHECKING:
     from o2r.bronze.inspection import Folder
     from o2r.bronze.loader import BatchResult
+    from o2r.company.file import Statement
     from o2r.settings import Settings
 
 app = typer.Typer()
@@ -74,8 +75,11 @@ def load(
         [tool.strip() for tool in tools.split(",") if tool.strip()],
         exported.date().isoformat() if exported else None,
     )
+    statement = _company_of(path, settings)
     if check:
         _print_check(loader.open_folder(path, mapping, *how, settings=settings), settings)
+        if statement:
+            typer.echo(f"{statement.path}: fits")
         return
     if replace:
         batches = loader.to_replace(path, mapping, *how, settings=settings)
@@ -97,8 +101,26 @@ def load(
                 note=notes.append,
             )
     _print_results(results)
+    if statement:
+        from o2r.cli.config import print_loaded
+        from o2r.company.file import load_company
+
+        typer.echo(f"{statement.path.name}:")
+        print_loaded(load_company(statement, settings))
     for line in notes:
         typer.echo(line, err=True)
+
+
+def _company_of(path: Path | None, settings: Settings) -> Statement | None:
+    """What `company.yml` beside the exports states, with no fault in it; None without one."""
+    from o2r.company.file import beside, read, refuse_faults
+
+    found = beside(path) if path else None
+    if found is None:
+        return None
+    statement = read(found, settings)
+    refuse_faults(statement, settings)
+    return statement
 
 
 @app.command(name="map")

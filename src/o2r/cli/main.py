@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from o2r.cli.ci import app as ci_app
+from o2r.cli.config import app as config_app
 from o2r.cli.dashboards import app as dashboards_app
 from o2r.cli.export import app as export_app
 from o2r.cli.lake import app as lake_app
@@ -49,6 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(ci_app, name="ci")
+app.add_typer(config_app, name="config")
 app.add_typer(metabase_app, name="metabase")
 app.add_typer(metric_app, name="metric")
 app.add_typer(dashboards_app, name="dashboards")
@@ -94,10 +96,12 @@ def down() -> None:
 
 @app.command()
 def status() -> None:
-    """Say where the warehouse runs and what bronze holds."""
+    """Say where the warehouse runs, what was delivered and kept out, and what metrics lack."""
+    from o2r.cli.terminal import print_readiness
+    from o2r.dashboards.readiness import of_warehouse
     from o2r.settings import load_settings
     from o2r.warehouse.doctor import status as read_status
-    from o2r.warehouse.query import Answer
+    from o2r.warehouse.query import Session
 
     settings = load_settings()
     found = read_status(settings)
@@ -113,7 +117,8 @@ def status() -> None:
         + (f" ({taken_back} more taken back)" if taken_back else "")
     )
     if filled:
-        print_answer(Answer(["table", "rows"], filled, ""))
+        with Session(settings) as session:
+            print_readiness(of_warehouse(session))
 
 
 @app.command()

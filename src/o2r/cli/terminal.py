@@ -10,6 +10,7 @@ from o2r.errors import UserError
 
 if TYPE_CHECKING:
     from o2r.bronze.ledger import Batch
+    from o2r.dashboards.readiness import Readiness
     from o2r.warehouse.query import Answer
 
 
@@ -43,6 +44,32 @@ def print_answer(answer: Answer) -> None:
         unlimited = console.options.update(max_width=100_000)
         console = Console(width=Measurement.get(console, unlimited, table).maximum)
     console.print(table)
+
+
+def print_readiness(found: Readiness) -> None:
+    """Print sources that hold something, rows kept out, and metrics without a value."""
+    import typer
+
+    from o2r.warehouse.query import Answer
+
+    names = ["table", "rows", "first day", "last day", "days behind", "newest row came", "kept out"]
+    rows = [
+        (one.table, one.rows, one.first_day, one.last_day, one.behind, one.newest_load,
+         one.kept_out)
+        for one in found.sources if one.rows or one.kept_out
+    ]  # fmt: skip
+    print_answer(Answer(names, rows, ""))
+    if found.kept_out:
+        typer.echo("Rows kept out, by reason, with an example")
+        names = ["table", "reason", "rows", "example", "where", "in the mapping"]
+        rows = [
+            (one.table, one.reason, one.rows, one.example, one.where, one.mapping)
+            for one in found.kept_out
+        ]
+        print_answer(Answer(names, rows, ""))
+    if lacking := [(one.metric, one.lacks) for one in found.metrics if one.lacks]:
+        typer.echo(f"Metrics without a value: {len(lacking)} of {len(found.metrics)}")
+        print_answer(Answer(["metric", "what it lacks"], lacking, ""))
 
 
 def ask_to_take_back(batches: list[Batch], *, yes: bool) -> None:

@@ -1,7 +1,8 @@
 """Which bronze tables stand behind a mart, a metric and a card, read from the SQL itself.
 
-Time (the as-of day, the periods) and the attributes of accounts, models and regions are of use to
-every table and are not followed; what has no other source is made of the accounts alone.
+Time (the as-of day, the periods, opening hours) and the attributes of accounts, models and regions
+are of use to every table and are not followed; what has no other source is made of the accounts
+alone.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ STORE = {"metric_values", "metric_catalog", "o2r_driver_map", "o2r_weekly_story"
 TARGETS = "metric_targets"
 """What the catalogue itself holds of the company."""
 ATTRIBUTES = {"date", "account", "account_history", "model", "product", "region"}
+OPENING_HOURS = {"int_support_day", "stg_support_schedules"}
 REF = re.compile(r"ref\('(\w+)'\)")
 MACRO = re.compile(r"{%-? macro (\w+)\(.*?%}(.*?){%-? endmacro", re.DOTALL)
 CALL = re.compile(r"\b(\w+)\(")
@@ -56,9 +58,8 @@ class Lineage:
     def is_frame(self, model: str) -> bool:
         """True for what every table uses: time, and attributes of accounts, models and regions."""
         path = self.models[model]
-        return path.parts[-3:-1] == ("intermediate", "core") or model in {
-            f"dim_{name}" for name in ATTRIBUTES
-        }
+        frames = {f"dim_{name}" for name in ATTRIBUTES} | OPENING_HOURS
+        return path.parts[-3:-1] == ("intermediate", "core") or model in frames
 
     def behind(self, mart: str) -> frozenset[str]:
         """Bronze tables behind a mart; the accounts where there is no other."""

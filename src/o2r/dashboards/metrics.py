@@ -63,6 +63,9 @@ _WORD = re.compile(r"\{\{\s*(" + "|".join(WORDS) + r")\s*\}\}")
 TARGETS = "select metric, target from {{ ref('metric_catalog') }} where target is not null"
 """SQL of the targets that the company states."""
 
+CURRENCY = "select max(unit) from {{ ref('metric_catalog') }} where metric = 'weekly_revenue'"
+"""SQL of the currency that gold was built in."""
+
 COUNTED = {"accounts", "incidents", "requests", "tickets"}
 """Units of whole numbers."""
 

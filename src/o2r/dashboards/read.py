@@ -18,15 +18,16 @@ FOLDER = "metabase"
 T = TypeVar("T", bound=Part)
 
 
-def read_definitions(settings: Settings) -> Definitions:
+def read_definitions(settings: Settings, currency: str | None = None) -> Definitions:
     """All definitions of the project, cards of metrics written out.
 
+    currency: that of the gold which they are about; None for the default, where there is no gold.
     Raises UserError that names file, place and reason, for the first error of each file.
     """
     folder = settings.project / FOLDER
     metrics = catalogue(settings.dbt_dir)
-    project = _load(settings.dbt_dir / "dbt_project.yml")
-    currency = project["vars"]["reporting_currency"]
+    if currency is None:
+        currency = _load(settings.dbt_dir / "dbt_project.yml")["vars"]["reporting_currency"]
     errors: list[str] = []
     collections = _shared(folder / "collections.yml", Collection, errors)
     known = _Known(

@@ -18,6 +18,7 @@ TABLES = (
     *("support_tickets", "csat_responses", "customer_success_activities"),
     *("product_usage_events", "onboarding_step_events", "product_feature_releases", "web_events"),
     *("metric_targets", "health_levels", "sla_targets"),
+    *("support_schedules", "support_hours", "support_holidays"),
 )
 """Bronze tables that have a file also where nothing happened."""
 

@@ -86,6 +86,7 @@ def gold(monkeypatch: pytest.MonkeyPatch) -> dict[str, Model]:
     monkeypatch.setattr(provision, "reader_is_there", lambda _: True)
     stated = {"weekly_revenue": 1000.0, "error_rate_pct": 1.5}
     monkeypatch.setattr(provision, "stated_targets", lambda _settings, _gold: stated)
+    monkeypatch.setattr(provision, "currency_of", lambda _settings, _gold: "USD")
     monkeypatch.setattr(provision, "needed", lambda *_: {})
     return found
 
@@ -99,7 +100,7 @@ def run(
 ) -> Callable[..., list[str]]:
     """Provision what `definitions` says by now, with changed settings; gives the changes."""
     for module in (provision, check):
-        monkeypatch.setattr(module, "read_definitions", lambda _: Definitions(**definitions))
+        monkeypatch.setattr(module, "read_definitions", lambda *_: Definitions(**definitions))
 
     def provide(changed: dict[str, Any] | None = None, **options: Any) -> list[str]:
         chosen = settings.model_copy(update=changed or {})

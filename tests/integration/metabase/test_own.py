@@ -23,8 +23,9 @@ def own(metabase: MetabaseServer, settings, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(provision, "built", lambda _, gold: gold)
     monkeypatch.setattr(provision, "reader_is_there", lambda _: True)
     monkeypatch.setattr(provision, "stated_targets", lambda _settings, _gold: {"uptime_pct": 99.9})
+    monkeypatch.setattr(provision, "currency_of", lambda _settings, _gold: "USD")
     monkeypatch.setattr(provision, "needed", lambda *_: {})
-    monkeypatch.setattr(provision, "read_definitions", lambda _: definitions)
+    monkeypatch.setattr(provision, "read_definitions", lambda *_: definitions)
     return definitions, lambda: provision.provision(settings, wait=5)
 
 

@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
 from tests.integration.metabase.server import HIDDEN, PASSWORD, READER_PASSWORD, USER
 
 from o2r.dashboards.metabase import provision
 from o2r.dashboards.metabase.content import origin
+from o2r.errors import UserError
 
 
 def cards_of(board):
@@ -383,3 +385,11 @@ def test_sessions_are_ended(metabase, run):
     run()
     run()
     assert metabase.sessions == set()
+
+
+def test_a_metabase_shows_one_company(metabase, run):
+    run()
+    before = metabase.stores["database"][1]["details"]["dbname"]
+    with pytest.raises(UserError, match="shows database o2r, not other: give each company a Meta"):
+        run({"database": "other"})
+    assert metabase.stores["database"][1]["details"]["dbname"] == before

@@ -11,6 +11,7 @@ from tests.metrics.recompute.tables import (
     ACCOUNT_DIMENSIONS,
     MEMBER,
     PERIOD,
+    Bronze,
     Metrics,
     by_member,
     by_period,
@@ -23,32 +24,32 @@ STATES = ("met", "breached", "active", "not_judged")
 
 
 class Desk:
-    """Opening windows of a schedule, as the seeds say."""
+    """Opening windows of a schedule, as the company states them."""
 
     def __init__(self, company: Company, schedule: str):
-        def rows(seed: str) -> pd.DataFrame:
-            table = company.seed(seed)
-            return table[table["schedule"] == schedule]
+        def rows(table: str, *key: str) -> pd.DataFrame:
+            stated = Bronze(company.settings).latest(table, ["schedule", *key], ["loaded_at"])
+            return stated[stated["schedule"] == schedule]
 
+        closed = rows("support_holidays", "holiday_date").dropna(subset="holiday_name")
         self.zone = ZoneInfo(rows("support_schedules")["time_zone"].item())
-        self.holidays = set(map(date.fromisoformat, rows("support_holidays")["holiday_date"]))
-        self.hours = [
-            (weekday, first, end or "9999", opens, closes)
-            for _, weekday, first, end, opens, closes in rows("support_hours").itertuples(
-                index=False
-            )
-        ]
+        self.holidays = set(closed["holiday_date"].dt.date)
+        self.hours: dict[int, list[tuple[date, float, float]]] = {}
+        hours = rows("support_hours", "weekday", "valid_from").sort_values("valid_from")
+        for one in hours.itertuples():
+            stated = (one.valid_from.date(), one.opens_minute, one.closes_minute)
+            self.hours.setdefault(int(one.weekday), []).append(stated)
         self.window = cache(self._window)
 
     def _window(self, day: date) -> tuple[datetime, datetime] | None:
         if day in self.holidays:
             return None
-        for weekday, first, end, opens, closes in self.hours:
-            if weekday == day.isoweekday() and first <= day.isoformat() < end:
-                midnight = datetime(day.year, day.month, day.day)
-                start, stop = (midnight + timedelta(minutes=int(m)) for m in (opens, closes))
-                return tuple(t.replace(tzinfo=self.zone).astimezone(UTC) for t in (start, stop))
-        return None
+        stated = [one for one in self.hours.get(day.isoweekday(), []) if one[0] <= day]
+        if not stated or pd.isna(stated[-1][1]):
+            return None
+        midnight = datetime(day.year, day.month, day.day)
+        start, stop = (midnight + timedelta(minutes=int(minute)) for minute in stated[-1][1:])
+        return tuple(one.replace(tzinfo=self.zone).astimezone(UTC) for one in (start, stop))
 
     def seconds(self, start: pd.Timestamp, end: pd.Timestamp) -> float:
         """Open seconds within [start, end), both naive UTC; nan where one is missing."""

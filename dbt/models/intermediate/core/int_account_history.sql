@@ -110,7 +110,11 @@ final as (
         versioned.account_size,
         versioned.employee_count,
         {{ classify_segment(
-            'versioned.crm_segment', 'versioned.employee_count', 'versioned.plan_tier'
+            'versioned.crm_segment',
+            'versioned.employee_count',
+            'versioned.plan_tier',
+            setting('enterprise_above_employees'),
+            setting('mid_market_above_employees')
         ) }} as segment,
         versioned.plan_tier,
         versioned.plan_tier_source,

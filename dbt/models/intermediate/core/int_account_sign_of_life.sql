@@ -61,7 +61,7 @@ stretches as (
             case
                 when
                     {{ days_between('previous_sign_date', 'sign_date') }}
-                    <= {{ var('sign_of_life_days') }}
+                    <= {{ setting('sign_of_life_days') }}
                     then 0
                 else 1
             end
@@ -76,7 +76,7 @@ final as (
         account_id,
         min(sign_date) as from_date,
         cast(
-            max(sign_date) + {{ var('sign_of_life_days') }} * interval '1 day' as date
+            max(sign_date) + {{ setting('sign_of_life_days') }} * interval '1 day' as date
         ) as to_date
     from stretches
     group by account_id, stretch_number

@@ -57,8 +57,8 @@ fiscal as (
         date_day,
         cast(
             date_trunc(
-                'year', date_day - interval '{{ var("fiscal_year_start_month") - 1 }} month'
-            ) + interval '{{ var("fiscal_year_start_month") - 1 }} month' as date
+                'year', date_day - interval '{{ setting("fiscal_year_start_month") - 1 }} month'
+            ) + interval '{{ setting("fiscal_year_start_month") - 1 }} month' as date
         ) as fiscal_year_start
     from days
 

@@ -68,7 +68,7 @@ final as (
     inner join daily as reporting
         on
             daily.valid_from = reporting.valid_from
-            and reporting.currency_code = '{{ var("reporting_currency") }}'
+            and reporting.currency_code = '{{ setting("reporting_currency") }}'
 
 )
 

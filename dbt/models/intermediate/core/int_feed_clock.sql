@@ -78,7 +78,7 @@ joined as (
         {{ greater_known('newest.last_event_date', 'statements.complete_to_date') }}
             as last_heard_date,
         newest.bronze_table in (
-            {%- for bronze_table in var('retired_feeds') %}'{{ bronze_table }}', {% endfor %}''
+            {%- for bronze_table in setting('retired_feeds') %}'{{ bronze_table }}', {% endfor %}''
         ) as is_retired
     from newest
     left join rhythms

@@ -5,6 +5,8 @@
   was ever delivered nothing is counted. A day that the feed of tickets does not reach shows the last
   day that it does, for 6 days; answers of 90 days are a mean, which a late feed does not lower.
 #}
+{%- set is_unsure = 'states.sla_target_hours is not null and states.sla_seconds is null' %}
+{%- set sure_day = "cast(states.resolved_at + interval '30 day' as date)" %}
 with account_days as (select * from {{ ref('int_account_day') }}),
 
 bounds as (
@@ -30,11 +32,14 @@ tickets as (
                 or (states.resolved_at is null and ticket.escalated_at is not null)
                 then
                     cast({{ lesser_known('states.resolved_at', 'ticket.deescalated_at') }} as date)
-        end as deescalated_date,
+        end as calmed_date,
         case
             when deadlines.due_at < states.resolved_at or states.resolved_at is null
                 then cast(deadlines.due_at as date)
         end as breached_date,
+        -- Hours that nobody stated: whether its promise was broken is not known.
+        case when {{ is_unsure }} then ticket.created_date end as unsure_date,
+        case when {{ is_unsure }} then {{ sure_day }} end as sure_date,
         case when not coalesce(states.is_told_later, false) then ticket.csat end as csat
     from {{ ref('stg_tickets') }} as ticket
     inner join {{ ref('int_ticket_state') }} as states
@@ -54,7 +59,7 @@ surveys as (select * from {{ ref('stg_survey_responses') }}),
 
 happenings as (
 
-    {%- for what in ['created', 'resolved', 'escalated', 'deescalated', 'breached'] %}
+    {%- for what in ['created', 'resolved', 'escalated', 'calmed', 'breached', 'unsure', 'sure'] %}
 
     select
         account_id,
@@ -121,9 +126,10 @@ daily as (
         count(*) filter (where happenings.what = 'created')
         - count(*) filter (where happenings.what = 'resolved') as open_change,
         count(*) filter (where happenings.what = 'escalated')
-        - count(*) filter (where happenings.what = 'deescalated') as escalated_change,
+        - count(*) filter (where happenings.what = 'calmed') as escalated_change,
         count(*) filter (where happenings.what = 'escalated') as escalations,
         count(*) filter (where happenings.what = 'breached') as breaches,
+        sum(case happenings.what when 'unsure' then 1 when 'sure' then -1 end) as unsure_change,
         sum(happenings.score) filter (where happenings.what = 'csat') as rating_sum,
         count(*) filter (where happenings.what = 'csat') as ratings,
         sum(happenings.score) filter (where happenings.what = 'nps') as nps_sum,
@@ -158,6 +164,7 @@ windowed as (
         sum(daily.escalated_change) over so_far as escalated_tickets,
         sum(daily.escalations) over last_30_days as escalations_30d,
         sum(daily.breaches) over last_30_days as sla_breaches_30d,
+        sum(daily.unsure_change) over so_far as unsure_tickets,
         sum(daily.rating_sum) over last_90_days as rating_sum_90d,
         sum(daily.ratings) over last_90_days as ratings_90d,
         sum(daily.nps_sum) over last_90_days as nps_sum_90d,
@@ -202,6 +209,7 @@ known as (
         reached.escalated_tickets,
         reached.escalations_30d,
         reached.sla_breaches_30d,
+        reached.unsure_tickets,
         reached.is_delivered
         and {{ days_between('reaches.tickets_date', 'windowed.day_date') }} <= 6 as is_delivered
     from windowed
@@ -218,18 +226,18 @@ final as (
     select
         account_id,
         day_date,
-        coalesce(is_delivered and observed_days >= {{ var('health_min_observed_days') }}, false)
+        coalesce(is_delivered and observed_days >= {{ setting('health_min_observed_days') }}, false)
             as is_measured,
         is_rating_asked,
         is_nps_asked,
         {%- for name in ['open_tickets', 'escalated_tickets', 'escalations_30d'] %}
         cast(case when is_delivered then coalesce({{ name }}, 0) end as bigint) as {{ name }},
         {%- endfor %}
-        -- Where nothing is promised, no promise was broken and none was kept.
+        -- Where nothing is promised, or by unknown hours, no promise is known to be broken or kept.
         cast(
             case
-                when is_delivered and {{ is_delivered('sla_targets') }}
-                    then coalesce(sla_breaches_30d, 0)
+                when {{ is_delivered('sla_targets') }} and coalesce(unsure_tickets, 0) = 0
+                    then case when is_delivered then coalesce(sla_breaches_30d, 0) end
             end as bigint
         ) as sla_breaches_30d,
         cast(case when is_rating_asked then coalesce(ratings_90d, 0) end as bigint) as ratings_90d,

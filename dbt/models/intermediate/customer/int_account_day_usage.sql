@@ -164,7 +164,7 @@ windowed as (
         is_delivered,
         {{ lesser('days_known', '30') }} as observed_days,
         coalesce(has_used, false)
-        and days_known >= {{ var('health_min_observed_days') }}
+        and days_known >= {{ setting('health_min_observed_days') }}
         and sum(feed_events) over last_week > 0 as is_measured,
         sum(events) over last_30_days as events_30d,
         sum(events) over the_30_days_before as events_previous_30d,

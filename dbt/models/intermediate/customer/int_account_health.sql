@@ -4,8 +4,8 @@
   health_min_coverage_pct there is no score at all. docs/health.md gives every rule.
   *_loss: points of the score that each part of a component has cost.
 #}
-{%- set support = var('health_support_points') %}
-{%- set revenue = var('health_revenue_points') %}
+{%- set support = setting('health_support_points') %}
+{%- set revenue = setting('health_revenue_points') %}
 {#- What must hold, and cost of each part; a part of what is not measured has cost nothing. -#}
 {%- set losses = {
     'usage': ('is_usage_measured', '0.30 * (100 - usage_points)'),
@@ -136,7 +136,7 @@ scored as (
     select
         *,
         case
-            when coverage_pct >= {{ var('health_min_coverage_pct') }}
+            when coverage_pct >= {{ setting('health_min_coverage_pct') }}
                 then
                     {{ calculate_health_score(
                         'usage_score', 'support_score', 'revenue_score', 'engagement_score'

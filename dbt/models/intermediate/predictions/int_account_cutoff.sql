@@ -163,7 +163,9 @@ described as (
         {{ classify_segment(
             'versions.segment',
             'versions.employee_count',
-            "coalesce(plans.plan_tier, versions.plan_tier, 'Unknown')"
+            "coalesce(plans.plan_tier, versions.plan_tier, 'Unknown')",
+            setting('enterprise_above_employees'),
+            setting('mid_market_above_employees')
         ) }} as segment,
         coalesce(plans.plan_tier, versions.plan_tier, 'Unknown') as plan_tier,
         coalesce(versions.vertical, 'Unknown') as vertical,

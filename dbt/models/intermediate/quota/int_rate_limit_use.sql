@@ -1,7 +1,7 @@
 -- Grain: one row per account, model variant, scope and source region with requests in the window.
 {# Each minute and day is held against the limit in force on that day. #}
 {%- set key = ['account_id', 'model_variant', 'inference_scope', 'source_region'] %}
-{%- set near = var('quota_near_limit_pct') %}
+{%- set near = setting('quota_near_limit_pct') %}
 with as_of as (
 
     select

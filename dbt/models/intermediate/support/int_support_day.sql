@@ -1,9 +1,21 @@
--- Grain: one row per support schedule and local date, closed days included.
-with schedules as (select * from {{ ref('support_schedules') }}),
+-- Grain: one row per support schedule with hours and local date from its first hours on, closed
+-- days included. What nobody has stated is not closed, it is unknown.
+with schedules as (select * from {{ ref('stg_support_schedules') }}),
 
-opening_hours as (select * from {{ ref('support_hours') }}),
+opening_hours as (select * from {{ ref('stg_support_hours') }}),
 
-holidays as (select * from {{ ref('support_holidays') }}),
+first_hours as (
+
+    select
+        schedule,
+        min(valid_from) as first_date
+    from opening_hours
+    where opens_minute is not null
+    group by schedule
+
+),
+
+holidays as (select * from {{ ref('stg_support_holidays') }}),
 
 -- West of Greenwich the first UTC day begins on the local day before.
 days as (
@@ -33,7 +45,10 @@ windows as (
             'schedules.time_zone'
         ) }} as closes_at
     from schedules
-    cross join days
+    inner join first_hours
+        on schedules.schedule = first_hours.schedule
+    inner join days
+        on first_hours.first_date <= days.date_day
     left join holidays
         on
             schedules.schedule = holidays.schedule

@@ -53,7 +53,7 @@ targets as (
         targets.valid_from,
         targets.valid_to
     from {{ ref('stg_sla_targets') }} as targets
-    inner join {{ ref('support_schedules') }} as schedules
+    left join {{ ref('stg_support_schedules') }} as schedules
         on targets.schedule = schedules.schedule
 
 ),
@@ -150,7 +150,8 @@ measured as (
 
 ),
 
--- Exactly the target is met. What ended before it began was not recorded well enough to be judged.
+-- Exactly the target is met. What ended before it began was not recorded well enough to be judged,
+-- and hours of business that nobody has stated cannot be counted.
 judged as (
 
     select
@@ -161,6 +162,7 @@ judged as (
                 {{ wait }}_target_hours is null
                 or {{ wait }}_end_at is null
                 or {{ wait }}_end_at < created_at
+                or {{ wait }}_seconds_{{ clock }} is null
                 then 'not_judged'
             when {{ wait }}_seconds_{{ clock }} > {{ wait }}_target_hours * 3600 then 'breached'
             when {{ done_at }} is not null then 'met'

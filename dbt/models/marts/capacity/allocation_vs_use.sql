@@ -1,4 +1,7 @@
 -- Grain: one row per model variant, region and instance type with an allocation in the window.
+{%- set review = setting('utilization_review_pct') %}
+{%- set spare_below = setting('overprovisioned_below_pct') %}
+{%- set large_warmpool = setting('warmpool_review_pct') %}
 with as_of as (
 
     select
@@ -100,9 +103,9 @@ judged as (
 
     select
         *,
-        coalesce(utilization_p90_pct >= {{ var('utilization_review_pct') }}, false) as is_short,
-        coalesce(utilization_p90_pct < {{ var('overprovisioned_below_pct') }}, false) as is_spare,
-        coalesce(warmpool_pct >= {{ var('warmpool_review_pct') }}, false) as has_large_warmpool
+        coalesce(utilization_p90_pct >= {{ review }}, false) as is_short,
+        coalesce(utilization_p90_pct < {{ spare_below }}, false) as is_spare,
+        coalesce(warmpool_pct >= {{ large_warmpool }}, false) as has_large_warmpool
     from joined
 
 ),
@@ -132,14 +135,14 @@ final as (
         case
             when sample_count is null then 'needs resource_model_utilization: never delivered'
             when utilization_p90_pct is null then 'No utilisation samples'
-            when is_short then 'p90 utilisation at or above {{ var("utilization_review_pct") }} %'
+            when is_short then 'p90 utilisation at or above {{ review }} %'
             when is_spare and has_large_warmpool
                 then
-                    'p90 utilisation below {{ var("overprovisioned_below_pct") }} % and warm pool '
-                    || 'at or above {{ var("warmpool_review_pct") }} % of the allocation'
-            when is_spare then 'p90 utilisation below {{ var("overprovisioned_below_pct") }} %'
+                    'p90 utilisation below {{ spare_below }} % and warm pool '
+                    || 'at or above {{ large_warmpool }} % of the allocation'
+            when is_spare then 'p90 utilisation below {{ spare_below }} %'
             when has_large_warmpool
-                then 'Warm pool at or above {{ var("warmpool_review_pct") }} % of the allocation'
+                then 'Warm pool at or above {{ large_warmpool }} % of the allocation'
             else 'Within the thresholds'
         end as reason,
         known_to_date

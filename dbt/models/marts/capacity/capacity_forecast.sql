@@ -18,11 +18,11 @@ known as (
 
 thresholds as (
 
-    select cast({{ var('utilization_review_pct') }} as numeric(18, 6)) as threshold_pct
+    select cast({{ setting('utilization_review_pct') }} as numeric(18, 6)) as threshold_pct
 
     union
 
-    select cast({{ var('utilization_critical_pct') }} as numeric(18, 6)) as threshold_pct
+    select cast({{ setting('utilization_critical_pct') }} as numeric(18, 6)) as threshold_pct
 
 ),
 

@@ -207,7 +207,7 @@ final as (
         state,
         state = 'still idle' as is_open,
         cast(duration_seconds / 3600 as numeric(24, 6)) as duration_hours,
-        duration_seconds >= 3600 * {{ var('idle_threshold_hours') }} as is_flagged,
+        duration_seconds >= 3600 * {{ setting('idle_threshold_hours') }} as is_flagged,
         cast(snapshot_count as bigint) as snapshot_count,
         idle_instances,
         idle_instances_min,

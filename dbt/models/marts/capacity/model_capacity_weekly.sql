@@ -156,7 +156,7 @@ final as (
         {{ pct('peak_concurrency', 'ideal_concurrency') }} as peak_of_ideal_pct,
         {{ pct('peak_concurrency', 'max_concurrency') }} as peak_of_max_pct,
         peak_concurrency > ideal_concurrency as is_above_ideal,
-        p90 >= {{ var('utilization_review_pct') }} as is_saturated
+        p90 >= {{ setting('utilization_review_pct') }} as is_saturated
     from joined
 
 )

@@ -4,7 +4,7 @@
   delivered, nobody knows that an account has no limit or stays below it; without adjustments, the
   defaults are all that is known.
 #}
-{%- set near = var('quota_near_limit_pct') %}
+{%- set near = setting('quota_near_limit_pct') %}
 with as_of as (
 
     {{ known_as_of(['requests']) }}

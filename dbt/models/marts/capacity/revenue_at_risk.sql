@@ -180,11 +180,11 @@ judged as (
     select
         *,
         {{ unless_never_delivered(
-            'utilization_p90_pct >= ' ~ var('utilization_review_pct'),
+            'utilization_p90_pct >= ' ~ setting('utilization_review_pct'),
             'false', 'resource_model_utilization'
         ) }} as is_saturated,
         {{ unless_never_delivered(
-            'throttle_rate_pct >= ' ~ var('throttle_review_pct'), 'false', *requests
+            'throttle_rate_pct >= ' ~ setting('throttle_review_pct'), 'false', *requests
         ) }} as is_throttled
     from joined
 
@@ -219,11 +219,11 @@ final as (
                 '; ',
                 case
                     when is_saturated
-                        then 'p90 utilisation at or above {{ var("utilization_review_pct") }} %'
+                        then 'p90 utilisation at or above {{ setting("utilization_review_pct") }} %'
                 end,
                 case
                     when is_throttled
-                        then 'throttle rate at or above {{ var("throttle_review_pct") }} %'
+                        then 'throttle rate at or above {{ setting("throttle_review_pct") }} %'
                 end
             ),
             ''

@@ -68,7 +68,7 @@ final as (
         cast(aggregated.p50 as numeric(18, 6)) as resource_utilization_p50_pct,
         cast(aggregated.p90 as numeric(18, 6)) as resource_utilization_p90_pct,
         cast(aggregated.peak as numeric(18, 6)) as resource_utilization_peak_pct,
-        aggregated.p90 >= {{ var('utilization_review_pct') }} as needs_capacity_review
+        aggregated.p90 >= {{ setting('utilization_review_pct') }} as needs_capacity_review
     from aggregated
     inner join periods
         on {{ columns_equal('aggregated', 'periods', ['grain', 'period_start']) }}

@@ -90,8 +90,8 @@ final as (
             when has_tried and not has_paid then 'trial_ended'
             when tenure_days is null then 'Unknown'
             when mrr = 0 and not coalesce(is_active, has_sign_of_life) then 'Unknown'
-            when tenure_days <= {{ var('onboarding_max_days') }} then 'onboarding'
-            when tenure_days <= {{ var('growing_max_days') }} then 'growing'
+            when tenure_days <= {{ setting('onboarding_max_days') }} then 'onboarding'
+            when tenure_days <= {{ setting('growing_max_days') }} then 'growing'
             else 'mature'
         end as lifecycle_stage
     from joined

@@ -65,7 +65,7 @@ members as (
         and {{ is_window_over(
             'periods.period_end', var('adoption_window_days'), 'reach.last_date'
         ) }} as is_final,
-        tokens.window_tokens >= {{ var('adoption_token_threshold') }} as is_adopted
+        tokens.window_tokens >= {{ setting('adoption_token_threshold') }} as is_adopted
     from accounts
     inner join tokens
         on accounts.account_id = tokens.account_id

@@ -5,6 +5,7 @@
   0 signals and nothing due are said only where every source of a signal was ever delivered.
   docs/health.md gives every rule.
 #}
+{%- set decline = setting('risk_usage_decline_pct') %}
 with as_of as (select * from {{ ref('int_as_of') }}),
 
 -- Activities are known as far as their own feed reaches.
@@ -31,7 +32,7 @@ renewals as (
         bool_or(renewal_status = 'ending') as has_notice,
         bool_or(
             (plan_type <> 'monthly' or renewal_status = 'ending')
-            and days_until_due <= {{ var('risk_renewal_near_days') }}
+            and days_until_due <= {{ setting('risk_renewal_near_days') }}
         ) as is_renewal_near
     from {{ ref('renewal_calendar') }}
     group by account_id
@@ -90,7 +91,7 @@ joined as (
         case
             when
                 health.events_per_user_day is not null
-                and health.events_previous_30d >= {{ var('risk_usage_min_events') }}
+                and health.events_previous_30d >= {{ setting('risk_usage_min_events') }}
                 then {{ pct(
                     'health.events_30d - health.events_previous_30d', 'health.events_previous_30d'
                 ) }}
@@ -111,11 +112,11 @@ flagged as (
 
     select
         *,
-        health_score < {{ var('risk_low_health_below') }} as is_low_health,
+        health_score < {{ setting('risk_low_health_below') }} as is_low_health,
         case
             when events_30d is not null
                 then
-                    coalesce(usage_change_pct <= -1 * {{ var('risk_usage_decline_pct') }}, false)
+                    coalesce(usage_change_pct <= -1 * {{ decline }}, false)
         end as is_usage_declining,
         escalated_tickets > 0 or escalations_30d > 0 as has_escalations,
         contraction_months > 0 as has_revenue_contraction
@@ -143,7 +144,7 @@ levelled as (
         *,
         case
             when
-                health_score < {{ var('health_tiers').at_risk }}
+                health_score < {{ setting('health_tiers').at_risk }}
                 or has_notice
                 or risk_signal_count >= 3
                 or (risk_signal_count = 2 and is_renewal_near)
@@ -156,7 +157,7 @@ levelled as (
                 then 'high'
             when
                 risk_signal_count = 1
-                or health_score < {{ var('health_tiers').healthy }}
+                or health_score < {{ setting('health_tiers').healthy }}
                 then 'medium'
             when health_score is null or not has_signals then 'unknown'
             else 'low'
@@ -230,12 +231,12 @@ final as (
             when last_touch_date is null then 'Get in touch for the first time'
             when
                 {{ days_between('last_touch_date', 'activities_known_to_date') }}
-                > {{ var('risk_max_days_without_touch') }}
+                > {{ setting('risk_max_days_without_touch') }}
                 then 'Get in touch, last done on ' || cast(last_touch_date as varchar(10))
             -- Who has not been told of for so long may have been called since.
             when
                 {{ days_between('last_touch_date', 'as_of_date') }}
-                > {{ var('risk_max_days_without_touch') }}
+                > {{ setting('risk_max_days_without_touch') }}
                 then null
             when has_signals and {{ is_delivered('invoices') }} then 'None due'
         end as next_step

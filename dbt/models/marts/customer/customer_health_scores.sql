@@ -51,7 +51,7 @@ losses as (
         cast({{ name }}_loss as numeric(18, 3)) as points,
         {{ words | join(' || ') }} as reason
     from compared
-    where cast({{ name }}_loss as numeric(18, 3)) >= {{ var('health_reason_min_points') }}
+    where cast({{ name }}_loss as numeric(18, 3)) >= {{ setting('health_reason_min_points') }}
     {%- if not loop.last %}
 
     union all
@@ -102,7 +102,7 @@ final as (
         cast(compared.health_score as numeric(18, 1)) as health_score,
         case
             when compared.health_score is null then 'unknown'
-            {%- for tier, lowest in var('health_tiers').items() %}
+            {%- for tier, lowest in setting('health_tiers') | dictsort(by='value', reverse=true) %}
             when compared.health_score >= {{ lowest }} then '{{ tier }}'
             {%- endfor %}
             else 'critical'

@@ -179,7 +179,7 @@ final as (
             'recency_score',
             'frequency_score',
             'monetary_score',
-            'tenure_days <= ' ~ var('onboarding_max_days')
+            'tenure_days <= ' ~ setting('onboarding_max_days')
         ) }} as rfm_segment,
         known_to_date
     from scored

@@ -3,6 +3,7 @@
   The rules of all audiences; who is reached in these accounts is up to consent (audience_people).
   An account may be in several. Fraud is in none.
 #}
+{%- set stalled_days = setting('onboarding_stalled_days') %}
 with as_of as (select * from {{ ref('int_as_of') }}),
 
 accounts as (
@@ -126,17 +127,17 @@ members as (
     where
         accounts.lifecycle_stage = 'churned'
         and {{ days_between('endings.ended_date', 'as_of.as_of_date') }}
-        <= {{ var('win_back_max_days') }}
+        <= {{ setting('win_back_max_days') }}
 
     union all
 
     select
         'onboarding_stalled' as audience,
         accounts.account_id,
-        'no request has succeeded in {{ var("onboarding_stalled_days") }} days since the sign-up'
+        'no request has succeeded in {{ stalled_days }} days since the sign-up'
             as reason,
         cast(
-            accounts.signed_up_date + interval '{{ var("onboarding_stalled_days") }} day' as date
+            accounts.signed_up_date + interval '{{ stalled_days }} day' as date
         ) as since_date
     from accounts
     inner join {{ ref('time_to_value') }} as first_values
@@ -144,9 +145,9 @@ members as (
     cross join reach
     where
         accounts.lifecycle_stage in ('trial', 'onboarding')
-        and accounts.tenure_days >= {{ var('onboarding_stalled_days') }}
+        and accounts.tenure_days >= {{ stalled_days }}
         and {{ days_between('accounts.signed_up_date', 'reach.last_date') }}
-        >= {{ var('onboarding_stalled_days') }}
+        >= {{ stalled_days }}
         and first_values.first_value_at is null
         and not first_values.is_left_censored
 

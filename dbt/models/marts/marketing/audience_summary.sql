@@ -4,7 +4,7 @@
   Sizes before an upload. Who cannot be matched has no address or number that only this person uses.
   Nobody is in an audience only where all that its rule asks was ever delivered; else it is unknown.
 #}
-{%- set minimum = var('audience_min_people') %}
+{%- set minimum = setting('audience_min_people') %}
 with audiences as (
     {%- for name in audience_names() %}
     {%- for platform in minimum %}

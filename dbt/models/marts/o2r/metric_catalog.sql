@@ -46,7 +46,7 @@ final as (
         definitions.layer,
         definitions.formula,
         case
-            when definitions.unit = 'currency' then '{{ var("reporting_currency") }}'
+            when definitions.unit = 'currency' then '{{ setting("reporting_currency") }}'
             else definitions.unit
         end as unit,
         definitions.direction,

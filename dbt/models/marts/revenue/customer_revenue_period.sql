@@ -1,5 +1,5 @@
 -- Grain: one row per account, grain (week, month, ytd) and period with revenue rows.
-{%- set tiers = var('revenue_tier_thresholds') %}
+{%- set tiers = setting('revenue_tier_thresholds') %}
 with revenue as (
 
     select * from {{ ref('fct_revenue_period') }}

@@ -93,7 +93,7 @@ rated as (
         coalesce(history.closed_count, 0) as closed_count,
         coalesce(history.won_count, 0) as won_count,
         case
-            when history.closed_count >= {{ var('pipeline_min_closed_deals') }}
+            when history.closed_count >= {{ setting('pipeline_min_closed_deals') }}
                 then {{ pct('history.won_count', 'history.closed_count') }}
         end as conversion_to_won_pct,
         remaining.median_days_to_won

@@ -88,7 +88,7 @@ final as (
         {{ pct('active_accounts', 'cohort_accounts') }} as account_retention_pct,
         {{ pct('mrr', 'opening_mrr') }} as revenue_retention_pct,
         {{ pct('kept_mrr', 'opening_mrr') }} as gross_revenue_retention_pct,
-        cohort_accounts < {{ var('cohort_min_accounts') }} as is_small_cohort
+        cohort_accounts < {{ setting('cohort_min_accounts') }} as is_small_cohort
     from sums
 
 )

@@ -13,7 +13,7 @@ from o2r.dashboards.metabase.client import Json, Metabase
 from o2r.dashboards.metabase.gold import Model, read_gold
 from o2r.dashboards.metabase.reader import LOGIN, make_reader, reader_is_there
 from o2r.dashboards.metabase.warehouse import connection, describe, ensure_database, wait_for_tables
-from o2r.dashboards.metrics import TARGETS
+from o2r.dashboards.metrics import CURRENCY, TARGETS
 from o2r.dashboards.queries import any_value, resolved, tables
 from o2r.dashboards.read import read_definitions
 from o2r.errors import UserError
@@ -44,10 +44,10 @@ def provision(
     each card's SQL. Raises UserError that names what is wrong and what to do.
     """
     require(settings)
-    definitions = read_definitions(settings)
     gold = built(settings, read_gold(settings))
     if if_built and not gold:
         return None
+    definitions = read_definitions(settings, currency_of(settings, gold))
     require_tables(definitions, gold)
     definitions = definitions.judged_by(stated_targets(settings, gold))
     connection(settings, schema_of(gold))
@@ -118,6 +118,14 @@ def built(settings: Settings, gold: dict[str, Model]) -> dict[str, Model]:
         for name, model in gold.items()
         if model.table in there
     }
+
+
+def currency_of(settings: Settings, gold: dict[str, Model]) -> str | None:
+    """The reporting currency that gold was built in; None where there is no catalogue yet."""
+    if "metric_catalog" not in gold:
+        return None
+    [(found,)] = query(settings, resolved(CURRENCY, lambda name: gold[name].relation))
+    return found
 
 
 def stated_targets(settings: Settings, gold: dict[str, Model]) -> dict[str, float]:

@@ -38,7 +38,10 @@ def connection(settings: Settings, schema: str) -> Json:
 
 
 def ensure_database(metabase: Metabase, settings: Settings, schema: str) -> int:
-    """Id of the connection, made or corrected; a password that is no longer right is replaced."""
+    """Id of the connection, made or corrected; a password that is no longer right is replaced.
+
+    Raises UserError where Metabase shows another company's database: its dashboards are not ours.
+    """
     wanted = connection(settings, schema)
     password = {"password": settings.metabase_reader_password.get_secret_value()}
     known = [one for one in metabase.get("database")["data"] if one["name"] == NAME]
@@ -55,6 +58,11 @@ def ensure_database(metabase: Metabase, settings: Settings, schema: str) -> int:
     if database["engine"] != "postgres":
         raise UserError(f"Metabase has a database {NAME} that is not PostgreSQL: rename it")
     details = database.get("details") or {}
+    if (shown := details.get("dbname", settings.database)) != settings.database:
+        raise UserError(
+            f"this Metabase shows database {shown}, not {settings.database}: give each company a "
+            f"Metabase of its own, or remove {NAME} from its admin pages if {shown} is gone"
+        )
     right = all(details.get(key) == value for key, value in wanted.items())
     if not right or (not metabase.dry_run and "error" in ask(metabase, database["id"], "select 1")):
         body = {"name": NAME, "engine": "postgres", "details": {**details, **wanted, **password}}

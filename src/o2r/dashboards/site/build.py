@@ -13,13 +13,13 @@ from typing import Any
 from o2r.builds.run import SHADOW, work_dir
 from o2r.dashboards.definitions import Definitions
 from o2r.dashboards.read import FOLDER, read_definitions
+from o2r.dashboards.readiness import Readiness
 from o2r.dashboards.site.gold import Gold
 from o2r.dashboards.site.metric_pages import MetricPages
 from o2r.dashboards.site.pages import board_page, markdown
 from o2r.dashboards.site.render import SCRIPTS, assets, environment
 from o2r.errors import UserError
 from o2r.settings import Settings
-from o2r.yaml_files import read_yaml
 
 MARK = ".o2r-site"
 """File by which a folder of ours is known, which may be replaced."""
@@ -50,7 +50,7 @@ def build_site(
         stamp = made_of(settings, gold)
         if only_if_changed and _text(folder / MARK) == stamp:
             return folder / "index.html"
-        definitions = read_definitions(settings)
+        definitions = read_definitions(settings, gold.currency)
         with in_place_of(folder) as aside:
             for path, text in pages(settings, gold, definitions.judged_by(gold.targets)):
                 _write(aside / path, text)
@@ -78,7 +78,7 @@ def made_of(settings: Settings, gold: Gold) -> str:
 
 def pages(settings: Settings, gold: Gold, definitions: Definitions) -> Iterator[tuple[str, str]]:
     """Path in the site and text of every page."""
-    made = MetricPages(settings, gold, definitions, reporting_currency(settings))
+    made = MetricPages(settings, gold, definitions)
     keys = {one["metric"] for one in made.metrics}
     shared = common(gold) | {"menu": _menu(settings, gold.target), "scripts": SCRIPTS}
 
@@ -96,21 +96,33 @@ def pages(settings: Settings, gold: Gold, definitions: Definitions) -> Iterator[
     for metric in made.metrics:
         yield _page(f"metrics/{metric['metric']}.html", "metric.html", shared | {
             "title": metric["metric_name"], **made.page(metric)})  # fmt: skip
+    yield _page("readiness.html", "readiness.html", shared | {
+        "title": "Readiness", **readiness_tables(gold.readiness())})  # fmt: skip
     errata = (settings.project / "docs" / "book-errata.md").read_text(encoding="utf-8")
     yield _page("errata.html", "prose.html", shared | {
         "title": "Errata of the book", "html": markdown(errata)})  # fmt: skip
+
+
+def readiness_tables(found: Readiness) -> dict[str, list[tuple]]:
+    """The tables of the page of readiness."""
+    return {
+        "lacking": [(one.name, one.lacks) for one in found.metrics if one.lacks],
+        "kept_out": [
+            (one.table, one.reason, str(one.rows), one.example, one.where, one.mapping)
+            for one in found.kept_out
+        ],
+        "sources": [
+            (one.table, str(one.rows), one.first_day, one.last_day,
+             None if one.behind is None else str(one.behind), one.newest_load, str(one.kept_out))
+            for one in found.sources
+        ],
+    }  # fmt: skip
 
 
 def common(gold: Gold) -> dict[str, Any]:
     """What every page says of its data."""
     return {"as_of": gold.as_of(), "built_at": gold.built_at(), "target": gold.target,
             "database": gold.database, "lagging": gold.lagging()}  # fmt: skip
-
-
-def reporting_currency(settings: Settings) -> str:
-    """Code of the currency that gold is in."""
-    project = read_yaml(settings.dbt_dir / "dbt_project.yml")
-    return project["vars"]["reporting_currency"]
 
 
 def dbt_docs(settings: Settings, target: str) -> Path | None:
@@ -175,7 +187,8 @@ def _write(path: Path, text: str) -> None:
 
 def _menu(settings: Settings, target: str) -> list[tuple[str, str]]:
     """Label and address of the main links."""
-    menu = [("Dashboards", "index.html"), ("Metrics", "metrics.html"), ("Errata", "errata.html")]
+    menu = [("Dashboards", "index.html"), ("Metrics", "metrics.html"),
+            ("Readiness", "readiness.html"), ("Errata", "errata.html")]  # fmt: skip
     return menu + ([("Models", "dbt/index.html")] if dbt_docs(settings, target) else [])
 
 

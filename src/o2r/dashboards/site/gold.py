@@ -17,8 +17,9 @@ from o2r.builds.manifests import FILE, load
 from o2r.builds.run import SHADOW, check_target, target_lock, work_dir
 from o2r.dashboards.definitions import Card, Filter
 from o2r.dashboards.lineage import Lineage, needs, never_delivered
-from o2r.dashboards.metrics import TARGETS
+from o2r.dashboards.metrics import CURRENCY, TARGETS
 from o2r.dashboards.queries import all_rows, resolved
+from o2r.dashboards.readiness import Readiness, readiness
 from o2r.errors import UserError
 from o2r.settings import Settings
 from o2r.warehouse import connect
@@ -145,6 +146,12 @@ class Gold:
         found = self.query(TARGETS, "targets of metrics")
         return {metric: float(target) for metric, target in found.rows}
 
+    @cached_property
+    def currency(self) -> str | None:
+        """The reporting currency that gold was built in."""
+        [(found,)] = self.query(CURRENCY, "currency of gold").rows
+        return found
+
     def as_of(self) -> str:
         """The last day that is counted, YYYY-MM-DD. Raises UserError when nothing was observed."""
         sql = "select max(date_day) from {{ ref('dim_date') }} where is_observed"
@@ -152,6 +159,12 @@ class Gold:
         if day is None:
             raise UserError(f"gold of target {self.target} holds no data yet: load, then build")
         return day
+
+    def readiness(self) -> Readiness:
+        """What has been delivered, what was kept out, what each metric lacks."""
+        return readiness(
+            lambda sql: self.query(sql, "readiness").rows, self._settings.dbt_dir, self.resolve
+        )
 
     def lagging(self) -> list[str]:
         """What is said of each feed that is behind, the furthest first."""

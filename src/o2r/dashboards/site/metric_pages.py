@@ -47,9 +47,9 @@ def read_drivers(gold: Gold) -> list[dict[str, str | None]]:
 class MetricPages:
     """Makes the page of each metric; reads the catalogue of the project once."""
 
-    def __init__(self, settings: Settings, gold: Gold, definitions: Definitions, currency: str):
+    def __init__(self, settings: Settings, gold: Gold, definitions: Definitions):
         self._seed = catalogue(settings.dbt_dir)
-        self._gold, self._definitions, self._currency = gold, definitions, currency
+        self._gold, self._definitions, self._currency = gold, definitions, gold.currency
         self.metrics = [one for one in read_catalogue(gold) if one["metric"] in self._seed]
         self._drivers = read_drivers(gold)
 

@@ -36,15 +36,14 @@ def write_review(
     when the folder cannot be written.
     """
     monday = _monday(week)
-    definitions = read_definitions(settings)
-    if KEY not in definitions.dashboards:
-        raise UserError(f"there is no dashboard {KEY} in metabase/dashboards")
-    board = definitions.dashboards[KEY]
-    chosen = week_filters(board, monday)
     folder = out or settings.home / "wbr" / f"{settings.database}_{target}" / week
     with Gold(settings, target) as gold:
+        definitions = read_definitions(settings, gold.currency)
+        if KEY not in definitions.dashboards:
+            raise UserError(f"there is no dashboard {KEY} in metabase/dashboards")
         _require_week(gold, monday)
-        board = board.judged_by(gold.targets)
+        board = definitions.dashboards[KEY].judged_by(gold.targets)
+        chosen = week_filters(board, monday)
         rows = {card.name: gold.card(card, board.name) for card in board.cards}
         page = board_page(board, gold, definitions, (), root="", chosen=chosen)
         html = _one_file(settings, common(gold), board, page, monday)

@@ -1,7 +1,7 @@
 """What the simulated company states of itself: its targets, its levels, its promises."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import pyarrow as pa
 
@@ -39,6 +39,11 @@ TARGETS = {
 }
 PROMISES = {"p1": (1, 4), "p2": (4, 12), "p3": (8, 48), "p4": (24, 120)}
 """Hours to the first answer and to the resolution; those of the resolution are NovaCRM's."""
+SCHEDULE, TIME_ZONE = "standard", "America/New_York"
+OPENS, CLOSES, WORKDAYS = 9 * 60, 17 * 60, (1, 2, 3, 4, 5)
+"""Minutes of the local day, and days of the week."""
+MONDAY, THURSDAY = 1, 4
+YEARS = range(2024, 2029)
 FULL_EVENTS_PER_USER_DAY, FULL_ACTIVE_DAYS_PCT, FULL_FEATURE_BREADTH_PCT = 1, 90, 80
 
 
@@ -73,8 +78,49 @@ def deliver(_world: World) -> Iterator[tuple[str, pa.Table]]:
             priority=list(PROMISES),
             valid_from=[SINCE] * len(PROMISES),
             clock="calendar",
-            schedule="standard",
+            schedule=SCHEDULE,
             first_response_hours=[first for first, _ in PROMISES.values()],
             resolution_hours=[resolved for _, resolved in PROMISES.values()],
         ),
     )
+    yield "support_schedules", table("support_schedules", 1, schedule=SCHEDULE, time_zone=TIME_ZONE)
+    yield (
+        "support_hours",
+        table(
+            "support_hours",
+            len(WORKDAYS),
+            schedule=SCHEDULE,
+            weekday=list(WORKDAYS),
+            valid_from=[SINCE] * len(WORKDAYS),
+            opens_minute=[OPENS] * len(WORKDAYS),
+            closes_minute=[CLOSES] * len(WORKDAYS),
+        ),
+    )
+    closed = [one for year in YEARS for one in holidays(year)]
+    yield (
+        "support_holidays",
+        table(
+            "support_holidays",
+            len(closed),
+            schedule=SCHEDULE,
+            holiday_date=[day for day, _ in closed],
+            holiday_name=[name for _, name in closed],
+        ),
+    )
+
+
+def holidays(year: int) -> list[tuple[date, str]]:
+    """Days on which support is closed, by name."""
+    return [
+        (date(year, 1, 1), "New Year's Day"),
+        (_on_or_before(date(year, 5, 31), MONDAY), "Memorial Day"),
+        (date(year, 7, 4), "Independence Day"),
+        (_on_or_before(date(year, 9, 7), MONDAY), "Labor Day"),
+        (_on_or_before(date(year, 11, 28), THURSDAY), "Thanksgiving Day"),
+        (date(year, 12, 25), "Christmas Day"),
+    ]
+
+
+def _on_or_before(day: date, weekday: int) -> date:
+    """The last such weekday, 1 Monday to 7 Sunday, up to and with the day."""
+    return day - timedelta(days=(day.isoweekday() - weekday) % 7)
