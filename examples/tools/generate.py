@@ -17,7 +17,7 @@ from pathlib import Path
 
 from stripe_files import COUNTRIES, at, iso, lines, stripe
 
-ACCOUNTS = [f"K{number:02}" for number in range(1, 25)]
+ACCOUNTS = [f"K{number:02}" for number in range(1, 29)]
 NAMES = {"US": "United States", "GB": "UK", "DE": "Germany", "FR": "France", "JP": "Japan"}
 
 

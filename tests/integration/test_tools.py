@@ -25,7 +25,7 @@ EXAMPLE = ROOT / "examples" / "tools"
 DAY = date(2025, 12, 31)
 """As-of day; the files were exported on the day after it."""
 END = pd.Timestamp("2026-01-01")
-MONTHS = pd.date_range("2025-07-01", "2025-12-01", freq="MS")
+MONTHS = pd.date_range("2024-02-01", "2025-12-01", freq="MS")
 MODELS = ("fct_subscription_month", "fct_deals", "fct_tickets", "fct_feature_usage_daily")
 MODELS += ("fct_revenue_daily", "dim_account")
 TARGETS = {"urgent": 24, "high": 48, "normal": 72, "low": 80}
@@ -178,6 +178,9 @@ def test_each_kind_of_subscription_has_its_value() -> None:
         "K19": 160,  # five seats and metered use
         "K20": 100,  # every three months, ends in March
         "K22": 216.67,  # weekly, twice
+        "K24": 300,  # upgraded in June
+        "K25": 100,  # downgraded in February
+        "K26": 0,  # cancelled in April
     }
     assert {account: found[account] for account in by_hand} == by_hand
     assert {"K17", "K18", "K21"}.isdisjoint(found)  # test mode, never paid, tiers
@@ -332,7 +335,7 @@ def test_accounts_of_all_tools(ask: Callable) -> None:
         "select account_id, country_code, vertical from mart_gold.dim_account "
         "where not is_inferred and account_id <> 'Unknown'"
     ).set_index("account_id")
-    stripe = {f"K{number:02}" for number in range(1, 23)} - {"K17"}
+    stripe = {f"K{number:02}" for number in range(1, 29)} - {"K17", "K23"}
     firms = {"K13", "K15", "K16", "K18", "K19"}
     clients = {f"cbc-{n}" for n in (1, 2, 3, 4, 6)}
     assert set(gold.index) - clients - firms == stripe - firms
