@@ -188,6 +188,7 @@ def zendesk() -> dict[str, bytes]:
         metrics.append({
             "id": 100 + n,
             "ticket_id": n,
+            "updated_at": tickets[-1]["updated_at"],
             "reopens": int(n % 6 == 0 or n == 10),
             "solved_at": iso(closed) if is_solved or n == 10 else None,  # 10 was reopened
             "reply_time_in_minutes": {"calendar": 7 * n if n % 5 else None, "business": 3 * n},
