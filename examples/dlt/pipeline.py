@@ -16,6 +16,7 @@ from typing import Any
 
 import dlt
 from dlt.extract import DltResource
+from dlt.pipeline.exceptions import PipelineStepFailed
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
@@ -71,38 +72,50 @@ def resource(name: str, file: Path) -> DltResource:
     )
 
 
-def land(api: Path, settings: Settings) -> None:
-    """Append what the API gave to the tables of SCHEMA."""
+def open_pipeline(settings: Settings) -> dlt.Pipeline:
+    """The pipeline into SCHEMA of the warehouse; what it remembers is in the folder of O2R."""
     dlt.config["runtime.dlthub_telemetry"] = False
     found = connection_parameters(settings)
     is_socket = found["host"].startswith("/")
-    pipeline = dlt.pipeline(
+    credentials = {
+        "host": "localhost" if is_socket else found["host"],
+        "query": {"host": found["host"]} if is_socket else {},
+        "port": found["port"],
+        "username": found["user"],
+        "password": found["password"] or "",
+        "database": found["dbname"],
+    }
+    return dlt.pipeline(
         "zendesk",
-        destination=dlt.destinations.postgres(
-            {
-                "host": "localhost" if is_socket else found["host"],
-                "query": {"host": found["host"]} if is_socket else {},
-                "port": found["port"],
-                "username": found["user"],
-                "password": found["password"] or "",
-                "database": found["dbname"],
-            }
-        ),
+        destination=dlt.destinations.postgres(credentials),
         dataset_name=SCHEMA,
         pipelines_dir=str(settings.home / "dlt" / found["dbname"]),
     )
+
+
+def land(api: Path, pipeline: dlt.Pipeline) -> None:
+    """Append what the API gave to the tables of SCHEMA, all of it or nothing.
+
+    Raises PipelineStepFailed; what dlt remembers is then as before, and the next run asks again.
+    """
     files = {name: api / f"{name}.json" for name in STREAMS}
-    pipeline.run([resource(name, file) for name, file in files.items() if file.exists()])
+    try:
+        if pipeline.has_pending_data:  # of a run that was killed; dlt would take it for the new
+            pipeline.run()
+        pipeline.run([resource(name, file) for name, file in files.items() if file.exists()])
+    except PipelineStepFailed:
+        pipeline.abort_packages()
+        raise
 
 
 def hand_over(name: str, connection: Connection, folder: Path) -> tuple[int, int]:
     """Write the newest version of each row of a list, without those deleted; how many of each.
 
-    Rows of a load that was broken off are not in _dlt_loads, and stay behind.
+    Rows of a load that was broken off are not in _dlt_loads as complete, and stay behind.
     """
     statement = sql.SQL(
         "with newest as (select distinct on (id) landed.* from {table} as landed "
-        "inner join {loads} as loads on loads.load_id = landed._dlt_load_id "
+        "inner join {loads} as loads on loads.load_id = landed._dlt_load_id and loads.status = 0 "
         "order by id, updated_at desc, loads.inserted_at desc) "
         "select to_jsonb(newest)::text, coalesce({deleted}, false) from newest order by id"
     ).format(
@@ -122,7 +135,10 @@ def hand_over(name: str, connection: Connection, folder: Path) -> tuple[int, int
 def main(api: Path, exports: Path) -> None:
     """Land, then write the files; one line for each."""
     settings = load_settings()
-    land(api, settings)
+    try:
+        land(api, open_pipeline(settings))
+    except PipelineStepFailed as error:
+        sys.exit(f"error: nothing landed and nothing handed over: {error.exception}")
     connection = connect(settings, read_only=True)
     for name in STREAMS:
         kept, deleted = hand_over(name, connection, exports / "zendesk")

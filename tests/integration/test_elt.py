@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,11 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.integration.tool_exports import END, EXAMPLE, judged_tickets, rows
+from tests.integration.tool_exports import END, EXAMPLE, ROOT, judged_tickets, rows
 from tests.metrics.warehouse import execute, frame, run_models
 
 from o2r.bronze.loader import BatchResult, Replace, load, to_replace
 from o2r.settings import Settings
+from o2r.warehouse.query import run_sql, write_csv
 
 PIPELINE = EXAMPLE.parent / "dlt" / "pipeline.py"
 CHANGED, DELETED, REPEATED, NEW = 3, 8, 5, 31
@@ -48,14 +51,17 @@ def write(lists: dict[str, list[dict]], folder: Path) -> Path:
     return folder
 
 
+def environ_of(settings: Settings) -> dict[str, str]:
+    return {**os.environ, "O2R_HOME": str(settings.home), "POSTGRES_DB": settings.database}
+
+
 @pytest.fixture(scope="module")
 def pipeline(server: Settings) -> Callable[..., subprocess.CompletedProcess]:
     """Run examples/dlt/pipeline.py in a database."""
 
     def run(settings: Settings, api: Path, exports: Path) -> subprocess.CompletedProcess:
-        environment = {"O2R_HOME": str(settings.home), "POSTGRES_DB": settings.database}
         command = [sys.executable, "-B", str(PIPELINE), str(api), str(exports)]
-        return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+        return subprocess.run(command, env=environ_of(settings), capture_output=True, text=True)
 
     return run
 
@@ -147,20 +153,48 @@ def test_numbers_are_those_of_what_the_source_holds(twice: tuple) -> None:
     assert str(NEW) in gold.index
 
 
-def test_another_type_stops_the_run_and_what_is_not_loaded_is_not_handed_over(
+def test_the_query_of_the_page_gives_the_same_rows(twice: tuple, tmp_path: Path) -> None:
+    """As CSV with JSON as text: how rows of other tools go to the door."""
+    settings, folder, _ = twice
+    page = (ROOT / "docs" / "elt.md").read_text(encoding="utf-8")
+    [query] = re.findall(r'o2r sql --csv "([^"]*)" > exports/zendesk/tickets.csv', page)
+    zendesk = tmp_path / "zendesk"
+    shutil.copytree(folder / "exports" / "zendesk", zendesk)
+    (zendesk / "tickets.jsonl").unlink()
+    with (zendesk / "tickets.csv").open("w") as file:
+        write_csv(run_sql(settings, query), file)
+    results = load(tmp_path, tools=["zendesk"], settings=settings)
+    assert of_tickets(results) == (29, 0, 28, 1)
+
+
+def test_a_run_that_fails_hands_nothing_over_and_one_that_was_killed_is_finished(
     twice: tuple, pipeline: Callable
 ) -> None:
     settings, folder, _ = twice
-    before = (folder / "exports" / "zendesk" / "tickets.jsonl").read_text()
+    file = folder / "exports" / "zendesk" / "tickets.jsonl"
+    before = file.read_text()
+    broken = {"_dlt_id": "broken", "_dlt_load_id": "broken", "status": "deleted"}
+    execute(
+        settings,
+        "insert into landing_zendesk.tickets select (jsonb_populate_record(tickets, "
+        f"'{json.dumps(broken)}')).* from landing_zendesk.tickets as tickets where id = {NEW}",
+    )
     strange = [later()["tickets"][0] | {"organization_id": "unknown"}]
     run = pipeline(settings, write({"tickets": strange}, folder / "strange"), folder / "exports")
-    assert run.returncode != 0
-    assert "organization_id" in run.stderr
-    assert (folder / "exports" / "zendesk" / "tickets.jsonl").read_text() == before
-    broken = "insert into landing_zendesk.tickets select * from landing_zendesk.tickets limit 1; "
-    execute(settings, broken.replace("limit 1", f"where id = {NEW}") + "update "
-            f"landing_zendesk.tickets set _dlt_load_id = 'broken', status = 'deleted' where ctid = "
-            f"(select max(ctid) from landing_zendesk.tickets where id = {NEW})")  # fmt: skip
-    run = pipeline(settings, write({}, folder / "nothing"), folder / "exports")
+    assert run.returncode == 1
+    [line] = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    assert "organization_id" in line
+    assert "Traceback" not in run.stderr
+    assert file.read_text() == before
+
+    lost = [tickets | {"id": 77} for tickets in later()["tickets"][-1:]]
+    killed = write({"tickets": lost}, folder / "killed") / "tickets.json"
+    extract = f"open_pipeline(load_settings()).extract(resource('tickets', Path('{killed}')))"
+    command = [sys.executable, "-B", "-c", f"from pipeline import *; {extract}"]
+    subprocess.run(
+        command, cwd=PIPELINE.parent, env=environ_of(settings), check=True, capture_output=True
+    )
+    run = pipeline(settings, write({"tickets": []}, folder / "nothing"), folder / "exports")
     assert run.returncode == 0, run.stderr
-    assert (folder / "exports" / "zendesk" / "tickets.jsonl").read_text() == before
+    added = set(file.read_text().splitlines()) - set(before.splitlines())
+    assert [json.loads(line)["id"] for line in added] == [77]
