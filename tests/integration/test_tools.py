@@ -259,19 +259,37 @@ def test_what_no_gold_is_asked_of(ask: Callable) -> None:
         abs=1e-5,
     )
     incidents = ask(
-        "select incident_id, severity, downtime_minutes::float from raw_bronze.platform_incidents"
-    )
-    told = {one["id"]: one for one in rows("statuspage/incidents.json")}
-    assert set(incidents["incident_id"]) == {
-        k for k, one in told.items() if one["impact"] != "maintenance"
+        "select incident_id, started_at, resolved_at, severity, "
+        "downtime_minutes::float as downtime from raw_bronze.platform_incidents"
+    ).set_index("incident_id")
+    told = {one["id"]: one for one in rows("statuspage/incidents.json", "incidents")}
+    felt = {one["id"]: one["attributes"] for one in rows("datadog/incidents.json")}
+    assert set(incidents.index) == {
+        *(k for k, one in told.items() if one["impact"] != "maintenance"),
+        *(k for k, one in felt.items() if not one["is_test"]),
     }
-    assert incidents.set_index("incident_id")["downtime_minutes"].fillna(-1).to_dict() == {
+    assert incidents["downtime"].fillna(-1).to_dict() == {
         "sp0": 45,
         "sp1": 0,
         "sp3": 0,
         "sp4": 0,
         "sp5": -1,  # not over
+        "dd0": 30,
+        "dd1": 0,  # felt, and no outage
+        "dd2": -1,  # nobody says how severe
+        "dd3": 0,
+        "dd4": 0,  # nobody felt it
+        "dd5": -1,  # not over
     }
+    for number, one in felt.items():
+        if number not in incidents.index:
+            continue
+        began = one["customer_impact_start"] or one["detected"]
+        assert incidents.loc[number, "started_at"] == pd.Timestamp(began)
+        assert (incidents.loc[number, "resolved_at"] is pd.NaT) == (one["resolved"] is None)
+        place = one["severity"].removeprefix("SEV-")
+        level = {"0": "sev1", "5": "sev4"}.get(place, f"sev{place}")
+        assert incidents.loc[number, "severity"] == (None if place == "UNKNOWN" else level)
     answers = ask("select score::int from raw_bronze.csat_responses")
     ratings = rows("zendesk/satisfaction_ratings.json", "satisfaction_ratings")
     good = sum(one["score"].startswith("good") for one in ratings)
