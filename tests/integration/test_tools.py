@@ -286,10 +286,11 @@ def test_what_no_gold_is_asked_of(ask: Callable) -> None:
             continue
         began = one["customer_impact_start"] or one["detected"]
         assert incidents.loc[number, "started_at"] == pd.Timestamp(began)
-        assert (incidents.loc[number, "resolved_at"] is pd.NaT) == (one["resolved"] is None)
+        assert pd.isna(incidents.loc[number, "resolved_at"]) == (one["resolved"] is None)
         place = one["severity"].removeprefix("SEV-")
         level = {"0": "sev1", "5": "sev4"}.get(place, f"sev{place}")
-        assert incidents.loc[number, "severity"] == (None if place == "UNKNOWN" else level)
+        severity = incidents.loc[number, "severity"]
+        assert pd.isna(severity) if place == "UNKNOWN" else severity == level
     answers = ask("select score::int from raw_bronze.csat_responses")
     ratings = rows("zendesk/satisfaction_ratings.json", "satisfaction_ratings")
     good = sum(one["score"].startswith("good") for one in ratings)
