@@ -32,7 +32,8 @@ LONGEST = (
     *("browser/test_site.py", "integration/test_slim_ci.py", "metrics/test_whole_companies.py"),
     *("integration/test_demo.py", "integration/test_book_commands.py"),
     *("integration/test_foreign_data.py", "integration/test_dbt_commands.py"),
-    *("integration/test_tools.py", "metrics/test_engines.py"),
+    *("integration/test_tools.py", "integration/test_tutorials.py", "integration/test_elt.py"),
+    "metrics/test_engines.py",
     *("integration/test_dbt_guide.py", "integration/test_publish.py", "metrics/test_hostile.py"),
     *("integration/test_determinism.py", "metrics/test_feed_clocks.py"),
 )

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from stripe_files import COUNTRIES, at, iso, lines, stripe
 
-ACCOUNTS = [f"K{number:02}" for number in range(1, 25)]
+ACCOUNTS = [f"K{number:02}" for number in range(1, 29)]
 NAMES = {"US": "United States", "GB": "UK", "DE": "Germany", "FR": "France", "JP": "Japan"}
 
 
@@ -188,6 +188,7 @@ def zendesk() -> dict[str, bytes]:
         metrics.append({
             "id": 100 + n,
             "ticket_id": n,
+            "updated_at": tickets[-1]["updated_at"],
             "reopens": int(n % 6 == 0 or n == 10),
             "solved_at": iso(closed) if is_solved or n == 10 else None,  # 10 was reopened
             "reply_time_in_minutes": {"calendar": 7 * n if n % 5 else None, "business": 3 * n},
@@ -319,6 +320,28 @@ def statuspage() -> dict[str, bytes]:
     return {"incidents.json": json.dumps(found, indent=1).encode()}
 
 
+def datadog() -> dict[str, bytes]:
+    """Incidents of every severity in pages: one a test, one that no customer felt, one not over."""
+    words = ["SEV-1", "SEV-2", "UNKNOWN", "SEV-5", "SEV-0", "SEV-1", "SEV-1"]
+    found = []
+    for n, severity in enumerate(words):
+        began, is_over, is_felt = at("2025-11-02") + n * 700_000, n != 5, n != 4
+        found.append({
+            "id": f"dd{n}", "type": "incidents", "relationships": {},
+            "attributes": {
+                "public_id": n, "title": "Trouble", "severity": severity, "is_test": n == 6,
+                "state": "resolved" if is_over else "active",
+                "customer_impacted": is_felt,
+                "customer_impact_start": iso(began) if is_felt else None,
+                "customer_impact_end": iso(began + 1800) if is_felt and is_over else None,
+                "created": iso(began + 300), "detected": iso(began + 120),
+                "modified": iso(began + 9000), "resolved": iso(began + 3600) if is_over else None,
+                "fields": {"services": {"type": "autocomplete", "value": ["api"]}},
+            },
+        })  # fmt: skip
+    return {"incidents.json": json.dumps({"data": found, "meta": {}}).encode()}
+
+
 def google_ads() -> dict[str, bytes]:
     days = [date(2025, 12, 1) + timedelta(days=n) for n in range(10)]
     rows = [
@@ -361,7 +384,7 @@ def account_ids() -> bytes:
 TOOLS = {
     one.__name__: one
     for one in (stripe, hubspot, salesforce, zendesk, intercom, posthog, segment, chargebee)
-} | {one.__name__: one for one in (statuspage, google_ads, meta_ads)}
+} | {one.__name__: one for one in (statuspage, datadog, google_ads, meta_ads)}
 
 
 def exports() -> dict[str, bytes]:

@@ -110,23 +110,36 @@ def subscriptions() -> list[dict]:
                      cancel_at="2026-03-01", canceled_at="2025-12-14"),
         subscription(21, "active", "2025-08-15", [item(None, billing_scheme="tiered")]),
         subscription(22, "active", "2025-08-16", [item(2500, "week", quantity=2)]),
+        # those that paid a year before the export: more, less, gone, the same, gone before
+        subscription(24, "active", "2024-03-04", [item(20000)]),
+        subscription(24, "active", "2024-03-04", [item(30000)], "2025-06-01"),
+        subscription(25, "active", "2024-05-06", [item(15000)]),
+        subscription(25, "active", "2024-05-06", [basic], "2025-02-15"),
+        subscription(26, "active", "2024-08-20", [item(12000)]),
+        subscription(26, "canceled", "2024-08-20", [item(12000)], "2025-04-30",
+                     canceled_at="2025-04-10", ended_at="2025-04-30"),
+        subscription(27, "active", "2024-11-11", [item(50000)], currency="eur"),
+        subscription(28, "active", "2024-02-02", [basic]),
+        subscription(28, "canceled", "2024-02-02", [basic], "2024-11-30",
+                     canceled_at="2024-11-30", ended_at="2024-11-30"),
     ]  # fmt: skip
 
 
 def customers() -> list[dict]:
     found = []
-    for number in range(1, 23):
+    for number in (*range(1, 23), *range(24, 29)):
+        created = at(f"2025-07-{number:02}" if number < 23 else f"2024-02-{number - 23:02}")
         country = COUNTRIES[number % len(COUNTRIES)]
         found.append({
             "id": f"cus_{number:02}",
             "object": "customer",
             "address": country and {"city": "", "country": country, "line1": "1 Main Street"},
-            "created": at(f"2025-07-{number:02}"),
+            "created": created,
             "delinquent": number in (5, 6),
             "email": f"billing@k{number:02}.example",
             "livemode": number != 17,
             "name": f"Company {number}",
-            "updated": at(f"2025-07-{number:02}"),
+            "updated": created,
         })  # fmt: skip
     gone = {"id": "cus_23", "object": "customer", "deleted": True, "is_deleted": True}
     return [

@@ -42,6 +42,17 @@ def test_make_targets_named_in_documents_exist():
     assert named <= targets
 
 
+def test_make_byo_runs_the_commands_of_its_tutorial():
+    """But for `--check` and the queries, which show something to a reader."""
+    recipe = re.search(r"^byo: up .*\n((?:\t.*\n)+)", (PROJECT / "Makefile").read_text(), re.M)[1]
+    page = (PROJECT / "docs" / "tutorials" / "crm-exports.md").read_text(encoding="utf-8")
+    blocks = "".join(re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
+    commands = re.findall(r"^o2r (\w+)(?!.*--check)", blocks, re.MULTILINE)
+    made = re.findall(r"o2r (\w+) ?", re.sub(r"@echo.*", "", recipe))
+    assert sorted(made) == sorted(one for one in commands if one not in ("up", "sql"))
+    assert "export POSTGRES_DB=o2r_byo" in blocks
+
+
 def test_every_doc_block_is_used_and_exists():
     models = PROJECT / "dbt" / "models"
     written = re.findall(r"{% docs (\w+) %}", (models / "docs.md").read_text("utf-8"))

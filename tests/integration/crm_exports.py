@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -65,15 +66,16 @@ class Crm:
     def dollars(self, amounts: pd.Series, days: pd.Series) -> np.ndarray:
         return amounts * self._rates[np.searchsorted(self._from, days, side="right") - 1]
 
-    def mrr(self) -> pd.DataFrame:
-        """Recurring revenue in force at the end of the month: accounts x months."""
+    def in_force(self, close: pd.Timestamp) -> pd.Series:
+        """Recurring revenue in force just before an instant, by account."""
         start, end = self.contracts["Start"].map(at), self.contracts["End"].map(at)
         value = self.dollars(self.contracts["Price per month"].map(euros), start)
-        found = {}
-        for month in self.months:
-            close = month + MONTH
-            is_in_force = (start < close) & (end.isna() | (end >= close))
-            found[month] = value[is_in_force].groupby(self.contracts["Account"]).sum()
+        is_in_force = (start < close) & (end.isna() | (end >= close))
+        return value[is_in_force].groupby(self.contracts["Account"]).sum()
+
+    def mrr(self) -> pd.DataFrame:
+        """Recurring revenue in force at the end of the month: accounts x months."""
+        found = {month: self.in_force(month + MONTH) for month in self.months}
         return pd.DataFrame(found).fillna(0.0)
 
     def tiers(self, instant: pd.Timestamp, recorded: pd.Series) -> dict[str, tuple[str, str]]:
@@ -101,14 +103,23 @@ class Crm:
                 found[account] = TIERS[plan], "crm"
         return found
 
-    def billed(self) -> pd.DataFrame:
-        """Billed revenue by account and the month of its service days: accounts x months."""
-        rows = []
+    def _billed(self) -> Iterator[tuple[str, pd.Series]]:
+        """(Account, revenue by day of service) of each invoice; cancelled ones are none."""
         for one in self.invoices[self.invoices["State"] != "Cancelled"].itertuples():
             days = pd.date_range(at(one[4]), at(one[5]))
             share = pd.Series(euros(one.Total) / len(days), index=days)
-            months = pd.Series(self.dollars(share, days), days).resample("MS").sum()
-            rows.append(months.rename_axis("month").reset_index(name="n").assign(a=one.Account))
+            yield one.Account, pd.Series(self.dollars(share, days), days)
+
+    def billed_by_day(self) -> pd.Series:
+        """Billed revenue by day of service."""
+        return pd.concat([share for _, share in self._billed()]).groupby(level=0).sum()
+
+    def billed(self) -> pd.DataFrame:
+        """Billed revenue by account and the month of its service days: accounts x months."""
+        rows = []
+        for account, share in self._billed():
+            months = share.resample("MS").sum()
+            rows.append(months.rename_axis("month").reset_index(name="n").assign(a=account))
         return pd.concat(rows).pivot_table("n", "a", "month", "sum", fill_value=0.0)
 
     def revenue(self) -> pd.Series:

@@ -1,19 +1,17 @@
-"""The worked example of docs/bring-your-own-data.md: a CRM's exports, recomputed without O2R."""
+"""docs/tutorials/crm-exports.md, run as it stands: a CRM's exports, recomputed without O2R."""
 
-from collections.abc import Callable
 from datetime import date
 from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.in_process import dbt_in_process
 from tests.integration.crm_exports import EXAMPLE, MAPPING, MONTH, TIERS, Crm, at, euros, generator
+from tests.integration.tutorial import Done, differences, follow
 from tests.metrics.cards import PLACES, rows_of
 from tests.metrics.warehouse import clone, execute, frame, run_models
 
 from o2r.bronze.loader import load
-from o2r.builds.run import build
 from o2r.health import WRONG, examine
 from o2r.settings import Settings
 
@@ -70,12 +68,15 @@ def made() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def first(new_database: Callable[[], Settings], made: ModuleType) -> tuple:
+def page(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The tutorial, run from an empty folder."""
+    return follow("crm-exports", tmp_path_factory.mktemp("tutorial"), server)
+
+
+@pytest.fixture(scope="module")
+def first(page: Done, made: ModuleType) -> tuple:
     """The committed exports, loaded, built and tested: (warehouse, exports, gold)."""
-    settings = new_database()
-    load(EXAMPLE, MAPPING, settings=settings)
-    with dbt_in_process():
-        build(settings, quiet=True, arguments=("--exclude-resource-type", "unit_test"))
+    settings = page.settings
     crm = Crm({path.name: path.read_bytes() for path in EXAMPLE.glob("*.csv")}, made.EXPORTED)
     return settings, crm, {name: frame(settings, query) for name, query in GOLD.items()}
 
@@ -133,6 +134,36 @@ def second(first: tuple, facts: dict, one_day: tuple, made: ModuleType, tmp_path
     run_models(settings, "--select", *(f"+{name}" for name in names))
     gold = {name: frame(settings, query) for name, query in GOLD.items()}
     return results, Crm(files, day), gold, folder
+
+
+def test_the_page_prints_what_it_says(page: Done) -> None:
+    assert differences(page) == []
+
+
+def test_the_numbers_of_the_page(page: Done, first: tuple) -> None:
+    """The headline of the last week that is over, and the months of recurring revenue."""
+    crm, week = first[1], pd.date_range("2025-09-22", "2025-09-28")
+    days, close = crm.billed_by_day(), week[-1] + pd.Timedelta(days=1)
+    opened = crm.tickets["Opened"].map(at)
+    headline = {
+        "Weekly revenue": days[week].sum(),
+        "Year-to-date revenue": days["2025-01-01" : week[-1]].sum(),
+        "Annual recurring revenue": 12 * crm.in_force(close).sum(),
+        "Support tickets": opened.between(week[0], close, inclusive="left").sum(),
+    }
+    printed = "\n".join(line for lines in page.printed for line in lines)
+    for name, value in headline.items():
+        assert f"{name} {value:.2f} " in printed
+
+    [months] = page.answers()
+    mrr = crm.mrr()
+    months = months.set_index(pd.to_datetime(months["month"])).drop(columns="month").astype(float)
+    expected = pd.DataFrame({"opening": mrr.sum().shift(), "closing": mrr.sum()})
+    expected = expected.loc[months.index]
+    np.testing.assert_allclose(months[list(expected)], expected, rtol=0, atol=0.00501)
+    moved = months[["opening", "new", "expansion"]].sum(axis=1)
+    moved -= months[["contraction", "churn"]].sum(axis=1)
+    assert moved.to_list() == pytest.approx(months["closing"].to_list(), abs=0.02)
 
 
 def test_the_files_are_those_of_the_generator(made: ModuleType) -> None:

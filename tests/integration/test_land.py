@@ -1,10 +1,17 @@
 """`o2r land` and `o2r backfill`: what they load, refuse and note."""
 
+import shutil
+from pathlib import Path
+
 import pytest
+from typer.testing import CliRunner
 
 from o2r.bronze.backfill import mark_stale
 from o2r.bronze.loader import load_each
+from o2r.cli.main import app
 from o2r.errors import UserError
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "tools"
 
 TICKETS = (
     "ticket_id,account_id,created_at,priority,category,status,last_updated\n"
@@ -24,6 +31,26 @@ def test_a_refused_file_keeps_out_no_other(warehouse, tmp_path, query):
     assert query(warehouse, "select ticket_id from raw_bronze.support_tickets") == [("one",)]
     again, _ = load_each(tmp_path, settings=warehouse)
     assert [result.already_loaded for result in again] == [True]
+
+
+def test_exports_of_tools_land_as_they_load(warehouse, tmp_path, monkeypatch):
+    """Day after day: what is there already is a no-op, what one file lacks another has."""
+    landing = tmp_path / "landing"
+    shutil.copytree(EXAMPLES / "zendesk", landing / "zendesk")
+    for name in ("O2R_LANDING", "O2R_HOME", "POSTGRES_DB"):
+        value = {"O2R_LANDING": landing, "O2R_HOME": warehouse.home}.get(name, warehouse.database)
+        monkeypatch.setenv(name, str(value))
+    run = CliRunner().invoke(app, ["land", "--from", "zendesk,statuspage"])
+    assert run.exit_code == 0, run.output
+    assert "2 new files of 2, 33 rows inserted, 1 quarantined" in run.output
+    shutil.copytree(EXAMPLES / "statuspage", landing / "statuspage")
+    (landing / "zendesk" / "tickets__2.json").write_text("[{")
+    run = CliRunner().invoke(app, ["land", "--from", "zendesk,statuspage"])
+    assert run.exit_code == 1
+    assert "1 new files of 4, 5 rows inserted, 0 quarantined" in run.output
+    assert "refused: zendesk/tickets__2.json: " in run.output
+    run = CliRunner().invoke(app, ["land"])
+    assert "skipped: zendesk/tickets.json: named after no bronze table" in run.output
 
 
 def test_a_folder_without_files_is_no_error(warehouse, tmp_path):

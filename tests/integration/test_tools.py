@@ -7,11 +7,25 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.integration.tool_exports import (
+    END,
+    EXAMPLE,
+    account_of,
+    chargebee_mrr,
+    csv_of,
+    judged_tickets,
+    moment,
+    newest_stages,
+    product_events,
+    rows,
+    stripe_mrr,
+    units,
+)
 from tests.metrics.warehouse import frame, run_models
 
 from o2r.bronze.loader import BatchResult, load
@@ -20,16 +34,11 @@ from o2r.bronze.tools import read_mappings, tool_names
 from o2r.errors import UserError
 from o2r.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "examples" / "tools"
 DAY = date(2025, 12, 31)
 """As-of day; the files were exported on the day after it."""
-END = pd.Timestamp("2026-01-01")
-MONTHS = pd.date_range("2025-07-01", "2025-12-01", freq="MS")
+MONTHS = pd.date_range("2024-02-01", "2025-12-01", freq="MS")
 MODELS = ("fct_subscription_month", "fct_deals", "fct_tickets", "fct_feature_usage_daily")
 MODELS += ("fct_revenue_daily", "dim_account")
-TARGETS = {"urgent": 24, "high": 48, "normal": 72, "low": 80}
-PER_MONTH = {"month": 1, "year": 1 / 12, "week": 52 / 12}
 
 
 @pytest.fixture(scope="module")
@@ -49,43 +58,6 @@ def ask(made: tuple) -> Callable[[str], pd.DataFrame]:
     return lambda statement: frame(made[0], statement)
 
 
-def rows(path: str, key: str = "data") -> list[dict]:
-    """The objects of a JSON file, however they are written."""
-    text, found = (EXAMPLE / path).read_text(), []
-    while text.strip():
-        document, end = json.JSONDecoder().raw_decode(text.lstrip())
-        text = text.lstrip()[end:]
-        if isinstance(document, dict):
-            document = document.get(key, [document])
-        found += document
-    return found
-
-
-def csv_of(path: str) -> pd.DataFrame:
-    return pd.read_csv(EXAMPLE / path, dtype=str, keep_default_na=False)
-
-
-def account_of(tool: str) -> dict[str, str]:
-    ids = csv_of("account_ids.csv")
-    return {own: account for own, account in zip(ids[tool], ids["account_id"], strict=True) if own}
-
-
-def dollars(amount: float, currency: str, day: pd.Timestamp) -> float:
-    rates = pd.read_csv(ROOT / "dbt" / "seeds" / "exchange_rates.csv", parse_dates=["valid_from"])
-    mine = rates[(rates["currency_code"] == currency.upper()) & (rates["valid_from"] <= day)]
-    return amount * mine.sort_values("valid_from")["usd_per_unit"].iloc[-1]
-
-
-def moment(seconds: int | str) -> pd.Timestamp:
-    if isinstance(seconds, str):
-        return pd.Timestamp(seconds).tz_convert("UTC").tz_localize(None)
-    return pd.Timestamp(datetime.fromtimestamp(seconds, UTC)).tz_localize(None)
-
-
-def units(amount: float, currency: str) -> float:
-    return amount if currency.upper() == "JPY" else amount / 100
-
-
 def test_the_files_are_those_of_the_generator(tmp_path: Path) -> None:
     command = [sys.executable, "-B", str(EXAMPLE / "generate.py"), str(tmp_path)]
     subprocess.run(command, check=True)
@@ -94,51 +66,6 @@ def test_the_files_are_those_of_the_generator(tmp_path: Path) -> None:
     assert {one for one in kept if one.suffix != ".py"} == written | {Path("sla_targets.csv")}
     for name in written:
         assert (tmp_path / name).read_bytes() == (EXAMPLE / name).read_bytes(), name
-
-
-def worth(state: dict) -> float:
-    """What a state of a Stripe subscription is worth a month, in its currency."""
-    if state["status"] not in ("active", "past_due") or state["pause_collection"]:
-        return 0.0
-    total, months = 0.0, 1.0
-    for one in state["items"]["data"]:
-        price, every = one["price"], one["price"]["recurring"]
-        months = every["interval_count"] / PER_MONTH[every["interval"]]
-        if every["usage_type"] == "licensed":
-            total += price["unit_amount"] * one.get("quantity", 1) / months
-    offers = [state["discount"], *state.get("discounts", [])]
-    for offer in (one["coupon"] for one in offers if one):
-        if offer["duration"] == "forever":
-            total *= 1 - offer.get("percent_off", 0) / 100
-            total -= offer.get("amount_off", 0) / months
-    return units(total, state["currency"])
-
-
-def stripe_mrr(close: pd.Timestamp) -> dict[str, float]:
-    """MRR by account at the end of a month: the newest state by then, or else the first one."""
-    states: dict[str, dict] = {}
-    for state in rows("stripe/subscriptions.jsonl"):
-        is_first = state["id"] not in states and moment(state["start_date"]) < close
-        if moment(state["updated"]) < close or is_first:
-            states[state["id"]] = state
-    accounts, found = account_of("stripe"), {}
-    for state in states.values():
-        is_tiered = state["items"]["data"][0]["price"]["billing_scheme"] == "tiered"
-        if state["livemode"] and not is_tiered and state["status"] != "incomplete_expired":
-            value = dollars(worth(state), state["currency"], moment(state["start_date"]))
-            found[accounts[state["customer"]]] = value
-    return found
-
-
-def chargebee_mrr(close: pd.Timestamp) -> dict[str, float]:
-    found = {}
-    for state in rows("chargebee/subscription.json"):
-        if moment(state["updated_at"]) < close and state["status"] != "future":
-            is_paid = state["status"] in ("active", "non_renewing")
-            value = units(state["mrr"], state["currency_code"]) if is_paid else 0
-            start = moment(state["started_at"])
-            found[state["customer_id"]] = dollars(value, state["currency_code"], start)
-    return found
 
 
 @pytest.mark.parametrize("month", MONTHS)
@@ -178,6 +105,9 @@ def test_each_kind_of_subscription_has_its_value() -> None:
         "K19": 160,  # five seats and metered use
         "K20": 100,  # every three months, ends in March
         "K22": 216.67,  # weekly, twice
+        "K24": 300,  # upgraded in June
+        "K25": 100,  # downgraded in February
+        "K26": 0,  # cancelled in April
     }
     assert {account: found[account] for account in by_hand} == by_hand
     assert {"K17", "K18", "K21"}.isdisjoint(found)  # test mode, never paid, tiers
@@ -222,14 +152,8 @@ def test_revenue_of_stripe_by_day(ask: Callable) -> None:
 
 
 def test_win_rate_of_hubspot_and_salesforce(ask: Callable) -> None:
-    history, deals = csv_of("hubspot/deal_stage.csv"), csv_of("hubspot/deal.csv")
-    kinds = csv_of("hubspot/deal_pipeline_stage.csv").set_index("stage_id")
-    gone = set(deals[deals["is_deleted"] == "True"]["deal_id"])
-    last = history.sort_values("date_entered").groupby("deal_id")["value"].last()
-    last = last[~last.index.isin(gone)]
-    outcome = {deal: kinds.loc[stage] for deal, stage in last.items()}
-    won = {deal for deal, kind in outcome.items() if kind["closed_won"] == "True"}
-    lost = {deal for deal, kind in outcome.items() if kind["is_closed"] == "True"} - won
+    newest, deals = newest_stages(), csv_of("hubspot/deal.csv")
+    won, lost = (set(newest.index[newest["outcome"] == one]) for one in ("won", "lost"))
     force, moves = csv_of("salesforce/Opportunity.csv"), csv_of("salesforce/OpportunityHistory.csv")
     gone = set(force[force["IsDeleted"] == "1"]["Id"])
     moves = moves[~moves["OpportunityId"].isin(gone) & (moves["CurrencyIsoCode"] != "")]
@@ -248,40 +172,21 @@ def test_win_rate_of_hubspot_and_salesforce(ask: Callable) -> None:
 
 
 def test_sla_of_zendesk_and_intercom(ask: Callable) -> None:
-    metrics = {one["ticket_id"]: one for one in rows("zendesk/ticket_metrics.json")}
-    expected = {}
-    for ticket in rows("zendesk/tickets.json", "tickets"):
-        if ticket["status"] == "deleted" or ticket["organization_id"] is None:
-            continue
-        is_solved = ticket["status"] in ("solved", "closed")
-        solved = metrics[ticket["id"]]["solved_at"] if is_solved else None
-        opened = moment(ticket["created_at"])
-        hours = ((moment(solved) if solved else END) - opened) / pd.Timedelta(hours=1)
-        target = TARGETS.get(ticket["priority"])
-        if target is None:
-            state = None
-        else:
-            state = "breached" if hours > target else "met" if solved else "active"
-        answered = metrics[ticket["id"]]["reply_time_in_minutes"]["calendar"]
-        level = {"urgent": "p1", "high": "p2", "normal": "p3", "low": "p4"}.get(ticket["priority"])
-        told = (state, bool(solved), answered and answered / 60, level or "Unknown")
-        expected[str(ticket["id"])] = told
+    expected = judged_tickets()
     gold = ask(
         "select ticket_id, sla_state, not is_open as is_resolved, priority, "
         "first_response_hours::float "
         "from mart_gold.fct_tickets where ticket_id not like 'ic%'"
     )
     found = {one.ticket_id: one for one in gold.itertuples()}
-    assert found.keys() == expected.keys()
-    states = set()
-    for ticket, (state, is_resolved, hours, priority) in expected.items():
-        states.add(state)
-        assert found[ticket].priority == priority, ticket
-        assert found[ticket].is_resolved == is_resolved, ticket
-        assert (found[ticket].sla_state == state) or (state is None), (ticket, found[ticket])
-        answer = pytest.approx(hours or float("nan"), nan_ok=True, abs=1e-5)
+    assert found.keys() == set(expected.index)
+    for ticket, told in expected.iterrows():
+        assert found[ticket].priority == told["priority"], ticket
+        assert found[ticket].is_resolved == told["is_resolved"], ticket
+        assert found[ticket].sla_state == told["sla"], ticket
+        answer = pytest.approx(told["answered"], nan_ok=True, abs=1e-5)
         assert found[ticket].first_response_hours == answer
-    assert {"met", "breached"} <= states
+    assert {"met", "breached"} <= set(expected["sla"])
 
     talks = {one["id"]: one for one in rows("intercom/conversations.json") if one["id"] != "ic12"}
     gold = ask(
@@ -307,12 +212,11 @@ def test_sla_of_zendesk_and_intercom(ask: Callable) -> None:
 
 def test_use_of_posthog_and_segment(ask: Callable) -> None:
     """Uses of features by account, feature and day; logins and PostHog's own events are none."""
-    uses: list[tuple] = []
-    accounts = account_of("posthog")
-    for event in rows("posthog/events.jsonl"):
-        group = event["properties"].get("$groups", {}).get("company")
-        if not event["event"].startswith("$") and event["event"] != "user_logged_in" and group:
-            uses.append((accounts.get(group, group), event["event"], event["timestamp"][:10]))
+    uses = [
+        (one["account"], one["name"], str(one["at"].date()))
+        for one in product_events()
+        if one["name"] != "user_logged_in"
+    ]
     accounts = account_of("segment")
     for event in csv_of("segment/tracks.csv").itertuples():
         if event.event != "signed_in":
@@ -332,7 +236,7 @@ def test_accounts_of_all_tools(ask: Callable) -> None:
         "select account_id, country_code, vertical from mart_gold.dim_account "
         "where not is_inferred and account_id <> 'Unknown'"
     ).set_index("account_id")
-    stripe = {f"K{number:02}" for number in range(1, 23)} - {"K17"}
+    stripe = {f"K{number:02}" for number in range(1, 29)} - {"K17", "K23"}
     firms = {"K13", "K15", "K16", "K18", "K19"}
     clients = {f"cbc-{n}" for n in (1, 2, 3, 4, 6)}
     assert set(gold.index) - clients - firms == stripe - firms
@@ -355,19 +259,38 @@ def test_what_no_gold_is_asked_of(ask: Callable) -> None:
         abs=1e-5,
     )
     incidents = ask(
-        "select incident_id, severity, downtime_minutes::float from raw_bronze.platform_incidents"
-    )
-    told = {one["id"]: one for one in rows("statuspage/incidents.json")}
-    assert set(incidents["incident_id"]) == {
-        k for k, one in told.items() if one["impact"] != "maintenance"
+        "select incident_id, started_at, resolved_at, severity, "
+        "downtime_minutes::float as downtime from raw_bronze.platform_incidents"
+    ).set_index("incident_id")
+    told = {one["id"]: one for one in rows("statuspage/incidents.json", "incidents")}
+    felt = {one["id"]: one["attributes"] for one in rows("datadog/incidents.json")}
+    assert set(incidents.index) == {
+        *(k for k, one in told.items() if one["impact"] != "maintenance"),
+        *(k for k, one in felt.items() if not one["is_test"]),
     }
-    assert incidents.set_index("incident_id")["downtime_minutes"].fillna(-1).to_dict() == {
+    assert incidents["downtime"].fillna(-1).to_dict() == {
         "sp0": 45,
         "sp1": 0,
         "sp3": 0,
         "sp4": 0,
         "sp5": -1,  # not over
+        "dd0": 30,
+        "dd1": 0,  # felt, and no outage
+        "dd2": -1,  # nobody says how severe
+        "dd3": 0,
+        "dd4": 0,  # nobody felt it
+        "dd5": -1,  # not over
     }
+    for number, one in felt.items():
+        if number not in incidents.index:
+            continue
+        began = one["customer_impact_start"] or one["detected"]
+        assert incidents.loc[number, "started_at"] == pd.Timestamp(began)
+        assert pd.isna(incidents.loc[number, "resolved_at"]) == (one["resolved"] is None)
+        place = one["severity"].removeprefix("SEV-")
+        level = {"0": "sev1", "5": "sev4"}.get(place, f"sev{place}")
+        severity = incidents.loc[number, "severity"]
+        assert pd.isna(severity) if place == "UNKNOWN" else severity == level
     answers = ask("select score::int from raw_bronze.csat_responses")
     ratings = rows("zendesk/satisfaction_ratings.json", "satisfaction_ratings")
     good = sum(one["score"].startswith("good") for one in ratings)

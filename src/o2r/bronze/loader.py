@@ -224,17 +224,19 @@ def load_each(
     mapping: Path | None = None,
     dataset: str = "files",
     *,
+    tools: Sequence[str] = (),
     settings: Settings,
     note: Note | None = None,
 ) -> tuple[list[BatchResult], list[str]]:
     """Load every file of a folder by itself, so that one that is refused keeps out no other.
 
+    tools: names of tools whose own mappings come after it, as in `load`.
     Returns the results of the files loaded, and a line about each refused one; none for a folder
     without files. A file that was taken back stays out: nobody asked for it again.
     Raises UserError when the folder is missing, the mapping is wrong, or the warehouse cannot be
     reached.
     """
-    folder = open_folder(path, mapping, settings=settings)
+    folder = open_folder(path, mapping, tools, settings=settings)
     note = note or _silent
     if (path / COMPANY_FILE).is_file():
         note(f"skipped: {COMPANY_FILE}: a statement is put in force by `o2r config load`")

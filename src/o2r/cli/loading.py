@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from o2r.cli.terminal import ask_to_take_back, own_command, print_answer, progress_bar
+from o2r.cli.terminal import ask_to_take_back, names_in, own_command, print_answer, progress_bar
 from o2r.errors import UserError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def load(
     if dataset and check:
         raise UserError("o2r load: --check goes with a path")
     how = (
-        [tool.strip() for tool in tools.split(",") if tool.strip()],
+        names_in(tools),
         exported.date().isoformat() if exported else None,
     )
     statement = _company_of(path, settings)

@@ -21,7 +21,7 @@ from o2r.cli.metabase import app as metabase_app
 from o2r.cli.metric import app as metric_app
 from o2r.cli.scheduled import app as scheduled_app
 from o2r.cli.site import app as site_app
-from o2r.cli.terminal import own_command, print_answer
+from o2r.cli.terminal import names_in, own_command, print_answer
 from o2r.errors import UserError
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def generate(
         events=events,
         seed=seed,
         ahead=ahead,
-        faults=tuple(name.strip() for name in faults.split(",") if name.strip()),
+        faults=tuple(names_in(faults)),
     )
     typer.echo(f"written to {settings.demo_dir}; load it with `o2r load --dataset demo`")
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from o2r.cli.terminal import names_in
 from o2r.errors import UserError
 
 app = typer.Typer()
@@ -17,6 +18,9 @@ app.add_typer(airflow_app, name="airflow")
 
 @app.command()
 def land(
+    tools: Annotated[
+        str, typer.Option("--from", help="Tools whose exports may be there: stripe,hubspot,...")
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="End with one line of JSON, not with an error.")
     ] = False,
@@ -32,6 +36,7 @@ def land(
     results, refused = load_each(
         settings.landing,
         mapping if mapping.is_file() else None,
+        tools=names_in(tools),
         settings=settings,
         note=notes.append,
     )

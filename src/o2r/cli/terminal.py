@@ -21,6 +21,11 @@ def own_command() -> str:
     return str(command.relative_to(here) if command.is_relative_to(here) else command)
 
 
+def names_in(text: str) -> list[str]:
+    """Names that an option lists, between commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def print_answer(answer: Answer) -> None:
     """Print rows as a table as wide as its content, numbers to the right."""
     from decimal import Decimal
