@@ -74,18 +74,19 @@ def twice(
     settings = new_database().model_copy(update={"as_of": (END - pd.Timedelta(days=1)).date()})
     folder = tmp_path_factory.mktemp("elt")
     exports, done = folder / "exports", []
-    for api in (EXAMPLE / "zendesk", write(later(), folder / "later")):
+    for gone, api in enumerate((EXAMPLE / "zendesk", write(later(), folder / "later")), start=1):
         run = pipeline(settings, api, exports)
         assert run.returncode == 0, run.stderr
+        assert f"tickets: 29 rows, {gone} more deleted at the source" in run.stdout
         (exports / "sla_targets.csv").write_bytes((EXAMPLE / "sla_targets.csv").read_bytes())
         done.append(load(exports, tools=["zendesk"], settings=settings))
-    gone = f"select 1 from raw_bronze.support_tickets where ticket_id = '{DELETED}'"
-    assert len(frame(settings, gone)) == 1  # a load takes nothing away
+    deleted = f"select 1 from raw_bronze.support_tickets where ticket_id = '{DELETED}'"
+    assert len(frame(settings, deleted)) == 1  # a load takes nothing away
     replace = Replace(
         frozenset(one.batch_id for one in to_replace(exports, tools=["zendesk"], settings=settings))
     )
     done.append(load(exports, tools=["zendesk"], replace=replace, settings=settings))
-    assert frame(settings, gone).empty
+    assert frame(settings, deleted).empty
     run_models(settings, "--select", "+fct_tickets")
     return settings, folder, done
 
