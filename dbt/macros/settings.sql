@@ -35,7 +35,7 @@
 {#- Names and values of the settings that the code of a node reads, as one text. -#}
 {% macro settings_read(node) -%}
     {%- set found = [] -%}
-    {%- for name in modules.re.findall("setting\\(['\"](\\w+)['\"]\\)", node.raw_code or '') | unique | sort -%}
+    {%- for name in modules.re.findall("\\bsetting\\(['\"](\\w+)['\"]\\)", node.raw_code or '') | unique | sort -%}
         {%- do found.append(name ~ '=' ~ setting(name)) -%}
     {%- endfor -%}
     {{ return(found | join(' ')) }}

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -43,7 +44,8 @@ def test_each_part_is_what_the_command_line_starts(services):
         settings, started, place = run.call_args.args
         assert (words[0], started) == ("o2r", part)
         assert (place.host if name in hosts else name) == name
-        started_by = " ".join(command(settings, part, place))
+        with patch("o2r.lake.cluster_parts._spark_home", return_value=Path("spark")):
+            started_by = " ".join(command(settings, part, place))
         assert part == "master" or f"spark://spark-master:{MASTER_PORT}" in started_by
         assert part != "server" or "thrift.bind.host=spark-server" in started_by
         assert part != "server" or f"thrift.port={PORT}" in started_by

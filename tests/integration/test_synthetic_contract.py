@@ -16,7 +16,9 @@ from o2r.synthetic.timeline import build_timeline
 
 CONTRACTS = load_contracts(Path(__file__).parents[2] / "dbt")
 END = date(2026, 11, 21)
-MAY_LIE_AHEAD = {"renewal_date", "cancellation_date", "effective_date", "expiry_date"}
+MAY_LIE_AHEAD = {
+    *("renewal_date", "cancellation_date", "effective_date", "expiry_date", "holiday_date"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@
   later day, or a revenue snapshot, which covers the days before its snapshot date. A row dated
   later than its own load cannot move the date.
 #}
-{%- set asked_for = var('as_of_date') or env_var('O2R_AS_OF', '') or setting('as_of_date') %}
+{%- set stated = setting('as_of_date') %}
+{%- set asked_for = var('as_of_date') or env_var('O2R_AS_OF', '') or stated %}
 {%- set requested_date = "'" ~ asked_for ~ "'" if asked_for else 'null' %}
 with observed_days as (
 

@@ -46,7 +46,7 @@ parts as (
             'cast(100 * cast(' ~ measure ~ '_pct as numeric(18, 6)) / full_' ~ measure ~ '_pct as numeric(18, 9))'
         ) }} as {{ measure | replace('_breadth', '') }}_points,
         {%- endfor %}
-        case when is_used then cast(10 * mean_nps_90d as numeric(18, 9)) end as nps_points
+        case when is_used then cast(10 * mean_nps_90d as numeric(24, 9)) end as nps_points
     from measured
 
 ),
