@@ -152,6 +152,8 @@ def base(contract, mark):
         plain = {"text": mark, "boolean": "true", "date": day}
         plain |= dict.fromkeys(("timestamp", "timestamptz"), f"{day} 00:00+00")
         row[one.name] = one.words[0] if one.words else plain.get(one.data_type, "1")
+    if "closes_minute" in row:
+        row["closes_minute"] = "2"  # after it opens
     return row
 
 

@@ -257,7 +257,7 @@ def zeros(world: World) -> dict[str, int]:
         if mart.name == "quota_pressure":
             true = OTHER_LIMITS.get(world.name, set())
         if mart.name == "sla_adherence" and world.name == "support_holidays":
-            true = {"sla_adherence_pct"}  # support is then open on those days, too
+            true = {"sla_adherence_pct", "met_count"}  # support is then open on those days, too
         is_other = "was.is_low_health and not now.is_low_health"
         alike = f"not coalesce({is_other}, false)" if mart.name == "churn_risk_view" else "true"
         found |= world.counts(
