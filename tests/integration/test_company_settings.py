@@ -79,7 +79,7 @@ def test_a_setting_is_stated_listed_and_taken_back(warehouse, o2r, query):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("set", "reporting_currency", "XXX"), "error: reporting_currency: seeds/exchange_rates"),
+        (("set", "reporting_currency", "ZZZ"), "error: reporting_currency: seeds/exchange_rates"),
         (("set", "fiscal_year_start_month", "13"), "error: fiscal_year_start_month: input should"),
         (("set", "nonsense", "1"), "error: no setting nonsense"),
         (("set", "time_zone", "Asia/Tokyo"), "error: time_zone: only UTC"),
@@ -138,7 +138,7 @@ def test_a_file_beside_the_exports_is_loaded_with_them(warehouse, o2r, tmp_path,
     (tmp_path / "support_tickets.csv").write_text(
         "ticket_id,account_id,created_at,last_updated\nt1,a1,2025-01-05,2025-01-06\n"
     )
-    written(tmp_path, FILE.replace("EUR", "XXX"))
+    written(tmp_path, FILE.replace("EUR", "ZZZ"))
     code, output = o2r(warehouse, "load", str(tmp_path))
     assert (code, "seeds/exchange_rates.csv has" in output) == (1, True)
     assert query(warehouse, "select count(*) from raw_bronze.support_tickets") == [(0,)]
