@@ -21,7 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
@@ -264,7 +264,7 @@ class OnEngine(Own):
             manifest = load_manifest(work_dir(self.settings, engine.name) / "target" / FILE)
             for node in relations(manifest).values():
                 if node["name"] in names:
-                    hand_back(session, engine, node, HANDED_BACK)
+                    hand_back(session, engine, node, HANDED_BACK, datetime.now(UTC))
 
 
 def measure(

@@ -11,6 +11,7 @@ from tests.metrics.warehouse import chapter12_gold, clone, execute, frame, gold_
 
 from o2r.builds.run import work_dir
 from o2r.errors import UserError
+from o2r.health import WRONG, examine
 from o2r.lake import build as lake_build
 from o2r.lake.build import publish_from
 from o2r.lake.engines import engine_of
@@ -114,6 +115,8 @@ def test_what_is_handed_back_is_served_like_what_postgres_has_built(
         lake_build.build_with(built, engine_name)
     assert gold_hashes(built) == hashes
     assert frame(built, READERS).equals(readers)
+    findings = [one for one in examine(built) if one.area == "tables" and one.state == WRONG]
+    assert findings == []
     assert frame(built, "select n from public.mine").iloc[0, 0] > 0
     states = frame(
         built,

@@ -263,8 +263,9 @@ def _hand_back_all(session: Session, engine: Engine, manifest: Manifest) -> tupl
         keep = LOGS if schema == silver else ()
         require_replaceable(session, schema, names, keep=keep)
         make_shadow(session, schema, schema + SHADOW)
+    [(at,)] = session.query("select now()")
     for node in tables:
-        count += hand_back(session, engine, node, node["schema"] + SHADOW)
+        count += hand_back(session, engine, node, node["schema"] + SHADOW, at)
     moved = {
         key: node | {"schema": node["schema"] + SHADOW}
         if node["schema"] in (silver, gold)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import IO, Any
 
 import psycopg2
@@ -30,18 +31,23 @@ TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
 )
 NOTED = """
 insert into ops.table_states
-    (schema_name, table_name, target, layer, reads, inputs, row_count, checksum)
-select %s, %s, 'prod', %s, %s, null, count(*),
+    (schema_name, table_name, target, layer, reads, inputs, noted_at, changed_at, row_count,
+    checksum)
+select %(place)s, %(table)s, 'prod', %(layer)s, %(reads)s, null, %(at)s, %(at)s, count(*),
     coalesce(sum(hash_record_extended(whole_row, 0)), 0)
 from {} as whole_row
 """
 
 
-def hand_back(session: Session, engine: Engine, node: dict[str, Any], place: str) -> int:
+def hand_back(
+    session: Session, engine: Engine, node: dict[str, Any], place: str, at: datetime
+) -> int:
     """Make the table of a model in the schema `place` of PostgreSQL; return its rows.
 
-    node: of the engine's manifest. Readers get what the model grants, and `o2r health` what the
-    table holds. Raises UserError for a value that does not fit the type its contract says.
+    node: of the engine's manifest. at: when it was made; the same of all tables that are handed
+    back together, or one would be older than what it is made from. Readers get what the model
+    grants, and `o2r health` what the table holds. Raises UserError for a value that does not fit
+    the type its contract says.
     """
     table = sql.Identifier(place, node["alias"])
     layer = "gold" if node["fqn"][1] == "marts" else "silver"
@@ -57,7 +63,8 @@ def hand_back(session: Session, engine: Engine, node: dict[str, Any], place: str
                 cursor.execute(
                     sql.SQL("grant select on {} to {}").format(table, sql.Identifier(role))
                 )
-            cursor.execute(sql.SQL(NOTED).format(table), (place, node["alias"], layer, reads))
+            noted = {"place": place, "table": node["alias"], "layer": layer, "reads": reads}
+            cursor.execute(sql.SQL(NOTED).format(table), noted | {"at": at})
             cursor.execute(sql.SQL("analyze {}").format(table))
             return count
     except psycopg2.Error as error:
