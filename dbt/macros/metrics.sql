@@ -94,6 +94,29 @@
 {%- endmacro %}
 
 {#-
+  Select, by week and month and member of each account dimension, aggregates of the rows of a CTE that
+  has account_id: the body of a mart that counts events of accounts.
+  facts: name of the CTE; day: its date that a period is found by; aggregates: mapping of column to
+  SQL, over the columns of `facts`. A period without rows has none: join int_period where it counts 0.
+-#}
+{% macro by_account_member(facts, day, aggregates) -%}
+    select
+        grain_dimensions.grain,
+        grain_dimensions.dimension,
+        {{ account_dimension_value('accounts') }} as dimension_value,
+        {{ period_of(facts ~ '.' ~ day, 'grain_dimensions.grain') }} as period_start,
+        {%- for column, aggregate in aggregates.items() %}
+        {{ aggregate }} as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ facts }}
+    inner join {{ ref('dim_account') }} as accounts
+        on {{ facts }}.account_id = accounts.account_id
+    inner join {{ ref('int_grain_dimension') }} as grain_dimensions
+        on grain_dimensions.dimension <> 'product'
+    group by 1, 2, 3, 4
+{%- endmacro %}
+
+{#-
   100 x numerator / denominator as percentage with fixed scale; null where the denominator is 0. A
   tiny denominator gives many digits. A score that weighs a percentage casts it to numeric(18, 6)
   first: Spark has no more than 38 digits for a product.
