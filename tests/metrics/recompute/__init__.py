@@ -22,6 +22,12 @@ from tests.metrics.recompute.product import (
     utilisation,
 )
 from tests.metrics.recompute.revenue import recurring, revenue
+from tests.metrics.recompute.success import (
+    cs_engagement,
+    health_summary,
+    renewals,
+    support_experience,
+)
 from tests.metrics.recompute.support import service_levels
 from tests.metrics.recompute.tables import Metrics
 
@@ -41,6 +47,10 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     service_levels,
     engagement,
     abandonment,
+    support_experience,
+    health_summary,
+    cs_engagement,
+    renewals,
 )
 
 
