@@ -1,9 +1,8 @@
 -- Grain: one row per grain (week, month), sign-up period and member of each account dimension with
 -- at least one sign-up.
 {#
-  An account has adopted when its tokens reach the threshold within the window from its sign-up.
-  A cohort is final once its youngest possible member is older than the window; before that the rate
-  can only rise.
+  int_account_adoption says who has adopted. A cohort is final once its youngest possible member is older
+  than the window; before that the rate can only rise.
 #}
 with as_of as (select * from {{ ref('int_as_of') }}),
 
@@ -14,29 +13,9 @@ periods as (
 
 ),
 
-accounts as (
+accounts as (select * from {{ ref('dim_account') }}),
 
-    select * from {{ ref('dim_account') }}
-    where signed_up_date is not null
-
-),
-
-tokens as (
-
-    select
-        accounts.account_id,
-        coalesce(sum(usage.total_tokens), 0) as window_tokens
-    from accounts
-    left join {{ ref('fct_usage_daily') }} as usage
-        on
-            accounts.account_id = usage.account_id
-            and usage.usage_date
-            < cast(
-                accounts.signed_up_date + interval '{{ var("adoption_window_days") }} day' as date
-            )
-    group by accounts.account_id
-
-),
+adoption as (select * from {{ ref('int_account_adoption') }}),
 
 reach as (
 
@@ -65,10 +44,10 @@ members as (
         and {{ is_window_over(
             'periods.period_end', var('adoption_window_days'), 'reach.last_date'
         ) }} as is_final,
-        tokens.window_tokens >= {{ setting('adoption_token_threshold') }} as is_adopted
+        adoption.is_adopted
     from accounts
-    inner join tokens
-        on accounts.account_id = tokens.account_id
+    inner join adoption
+        on accounts.account_id = adoption.account_id
     inner join periods
         on
             accounts.signed_up_date >= periods.period_start
