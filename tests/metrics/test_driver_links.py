@@ -94,7 +94,7 @@ def again(settings: Settings) -> pd.DataFrame:
                 x.index = x.index + pd.Timedelta(days=7 * lag)
                 x, y = x.align(outcomes[success], join="inner")
                 x, y = x.stack(), y.stack()
-                both = pd.concat([x, y], axis=1, keys="xy").dropna()
+                both = pd.concat([x, y], axis=1, keys=["x", "y"]).dropna()
                 judged = judge(
                     both["x"].to_numpy(),
                     both["y"].to_numpy(),
@@ -112,7 +112,7 @@ def again(settings: Settings) -> pd.DataFrame:
         elif actionable in changes and success in changes:
             for lag in LAGS:
                 x = changes[actionable].shift(lag)
-                both = pd.concat([x, changes[success]], axis=1, keys="xy").dropna()
+                both = pd.concat([x, changes[success]], axis=1, keys=["x", "y"]).dropna()
                 both = both - both.mean()
                 weeks_of = both.index.to_numpy()
                 judged = judge(both["x"].to_numpy(), both["y"].to_numpy(), weeks_of)
@@ -134,11 +134,14 @@ def test_correlations_and_intervals(links: pd.DataFrame, small: Settings) -> Non
     assert {"account and week", "company and week"} <= set(links["level"])
     for column in expected:
         wrong = ~np.isclose(links[column].astype(float), expected[column], rtol=1e-6, atol=2e-6)
-        assert not wrong.any(), links[wrong][[column]].join(expected, rsuffix="_again").head(10)
+        assert not wrong.any(), (
+            links.loc[wrong, column].head(),
+            expected.loc[wrong, column].head(),
+        )
 
 
-def test_verdict_and_best_lag(links: pd.DataFrame) -> None:
-    metrics = read(Settings().project).metrics
+def test_verdict_and_best_lag(links: pd.DataFrame, small: Settings) -> None:
+    metrics = read(small.project).metrics
     for (_, actionable, _), row in links.iterrows():
         sign = 1 if metrics[actionable].direction == "up" else -1
         assert row["expected_sign"] == sign

@@ -276,7 +276,7 @@ slopes as (
         level,
         lag_weeks,
         max(pairs) as pair_count,
-        max(cluster_count) as cluster_count,
+        cast(max(cluster_count) as {{ type_double() }}) as cluster_count,
         max(sum_xx) as sum_xx,
         max(sum_xy) as sum_xy,
         max(sum_yy) as sum_yy,
@@ -298,7 +298,7 @@ correlated as (
         *,
         {{ double_quotient('sum_xy', 'sqrt(sum_xx * sum_yy)') }} as correlation,
         {{ double_quotient('sqrt(score_squares)', 'sqrt(sum_xx * sum_yy)') }}
-        * sqrt({{ double_quotient('cluster_count', 'cluster_count - 1') }}) as standard_error
+        * sqrt({{ double_quotient('cluster_count', '(cluster_count - 1)') }}) as standard_error
     from slopes
     where
         pair_count >= {{ least_pairs }}
