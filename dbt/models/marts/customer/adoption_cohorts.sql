@@ -3,8 +3,10 @@
 {#
   An account has adopted when its tokens reach the threshold within the window from its sign-up.
   A cohort is final once its youngest possible member is older than the window; before that the rate
-  can only rise.
+  can only rise. It is activated when a request of it succeeds within 14 days, which a cohort's rate
+  says once it is that old.
 #}
+{%- set activation_days = 14 %}
 with as_of as (select * from {{ ref('int_as_of') }}),
 
 -- Cohorts older than the observed usage cannot be judged.
@@ -25,7 +27,12 @@ tokens as (
 
     select
         accounts.account_id,
-        coalesce(sum(usage.total_tokens), 0) as window_tokens
+        coalesce(sum(usage.total_tokens), 0) as window_tokens,
+        coalesce(
+            min(usage.first_success_at) < accounts.signed_up_date
+            + interval '{{ activation_days }} day',
+            false
+        ) as is_activated
     from accounts
     left join {{ ref('fct_usage_daily') }} as usage
         on
@@ -34,7 +41,7 @@ tokens as (
             < cast(
                 accounts.signed_up_date + interval '{{ var("adoption_window_days") }} day' as date
             )
-    group by accounts.account_id
+    group by accounts.account_id, accounts.signed_up_date
 
 ),
 
@@ -65,7 +72,8 @@ members as (
         and {{ is_window_over(
             'periods.period_end', var('adoption_window_days'), 'reach.last_date'
         ) }} as is_final,
-        tokens.window_tokens >= {{ setting('adoption_token_threshold') }} as is_adopted
+        tokens.window_tokens >= {{ setting('adoption_token_threshold') }} as is_adopted,
+        tokens.is_activated
     from accounts
     inner join tokens
         on accounts.account_id = tokens.account_id
@@ -94,7 +102,9 @@ final as (
         is_final,
         cast(count(*) as bigint) as cohort_accounts,
         cast(count(*) filter (where is_adopted) as bigint) as adopted_accounts,
-        {{ pct('count(*) filter (where is_adopted)', 'count(*)') }} as adoption_rate_pct
+        {{ pct('count(*) filter (where is_adopted)', 'count(*)') }} as adoption_rate_pct,
+        cast(count(*) filter (where is_activated) as bigint) as activated_accounts,
+        {{ pct('count(*) filter (where is_activated)', 'count(*)') }} as activation_rate_pct
     from members
     group by grain, period_start, dimension, dimension_value, is_complete, is_final
 
