@@ -25,7 +25,15 @@ from o2r.dashboards.site.metric_pages import MetricPages
 from o2r.demo.run import HEADLINE, headline
 from o2r.settings import Settings
 
-WINDOWS = {"adoption_rate_pct": ADOPTION_DAYS, "abandonment_rate_pct": FLOW_DAYS}
+WINDOWS = {
+    "adoption_rate_pct": ADOPTION_DAYS,
+    "abandonment_rate_pct": FLOW_DAYS,
+    "account_activation_rate_pct": 14,
+    "lead_qualification_rate_pct": 30,
+    "event_lead_conversion_rate_pct": 90,
+    "blog_to_signup_rate_pct": 30,
+    "organic_to_signup_rate_pct": 30,
+}
 """Days after the end of a period within which the value may change."""
 
 

@@ -11,6 +11,13 @@ from collections.abc import Callable
 import pandas as pd
 from tests.metrics.recompute.company import Company
 from tests.metrics.recompute.customer import adoption, retention, satisfaction, signups
+from tests.metrics.recompute.go_to_market import (
+    acquisition,
+    closed_deals,
+    leads,
+    promoters,
+    visitors,
+)
 from tests.metrics.recompute.product import (
     abandonment,
     availability,
@@ -41,6 +48,11 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     service_levels,
     engagement,
     abandonment,
+    acquisition,
+    leads,
+    closed_deals,
+    promoters,
+    visitors,
 )
 
 

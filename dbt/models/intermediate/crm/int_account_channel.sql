@@ -1,5 +1,5 @@
 -- Grain: one row per account with a contact.
-{# An account came by the channel of its first contact; whoever joins it later found it by the account. #}
+{# An account came by the channel of its first contact; later ones found it by the account. #}
 with ranked as (
 
     select

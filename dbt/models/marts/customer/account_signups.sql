@@ -1,6 +1,6 @@
 -- Grain: one row per grain (week, month), period and member of each account dimension since the
 -- first sign-up.
-{# Of sign-ups whose channel is not known nobody can say that they were referred: they are no base. #}
+{# Of a sign-up whose channel is not known nobody can say that it was referred: it is no base. #}
 with periods as (
 
     {{ periods_of(['accounts']) }}

@@ -1,5 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension since contracts
--- are known.
+-- Grain: one row per grain (week, month), period and member of each account dimension since
+-- contracts are known.
 {#
   Accounts that signed up by the end of the period, and how long those took that had paid by then. An
   account that signed up before the first contract known may have paid before it: it is left out.

@@ -1,5 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension with an answer to
--- an nps survey.
+-- Grain: one row per grain (week, month), period and member of each account dimension with an
+-- answer to an nps survey.
 {#
   The interval is that of a mean of 100, 0 and -100 with three answers added, half of them in the middle
   (adjusted Wald), widened to the score where that lies outside: a few answers, all alike, do not look

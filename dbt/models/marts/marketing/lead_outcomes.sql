@@ -1,5 +1,5 @@
--- Grain: one row per grain (week, month), period of creation and member of each account dimension with
--- a lead.
+-- Grain: one row per grain (week, month), period of creation and member of each account dimension
+-- with a lead.
 {#
   A lead is final as to qualification 30 days after the period and as to payment 90 days after it. What
   is not judged (fct_leads) is in no rate; where deals or contracts were never delivered nothing is.
@@ -46,7 +46,8 @@ final as (
             'event_lead_count': 'subscriptions',
             'event_converted_count': 'subscriptions',
         }.items() %}
-        cast({{ unless_never_delivered('counted.' ~ column, '0', table) }} as bigint) as {{ column }},
+        cast({{ unless_never_delivered('counted.' ~ column, '0', table) }} as bigint)
+            as {{ column }},
         {%- endfor %}
         {{ pct('counted.qualified_count', 'counted.qualifiable_count') }} as qualification_rate_pct,
         {{ pct('counted.event_converted_count', 'counted.event_lead_count') }}
