@@ -33,6 +33,8 @@ WINDOWS = {
     "event_lead_conversion_rate_pct": 90,
     "blog_to_signup_rate_pct": 30,
     "organic_to_signup_rate_pct": 30,
+    "email_conversion_rate_pct": 30,
+    "outreach_response_rate_pct": 14,
 }
 """Days after the end of a period within which the value may change."""
 

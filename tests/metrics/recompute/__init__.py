@@ -18,6 +18,7 @@ from tests.metrics.recompute.go_to_market import (
     promoters,
     visitors,
 )
+from tests.metrics.recompute.marketing import cost_of_leads, emails, outreach
 from tests.metrics.recompute.product import (
     abandonment,
     availability,
@@ -53,6 +54,9 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     closed_deals,
     promoters,
     visitors,
+    emails,
+    outreach,
+    cost_of_leads,
 )
 
 

@@ -78,12 +78,18 @@ class GoToMarket:
         return Deals(self.company)
 
 
-def of_members(company: Company, rows: pd.DataFrame, day: str, sums: list[str]) -> pd.DataFrame:
+def of_members(
+    company: Company,
+    rows: pd.DataFrame,
+    day: str,
+    sums: list[str],
+    dimensions: tuple[str, ...] = ACCOUNT_DIMENSIONS,
+) -> pd.DataFrame:
     """Sums of columns of rows with account_id, by period and member of the account."""
     rows = company.with_account(rows)
-    for name in ACCOUNT_DIMENSIONS:
+    for name in dimensions:
         rows[name] = known(rows[name])
-    long = by_member(by_period(rows, day), ACCOUNT_DIMENSIONS)
+    long = by_member(by_period(rows, day), dimensions)
     found = long.groupby(PERIOD + MEMBER, as_index=False)[sums].sum()
     return found.merge(company.periods[PERIOD], on=PERIOD)
 
@@ -104,6 +110,9 @@ def acquisition(company: Company) -> Metrics:
     table = of_members(company, rows, "signed_up", ["cohort", "activated", "sourced", "referred"])
     yield share("referral_rate_pct", table, "referred", "sourced")
     observed = company.periods[company.periods["end"] > company.first_day["requests"]]
+    dimensions = (*ACCOUNT_DIMENSIONS, "channel")
+    rows["channel"] = channel
+    table = of_members(company, rows, "signed_up", ["cohort", "activated"], dimensions)
     table = table.merge(observed[PERIOD], on=PERIOD)
     yield share("account_activation_rate_pct", table, "activated", "cohort")
 

@@ -1,5 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension since the
--- first sign-up.
+-- Grain: one row per grain (week, month), period and member of each dimension of accounts
+-- since the first sign-up.
 {# Of a sign-up whose channel is not known nobody can say that it was referred: it is no base. #}
 with periods as (
 
@@ -24,13 +24,17 @@ expanded as (
     select
         grain_dimensions.grain,
         grain_dimensions.dimension,
-        {{ account_dimension_value('accounts') }} as dimension_value,
+        {{ dimension_value({
+            'plan_tier': 'accounts.plan_tier',
+            'segment': 'accounts.segment',
+            'region': 'accounts.home_region',
+            'channel': 'accounts.channel',
+        }) }} as dimension_value,
         {{ period_of('accounts.signed_up_date', 'grain_dimensions.grain') }} as period_start,
         accounts.signed_up_date,
         accounts.channel
     from accounts
-    inner join {{ ref('int_grain_dimension') }} as grain_dimensions
-        on grain_dimensions.dimension <> 'product'
+    cross join {{ ref('int_account_dimension') }} as grain_dimensions
 
 ),
 

@@ -1,5 +1,5 @@
--- Grain: one row per grain (week, month), sign-up period and member of each account dimension with
--- at least one sign-up.
+-- Grain: one row per grain (week, month), sign-up period and member of each dimension of accounts
+-- with at least one sign-up.
 {#
   An account has adopted when its tokens reach the threshold within the window from its sign-up.
   A cohort is final once its youngest possible member is older than the window; before that the rate
@@ -18,8 +18,13 @@ periods as (
 
 accounts as (
 
-    select * from {{ ref('dim_account') }}
-    where signed_up_date is not null
+    select
+        accounts.*,
+        coalesce(channels.channel, 'Unknown') as channel
+    from {{ ref('dim_account') }} as accounts
+    left join {{ ref('int_account_channel') }} as channels
+        on accounts.account_id = channels.account_id
+    where accounts.signed_up_date is not null
 
 ),
 
@@ -63,7 +68,12 @@ members as (
         periods.grain,
         periods.period_start,
         grain_dimensions.dimension,
-        {{ account_dimension_value('accounts') }} as dimension_value,
+        {{ dimension_value({
+            'plan_tier': 'accounts.plan_tier',
+            'segment': 'accounts.segment',
+            'region': 'accounts.home_region',
+            'channel': 'accounts.channel',
+        }) }} as dimension_value,
         {{ is_over_and_known('grain_dimensions') }} as is_complete,
         {{ is_over_and_known('grain_dimensions') }}
         and {{ is_window_over(
@@ -81,10 +91,8 @@ members as (
         on
             accounts.signed_up_date >= periods.period_start
             and accounts.signed_up_date <= periods.observed_end
-    inner join {{ ref('int_grain_dimension') }} as grain_dimensions
-        on
-            periods.grain = grain_dimensions.grain
-            and grain_dimensions.dimension <> 'product'
+    inner join {{ ref('int_account_dimension') }} as grain_dimensions
+        on periods.grain = grain_dimensions.grain
     cross join as_of
     cross join known_members
     cross join reach
