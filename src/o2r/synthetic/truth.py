@@ -47,10 +47,10 @@ Their mean, weighted by the shares of the channels, is 1.
 ANSWERS = 0.34
 """Chance that a contact answers a call or an e-mail of sales."""
 ANSWERS_BY_CHANNEL = {
-    **{"direct": 1.0, "paid_search": 0.7, "organic": 1.0},
+    **{"direct": 1.0, "paid_search": 0.44, "organic": 1.0},
     **{"newsletter": 1.0, "partner": 1.9, "event": 1.5},
 }
-"""The same by the channel of the contact, relative to ANSWERS."""
+"""The same by the channel of the contact, relative to ANSWERS; their weighted mean is 1 too."""
 NURTURED, NURTURE_DAYS = 0.7, 25.0
 """Chance of an e-mail of trial-nurture before a sign-up, and how many days before at most."""
 SENT_ANY_TIME = 0.7

@@ -18,6 +18,8 @@ NO_ANSWER, INTERESTED, NOT_NOW, MET = range(4)
 TRIES = (2.2, 0.5)
 """Mean number of calls and e-mails to an account's first contact, and to a colleague."""
 DAYS_OF_TRIES = 25.0
+LATER_TRIES = 0.06
+"""Mean number of calls and e-mails to a contact in each week from then on."""
 DAYS_TO_ANSWER = 3.5
 MEETS = 0.4
 """Chance that an answer leads to a meeting."""
@@ -27,11 +29,18 @@ def deliver(world: World) -> Iterator[tuple[str, pa.Table]]:
     """Activities since the first day of revenue; the answer is a change of its own."""
     rng = world.rng("sales")
     people, end = build_people(world), world.timeline.end_micros
+    first = world.timeline.money_start * MICROS_PER_DAY
     tries = rng.poisson(np.where(people.seat == 1, *TRIES))
-    person = np.repeat(np.arange(len(people)), tries)
+    span = np.maximum(end - np.maximum(people.created, first), 0)
+    later = rng.poisson(LATER_TRIES * span / (7 * MICROS_PER_DAY))
+    person = np.repeat(np.tile(np.arange(len(people)), 2), np.concatenate([tries, later]))
     size = len(person)
-    wait = rng.uniform(0.1, DAYS_OF_TRIES, size) * MICROS_PER_DAY
-    done = people.created[person] + wait.astype(np.int64)
+    wait = rng.random(size)
+    done = np.where(
+        np.arange(size) < tries.sum(),
+        people.created[person] + (0.1 + wait * DAYS_OF_TRIES) * MICROS_PER_DAY,
+        end - wait * span[person],
+    ).astype(np.int64)
     kind = rng.integers(2, size=size)
     factor = np.array([ANSWERS_BY_CHANNEL[name] for name in CHANNELS])
     answers = rng.random(size) < ANSWERS * factor[people.channel[person]]
@@ -47,7 +56,6 @@ def deliver(world: World) -> Iterator[tuple[str, pa.Table]]:
     outcome = np.concatenate([outcome, np.full(meets.sum(), MET)])
     answered = np.concatenate([answered, np.full(meets.sum(), end)])
     order = np.lexsort((kind, person, done))
-    first = world.timeline.money_start * MICROS_PER_DAY
     order = order[(done[order] >= first) & (done[order] < end)]
     number = np.arange(1, len(order) + 1)
     again = np.flatnonzero(answered[order] < end)  # an answer changes the row
