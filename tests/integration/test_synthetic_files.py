@@ -58,6 +58,7 @@ def test_another_seed_gives_other_bytes(clean, tmp_path):
         "config_model_dimensions.parquet",
         "config_model_region_availability.parquet",
         "health_levels.parquet",
+        "marketing_campaigns.parquet",
         "metric_targets.parquet",
         "product_feature_releases.parquet",
         "sla_targets.parquet",

@@ -27,6 +27,9 @@ def test_total_is_the_sum_of_the_members(
         if dimension == "product":  # contracts, sign-ups and tickets have no product
             expected = totals[totals.index.get_level_values("metric").isin(part["metric"])]
             assert set(part["metric"]) == {"weekly_revenue", "monthly_revenue", "requests"}
+        if dimension == "channel":  # of accounts by their sign-up
+            expected = totals[totals.index.get_level_values("metric").isin(part["metric"])]
+            assert set(part["metric"]) == {"weekly_signups", "monthly_signups"}
         pd.testing.assert_series_equal(
             sums.sort_index(), expected.sort_index(), rtol=1e-9, atol=1e-5, check_names=False
         )

@@ -37,6 +37,9 @@ COLUMNS = {
     "resource_accelerator_inventory": "event_timestamp",
     "resource_model_instance_allocation": "event_timestamp",
     "web_events": "event_timestamp",
+    "marketing_spend_daily": "date",
+    "marketing_email_events": "event_timestamp",
+    "sales_activities": "done_at",
 }
 """Day of which a row of a bronze table speaks."""
 with (ROOT / "dbt" / "seeds" / "feeds.csv").open(newline="") as file:
@@ -45,14 +48,19 @@ FEEDS = {name: set(metric.feeds) for name, metric in METRICS.items()}
 BY_HOME = {name for name, one in METRICS.items() if one.region_basis == "account home"}
 KEY = ["metric", "grain", "period_start", "dimension", "dimension_value"]
 OTHERS = [
-    ["revenue_account_daily", "inference_user_token_usage_open_source"],
-    ["inference_user_token_usage_proprietary", "subscriptions"],
+    ["revenue_account_daily", "inference_user_token_usage_open_source", "crm_contacts"],
+    [
+        *("inference_user_token_usage_proprietary", "subscriptions", "web_events"),
+        "marketing_email_events",
+    ],
 ]
 CUTS = [[table for table in COLUMNS if table not in chain(*OTHERS)], *OTHERS]
 """Each feed is cut in one of three builds. No metric reads two that are cut at once, as each build
 takes its time, but for incidents: a company so small has them so seldom that nine days are no news.
 """
 BELIEVED = "incidents"
+TAKEN_BACK = {"pipeline_to_close_rate_pct", "sales_cycle_days"}
+"""Metrics of deals that are closed: one that is reopened was not, whenever that comes."""
 
 
 def needed(metric: str, dimension: str) -> set[str]:
@@ -62,6 +70,8 @@ def needed(metric: str, dimension: str) -> set[str]:
         feeds.add("accounts")
     if dimension == "plan_tier":
         feeds.add("subscriptions")
+    if dimension == "channel":
+        feeds.add("contacts")
     return feeds
 
 
@@ -162,9 +172,9 @@ def test_a_cut_week_is_not_complete_and_nothing_else_changes(
         assert (over["days_behind"] == (END - last.date()).days).all(), (metric, dimension)
         # Members are those of today, so what is not known of accounts moves old splits too.
         if dimension == "all" or not lost & {"accounts", "subscriptions"}:
-            final = rows[rows["is_final"]]
+            final = rows[rows["is_final"] & (metric not in TAKEN_BACK)]
             pd.testing.assert_frame_equal(final, then.loc[final.index], check_dtype=False)
-            assert then["is_final"].any() == bool(len(final))
+            assert then["is_final"].any() == rows["is_final"].any()
     assert compared
     cut_week = after.xs(WEEK, level="period_start").xs("week", level="grain")
     assert (cut_week.loc[cut_week["days_behind"] >= 9].index.get_level_values("metric")).size

@@ -29,6 +29,13 @@ WINDOWS = {
     "adoption_rate_pct": ADOPTION_DAYS,
     "abandonment_rate_pct": FLOW_DAYS,
     **success.WINDOWS,
+    "account_activation_rate_pct": 14,
+    "lead_qualification_rate_pct": 30,
+    "event_lead_conversion_rate_pct": 90,
+    "blog_to_signup_rate_pct": 30,
+    "organic_to_signup_rate_pct": 30,
+    "email_conversion_rate_pct": 30,
+    "outreach_response_rate_pct": 14,
 }
 """Days after the end of a period within which the value may change."""
 RARE = {"renewal_rate_pct"}

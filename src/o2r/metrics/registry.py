@@ -17,7 +17,7 @@ PLANNED = "_planned.yml"
 FACTORS = "_factors.yml"
 
 Grain = Literal["week", "month"]
-Dimension = Literal["plan_tier", "segment", "region", "product"]
+Dimension = Literal["plan_tier", "segment", "region", "product", "channel"]
 Direction = Literal["up", "down"]
 Owner = Literal["PRD", "GTM", "CS", "ENG"]
 Text = Field(min_length=1)

@@ -19,10 +19,12 @@ from o2r.synthetic.sources import (
     crm,
     deals,
     inference,
+    marketing,
     platform,
     product,
     quota,
     revenue,
+    sales,
     success,
     support,
     web,
@@ -41,7 +43,7 @@ from o2r.synthetic.write import (
 # Faults draw from one stream in this order: a new source comes last.
 SOURCES = (
     *(crm, billing, revenue, inference, platform, support, capacity, quota, product),
-    *(contacts, deals, web, success, company),
+    *(contacts, deals, web, success, company, marketing, sales),
 )
 
 

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 KNOWN_AT = (
     "last_updated", "date_updated", "snapshot_date", "event_timestamp", "answered_at",
-    "released_at", "updated_at", "done_at", "valid_from",
+    "released_at", "updated_at", "done_at", "valid_from", "date",
 )  # fmt: skip
 """Columns that hold the instant from which a source knows a row; the first one there counts.
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from o2r.synthetic.accounts import NEVER
 from o2r.synthetic.catalog import COUNTRIES
 from o2r.synthetic.columns import MICROS_PER_DAY
 from o2r.synthetic.phones import phone_numbers
+from o2r.synthetic.truth import FAILURES_BY_CHANNEL
 from o2r.synthetic.world import World
 
 GIVEN_NAMES = (
@@ -86,6 +88,21 @@ def _addresses(world: World, account, seat, first, last, kind: np.ndarray) -> np
     return np.array(found)
 
 
+def _channels(world: World, account, seat, drawn: np.ndarray) -> np.ndarray:
+    """Channel (P,): those of the first contacts of accounts that come to nothing are drawn anew.
+
+    So channels differ in the accounts that they bring, and only these few contacts know of it.
+    """
+    accounts = world.accounts
+    fails = accounts.dabbler | (accounts.first_use == NEVER) | (accounts.paid_from == NEVER)
+    anew = fails[account] & (seat == 1)
+    factors = np.array([FAILURES_BY_CHANNEL[name] for name in CHANNELS])
+    again = world.rng("people.channel").choice(
+        len(CHANNELS), len(drawn), p=factors * np.array(CHANNEL_SHARES)
+    )
+    return np.where(anew, again, drawn)
+
+
 def build_people(world: World) -> People:
     """The people of all accounts; the first one of each account is known before its sign-up."""
     rng = world.rng("people")
@@ -115,7 +132,7 @@ def build_people(world: World) -> People:
         last,
         _addresses(world, account, seat, first, last, kind),
         np.where(rng.random(size) < 0.8, phone_numbers(country), ""),
-        rng.choice(len(CHANNELS), size, p=CHANNEL_SHARES),
+        _channels(world, account, seat, rng.choice(len(CHANNELS), size, p=CHANNEL_SHARES)),
         created,
         moved,
     )

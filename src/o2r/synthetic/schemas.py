@@ -19,6 +19,7 @@ TABLES = (
     *("product_usage_events", "onboarding_step_events", "product_feature_releases", "web_events"),
     *("metric_targets", "health_levels", "sla_targets"),
     *("support_schedules", "support_hours", "support_holidays"),
+    *("marketing_campaigns", "marketing_spend_daily", "marketing_email_events", "sales_activities"),
 )
 """Bronze tables that have a file also where nothing happened."""
 

@@ -36,6 +36,26 @@ CHURN_PER_DIP = 0.24
 CONTRACTION_DIP_THRESHOLD = 0.5
 CONTRACTION_PER_DIP = 0.06
 
+FAILURES_BY_CHANNEL = {
+    **{"direct": 0.2, "paid_search": 2.5, "organic": 1.0},
+    **{"newsletter": 0.45, "partner": 0.2, "event": 0.2},
+}
+"""How often accounts of a channel never come to use and pay, relative to all.
+
+Their mean, weighted by the shares of the channels, is 1.
+"""
+ANSWERS = 0.34
+"""Chance that a contact answers a call or an e-mail of sales."""
+ANSWERS_BY_CHANNEL = {
+    **{"direct": 1.0, "paid_search": 0.44, "organic": 1.0},
+    **{"newsletter": 1.0, "partner": 1.9, "event": 1.5},
+}
+"""The same by the channel of the contact, relative to ANSWERS; their weighted mean is 1 too."""
+NURTURED, NURTURE_DAYS = 0.7, 25.0
+"""Chance of an e-mail of trial-nurture before a sign-up, and how many days before at most."""
+SENT_ANY_TIME = 0.7
+"""Chance that somebody who signs up got product-news in the year before; it has no effect."""
+
 
 def _effect(cause: str, outcome: str, lag: int | None, size: float, text: str) -> dict:
     """One row of the published truth."""
@@ -47,6 +67,41 @@ def _effect(cause: str, outcome: str, lag: int | None, size: float, text: str) -
         "elasticity": round(size, 6),
         "description": text,
     }
+
+
+def _channel_effects() -> list[dict]:
+    """Quality of channels and e-mails; `elasticity` is relative to the mean of all."""
+    found = []
+    for channel, factor in FAILURES_BY_CHANNEL.items():
+        text = "Accounts of this channel fail to use and pay so much less often, relative to all."
+        if factor == 1.0:
+            text = "No effect: accounts of this channel use and pay as often as all."
+        lag = None if factor == 1.0 else 0
+        found.append(_effect(f"channel {channel}", "adoption", lag, 1.0 - factor, text))
+    for channel, factor in ANSWERS_BY_CHANNEL.items():
+        text = "Contacts of this channel answer sales so much more often, relative to all."
+        if factor == 1.0:
+            text = "No effect: contacts of this channel answer sales as often as all."
+        lag = None if factor == 1.0 else 0
+        found.append(_effect(f"channel {channel}", "outreach_response", lag, factor - 1.0, text))
+    return [
+        *found,
+        _effect(
+            "email trial-nurture",
+            "signup",
+            0,
+            NURTURED,
+            "Share of those who sign up whom it reached within the month before.",
+        ),
+        _effect(
+            "email product-news",
+            "signup",
+            None,
+            0.0,
+            "No effect: it reaches those who sign up at any time of the year before.",
+        ),
+        _effect("channel social", "leads", None, 0.0, "No effect: its spend brings no lead."),
+    ]
 
 
 def effects() -> list[dict]:
@@ -160,4 +215,5 @@ def effects() -> list[dict]:
             0.0,
             "No effect: faults, slowness and throttling have separate shocks.",
         ),
+        *_channel_effects(),
     ]

@@ -11,6 +11,14 @@ from collections.abc import Callable
 import pandas as pd
 from tests.metrics.recompute.company import Company
 from tests.metrics.recompute.customer import adoption, retention, satisfaction, signups
+from tests.metrics.recompute.go_to_market import (
+    acquisition,
+    closed_deals,
+    leads,
+    promoters,
+    visitors,
+)
+from tests.metrics.recompute.marketing import cost_of_leads, emails, outreach
 from tests.metrics.recompute.product import (
     abandonment,
     availability,
@@ -51,6 +59,14 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     health_summary,
     cs_engagement,
     renewals,
+    acquisition,
+    leads,
+    closed_deals,
+    promoters,
+    visitors,
+    emails,
+    outreach,
+    cost_of_leads,
 )
 
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 from tests.metrics.recompute.company import Company, resolved_tickets
+from tests.metrics.recompute.go_to_market import GoToMarket
 from tests.metrics.recompute.tables import (
     ACCOUNT_DIMENSIONS,
     ADOPTION_DAYS,
@@ -12,6 +13,7 @@ from tests.metrics.recompute.tables import (
     Metrics,
     by_member,
     by_period,
+    known,
     metric,
     on_spine,
     plain,
@@ -22,7 +24,8 @@ from tests.metrics.recompute.tables import (
 def signups(company: Company) -> Metrics:
     rows = company.accounts.dropna(subset="signed_up").copy()
     rows["signups"] = 1
-    long = by_member(by_period(rows, "signed_up"), ACCOUNT_DIMENSIONS)
+    rows["channel"] = known(rows.index.to_series().map(GoToMarket(company).channels))
+    long = by_member(by_period(rows, "signed_up"), (*ACCOUNT_DIMENSIONS, "channel"))
     sums = long.groupby(PERIOD + MEMBER, as_index=False)["signups"].sum()
     members = long.groupby(["grain", *MEMBER], as_index=False)["period_start"].min()
     members = members.rename(columns={"period_start": "first_period"})
@@ -40,8 +43,9 @@ def adoption(company: Company) -> Metrics:
     early = calls[calls["at"] < calls["signed_up"] + ADOPTION_DAYS * DAY]
     tokens = early.groupby("account_id")["tokens"].sum()
     rows["cohort"] = 1
+    rows["channel"] = known(rows["account_id"].map(GoToMarket(company).channels))
     rows["adopted"] = (rows["account_id"].map(tokens).fillna(0) >= ADOPTION_TOKENS).astype(int)
-    long = by_member(by_period(rows, "signed_up"), ACCOUNT_DIMENSIONS)
+    long = by_member(by_period(rows, "signed_up"), (*ACCOUNT_DIMENSIONS, "channel"))
     sums = long.groupby(PERIOD + MEMBER, as_index=False)[["cohort", "adopted"]].sum()
     observed = company.periods[company.periods["end"] > company.first_day["requests"]]
     yield share("adoption_rate_pct", sums.merge(observed, on=PERIOD), "adopted", "cohort")

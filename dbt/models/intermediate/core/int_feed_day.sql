@@ -27,6 +27,9 @@
     ('resource_model_instance_allocation', 'allocation', 'stg_instance_allocation',
         'observed_at', 'loaded_at'),
     ('web_events', 'web_events', 'stg_web_events', 'event_at', 'loaded_at'),
+    ('marketing_spend_daily', 'spend', 'stg_marketing_spend', 'spend_date', 'loaded_at'),
+    ('marketing_email_events', 'email_events', 'stg_email_events', 'event_at', 'loaded_at'),
+    ('sales_activities', 'sales_activities', 'stg_sales_activities', 'done_at', 'loaded_at'),
 ] %}
 with events as (
 

@@ -1,7 +1,8 @@
 -- Grain: one row per metric and reporting dimension with at least one delivered feed.
 {#
   A value rests on the feeds of its metric, and on those that tell the member that it is of: the CRM
-  for attributes of accounts, contracts too for the plan tier. The slowest of them decides.
+  for attributes of accounts, contracts too for the plan tier, contacts for the channel. The slowest
+  of them decides.
 #}
 with as_of as (select * from {{ ref('int_as_of') }}),
 
@@ -17,7 +18,11 @@ clocks as (
 
 dimensions as (
 
-    select distinct dimension from {{ ref('int_grain_dimension') }}
+    select dimension from {{ ref('int_grain_dimension') }}
+
+    union
+
+    select 'channel' as dimension
 
 ),
 
@@ -35,6 +40,7 @@ needed as (
             ' ' || definitions.feeds || ' ' like '% ' || clocks.feed || ' %'
             or (clocks.feed = 'accounts' and dimensions.dimension in ('plan_tier', 'segment'))
             or (clocks.feed = 'subscriptions' and dimensions.dimension = 'plan_tier')
+            or (clocks.feed = 'contacts' and dimensions.dimension = 'channel')
             or (
                 clocks.feed = 'accounts'
                 and dimensions.dimension = 'region'

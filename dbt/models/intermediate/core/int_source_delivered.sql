@@ -27,6 +27,10 @@ with as_of as (select * from {{ ref('int_as_of') }}),
     'customer_success_activities': ('stg_cs_activities', 'cast(coalesce(done_at, due_at) as date)'),
     'product_feature_releases': ('stg_feature_releases', 'cast(released_at as date)'),
     'web_events': ('stg_web_events', 'cast(event_at as date)'),
+    'marketing_campaigns': ('stg_campaigns', 'cast(updated_at as date)'),
+    'marketing_spend_daily': ('stg_marketing_spend', 'spend_date'),
+    'marketing_email_events': ('stg_email_events', 'event_date'),
+    'sales_activities': ('stg_sales_activities', 'done_date'),
     'resource_accelerator_inventory': ('stg_accelerator_inventory', 'cast(observed_at as date)'),
     'resource_model_instance_allocation': (
         'stg_instance_allocation', 'cast(observed_at as date)'

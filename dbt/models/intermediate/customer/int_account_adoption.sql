@@ -26,7 +26,8 @@ daily as (
     select
         account_id,
         usage_date,
-        sum(total_tokens) as tokens
+        sum(total_tokens) as tokens,
+        min(first_success_at) as first_success_at
     from {{ ref('fct_usage_daily') }}
     group by account_id, usage_date
 
@@ -37,6 +38,7 @@ cumulated as (
     select
         accounts.account_id,
         daily.usage_date,
+        daily.first_success_at,
         sum(daily.tokens) over (
             partition by accounts.account_id order by daily.usage_date nulls last
         ) as tokens_to_date
@@ -52,6 +54,7 @@ reached as (
 
     select
         account_id,
+        min(first_success_at) as first_success_at,
         max(tokens_to_date) as window_tokens,
         min(usage_date) filter (
             where tokens_to_date >= {{ setting('adoption_token_threshold') }}
@@ -69,6 +72,7 @@ final as (
         accounts.window_end_date,
         accounts.window_end_date <= known.as_of_date as is_window_over,
         cast(coalesce(reached.window_tokens, 0) as bigint) as window_tokens,
+        reached.first_success_at,
         reached.adopted_date,
         coalesce(
             reached.window_tokens >= {{ setting('adoption_token_threshold') }},

@@ -16,6 +16,18 @@ events as (
 
 identifiers as (select * from {{ ref('int_identifier') }}),
 
+-- When a contact or an address was first named together with a cookie.
+named_cookies as (
+
+    select
+        value_b as fp_cookie_id,
+        min(first_seen_at) as named_at
+    from {{ ref('int_identifier_link') }}
+    where type_b = 'web_cookie'
+    group by value_b
+
+),
+
 final as (
 
     select
@@ -43,7 +55,15 @@ final as (
             contacts.person_id,
             emails.person_id,
             cookies.person_id
-        ) as person_id
+        ) as person_id,
+        coalesce(
+            cookies.identifier_key, contacts.identifier_key, emails.identifier_key
+        ) as visitor_key,
+        case
+            when contacts.identifier_key is not null or emails.identifier_key is not null
+                then {{ lesser_known('events.event_at', 'named_cookies.named_at') }}
+            else named_cookies.named_at
+        end as named_at
     from events
     left join identifiers as contacts
         on
@@ -57,6 +77,8 @@ final as (
         on
             cookies.identifier_type = 'web_cookie'
             and events.fp_cookie_id = cookies.identifier_value
+    left join named_cookies
+        on events.fp_cookie_id = named_cookies.fp_cookie_id
 
 )
 

@@ -1,5 +1,6 @@
--- Grain: one row per grain (week, month), period and member of each account dimension since the
--- first sign-up.
+-- Grain: one row per grain (week, month), period and member of each dimension of accounts
+-- since the first sign-up.
+{# Of a sign-up whose channel is not known nobody can say that it was referred: it is no base. #}
 with periods as (
 
     {{ periods_of(['accounts']) }}
@@ -8,8 +9,13 @@ with periods as (
 
 accounts as (
 
-    select * from {{ ref('dim_account') }}
-    where signed_up_date is not null
+    select
+        accounts.*,
+        coalesce(channels.channel, 'Unknown') as channel
+    from {{ ref('dim_account') }} as accounts
+    left join {{ ref('int_account_channel') }} as channels
+        on accounts.account_id = channels.account_id
+    where accounts.signed_up_date is not null
 
 ),
 
@@ -18,12 +24,17 @@ expanded as (
     select
         grain_dimensions.grain,
         grain_dimensions.dimension,
-        {{ account_dimension_value('accounts') }} as dimension_value,
+        {{ dimension_value({
+            'plan_tier': 'accounts.plan_tier',
+            'segment': 'accounts.segment',
+            'region': 'accounts.home_region',
+            'channel': 'accounts.channel',
+        }) }} as dimension_value,
         {{ period_of('accounts.signed_up_date', 'grain_dimensions.grain') }} as period_start,
-        accounts.signed_up_date
+        accounts.signed_up_date,
+        accounts.channel
     from accounts
-    inner join {{ ref('int_grain_dimension') }} as grain_dimensions
-        on grain_dimensions.dimension <> 'product'
+    cross join {{ ref('int_account_dimension') }} as grain_dimensions
 
 ),
 
@@ -46,7 +57,9 @@ counted as (
         expanded.period_start,
         expanded.dimension,
         expanded.dimension_value,
-        count(*) as signups
+        count(*) as signups,
+        count(*) filter (where expanded.channel <> 'Unknown') as sourced_signups,
+        count(*) filter (where expanded.channel = 'referral') as referred_signups
     from expanded
     inner join periods
         on
@@ -71,7 +84,12 @@ final as (
         members.dimension,
         members.dimension_value,
         {{ is_over_and_known('members') }} as is_complete,
-        cast(coalesce(counted.signups, 0) as bigint) as signups
+        cast(coalesce(counted.signups, 0) as bigint) as signups,
+        {%- for column in ['sourced_signups', 'referred_signups'] %}
+        cast({{ unless_never_delivered('counted.' ~ column, '0', 'crm_contacts') }} as bigint)
+            as {{ column }},
+        {%- endfor %}
+        {{ pct('counted.referred_signups', 'counted.sourced_signups') }} as referral_rate_pct
     from periods
     inner join members
         on

@@ -1,9 +1,11 @@
--- Grain: one row per grain (week, month), sign-up period and member of each account dimension with
--- at least one sign-up.
+-- Grain: one row per grain (week, month), sign-up period and member of each dimension of accounts
+-- with at least one sign-up.
 {#
   int_account_adoption says who has adopted. A cohort is final once its youngest possible member is older
-  than the window; before that the rate can only rise.
+  than the window; before that the rate can only rise. An account is activated when a request of it
+  succeeds within 14 days, which a cohort's rate says once it is that old.
 #}
+{%- set activation_days = 14 %}
 with as_of as (select * from {{ ref('int_as_of') }}),
 
 -- Cohorts older than the observed usage cannot be judged.
@@ -13,7 +15,16 @@ periods as (
 
 ),
 
-accounts as (select * from {{ ref('dim_account') }}),
+accounts as (
+
+    select
+        accounts.*,
+        coalesce(channels.channel, 'Unknown') as channel
+    from {{ ref('dim_account') }} as accounts
+    left join {{ ref('int_account_channel') }} as channels
+        on accounts.account_id = channels.account_id
+
+),
 
 adoption as (select * from {{ ref('int_account_adoption') }}),
 
@@ -35,7 +46,12 @@ members as (
         periods.grain,
         periods.period_start,
         grain_dimensions.dimension,
-        {{ account_dimension_value('accounts') }} as dimension_value,
+        {{ dimension_value({
+            'plan_tier': 'accounts.plan_tier',
+            'segment': 'accounts.segment',
+            'region': 'accounts.home_region',
+            'channel': 'accounts.channel',
+        }) }} as dimension_value,
         {{ is_over_and_known('grain_dimensions') }} as is_complete,
         {{ is_over_and_known('grain_dimensions') }}
         and {{ is_window_over(
@@ -44,7 +60,12 @@ members as (
         and {{ is_window_over(
             'periods.period_end', var('adoption_window_days'), 'reach.last_date'
         ) }} as is_final,
-        adoption.is_adopted
+        adoption.is_adopted,
+        coalesce(
+            adoption.first_success_at
+            < accounts.signed_up_date + interval '{{ activation_days }} day',
+            false
+        ) as is_activated
     from accounts
     inner join adoption
         on accounts.account_id = adoption.account_id
@@ -52,10 +73,8 @@ members as (
         on
             accounts.signed_up_date >= periods.period_start
             and accounts.signed_up_date <= periods.observed_end
-    inner join {{ ref('int_grain_dimension') }} as grain_dimensions
-        on
-            periods.grain = grain_dimensions.grain
-            and grain_dimensions.dimension <> 'product'
+    inner join {{ ref('int_account_dimension') }} as grain_dimensions
+        on periods.grain = grain_dimensions.grain
     cross join as_of
     cross join known_members
     cross join reach
@@ -73,7 +92,9 @@ final as (
         is_final,
         cast(count(*) as bigint) as cohort_accounts,
         cast(count(*) filter (where is_adopted) as bigint) as adopted_accounts,
-        {{ pct('count(*) filter (where is_adopted)', 'count(*)') }} as adoption_rate_pct
+        {{ pct('count(*) filter (where is_adopted)', 'count(*)') }} as adoption_rate_pct,
+        cast(count(*) filter (where is_activated) as bigint) as activated_accounts,
+        {{ pct('count(*) filter (where is_activated)', 'count(*)') }} as activation_rate_pct
     from members
     group by grain, period_start, dimension, dimension_value, is_complete, is_final
 
