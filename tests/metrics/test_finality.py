@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from tests.metrics.recompute import Company
 from tests.metrics.recompute.company import resolved_tickets
+from tests.metrics.recompute.expansion import DAYS_TO_STATE, waiting_promises
 from tests.metrics.recompute.support import judged_tickets
 from tests.metrics.recompute.tables import (
     ACCOUNT_DIMENSIONS,
@@ -25,7 +26,13 @@ from o2r.dashboards.site.metric_pages import MetricPages
 from o2r.demo.run import HEADLINE, headline
 from o2r.settings import Settings
 
-WINDOWS = {"adoption_rate_pct": ADOPTION_DAYS, "abandonment_rate_pct": FLOW_DAYS}
+WINDOWS = {
+    "adoption_rate_pct": ADOPTION_DAYS,
+    "abandonment_rate_pct": FLOW_DAYS,
+    "outcome_achievement_rate_pct": DAYS_TO_STATE,
+    "cost_savings_attributed": DAYS_TO_STATE,
+    "revenue_growth_attributed": DAYS_TO_STATE,
+}
 """Days after the end of a period within which the value may change."""
 
 
@@ -62,6 +69,9 @@ def test_of_a_metric(metric: str, metric_values: pd.DataFrame, company: Company)
         *("sla_adherence_pct", "first_response_adherence_pct"),
     ):
         waiting = open_tickets(company, metric)
+        still_open += rows.merge(waiting, on=PERIOD + MEMBER, how="left")["open"].fillna(0)
+    if metric == "uptime_sla_adherence_pct":
+        waiting = waiting_promises(company)
         still_open += rows.merge(waiting, on=PERIOD + MEMBER, how="left")["open"].fillna(0)
     if metric in ("uptime_pct", "mttr_minutes", "cs_score"):
         still_open += rows.apply(lambda row: open_incidents(company, metric, row), axis=1)

@@ -18,6 +18,7 @@ from o2r.synthetic.sources import (
     contacts,
     crm,
     deals,
+    expansion,
     inference,
     platform,
     product,
@@ -42,6 +43,7 @@ from o2r.synthetic.write import (
 SOURCES = (
     *(crm, billing, revenue, inference, platform, support, capacity, quota, product),
     *(contacts, deals, web, success, company),
+    expansion,
 )
 
 

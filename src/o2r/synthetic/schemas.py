@@ -19,6 +19,8 @@ TABLES = (
     *("product_usage_events", "onboarding_step_events", "product_feature_releases", "web_events"),
     *("metric_targets", "health_levels", "sla_targets"),
     *("support_schedules", "support_hours", "support_holidays"),
+    *("account_members", "platform_applications", "success_plan_goals"),
+    *("uptime_targets", "plan_prices"),
 )
 """Bronze tables that have a file also where nothing happened."""
 

@@ -11,6 +11,13 @@ from collections.abc import Callable
 import pandas as pd
 from tests.metrics.recompute.company import Company
 from tests.metrics.recompute.customer import adoption, retention, satisfaction, signups
+from tests.metrics.recompute.expansion import (
+    applications,
+    perceived_roi,
+    plan_outcomes,
+    promised_uptime,
+    teams,
+)
 from tests.metrics.recompute.product import (
     abandonment,
     availability,
@@ -41,6 +48,7 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     service_levels,
     engagement,
     abandonment,
+    *(perceived_roi, promised_uptime, teams, applications, plan_outcomes),
 )
 
 

@@ -27,6 +27,10 @@
     ('resource_model_instance_allocation', 'allocation', 'stg_instance_allocation',
         'observed_at', 'loaded_at'),
     ('web_events', 'web_events', 'stg_web_events', 'event_at', 'loaded_at'),
+    ('account_members', 'members', 'stg_account_members', 'updated_at', 'loaded_at'),
+    ('platform_applications', 'applications', 'stg_platform_applications',
+        'updated_at', 'loaded_at'),
+    ('success_plan_goals', 'goals', 'stg_success_plan_goals', 'updated_at', 'loaded_at'),
 ] %}
 with events as (
 
