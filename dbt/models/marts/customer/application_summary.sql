@@ -80,27 +80,24 @@ built as (
         accounts.grain,
         accounts.period_start,
         accounts.account_id,
-        count(*) filter (
-            where applications.created_at >= accounts.period_start_at
-        ) as built_application_count,
-        count(*) filter (
-            where
-                applications.created_at >= accounts.opening_at
-                and applications.use_case is not null
-                and applications.use_case_rank = 1
-        ) as new_use_case_count,
         {%- for name, instant in [
             ('opening', 'accounts.opening_at'), ('closing', 'accounts.observed_end_at'),
         ] %}
         count(distinct applications.workflow) filter (
             where
-                applications.created_at < {{ instant }}
-                and (
-                    applications.archived_at is null
-                    or applications.archived_at >= {{ instant }}
-                )
-        ) as {{ name }}_workflow_count{{ ',' if not loop.last }}
+            applications.created_at < {{ instant }}
+            and (applications.archived_at is null or applications.archived_at >= {{ instant }})
+        ) as {{ name }}_workflow_count,
         {%- endfor %}
+        count(*) filter (
+            where applications.created_at >= accounts.period_start_at
+        ) as built_application_count,
+        count(*) filter (
+            where
+            applications.created_at >= accounts.opening_at
+            and applications.use_case is not null
+            and applications.use_case_rank = 1
+        ) as new_use_case_count
     from accounts
     inner join applications
         on
@@ -125,8 +122,8 @@ counted as (
         count(*) filter (where built.opening_workflow_count > 0) as workflow_account_count,
         count(*) filter (
             where
-                built.opening_workflow_count > 0
-                and built.closing_workflow_count > built.opening_workflow_count
+            built.opening_workflow_count > 0
+            and built.closing_workflow_count > built.opening_workflow_count
         ) as expanded_account_count
     from accounts
     left join built

@@ -1,5 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension with an answer
--- to an ROI survey.
+-- Grain: one row per grain (week, month), period and member of each account dimension with an
+-- answer to an ROI survey.
 with periods as (
 
     {{ periods_of(['surveys']) }}

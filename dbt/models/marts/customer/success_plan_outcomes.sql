@@ -1,5 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension with a goal of
--- a success plan that is due in it.
+-- Grain: one row per grain (week, month), period and member of each account dimension with a goal
+-- of a success plan that is due in it.
 {#
   The target is reached from the side of the baseline: fewer hours, or more leads. A customer states
   the result within a month of the due day; a goal that nobody has reported on by then was not

@@ -1,5 +1,5 @@
--- Grain: one row per account to which an uptime is promised, grain (week, month) and period in which
--- the regions that it uses are known.
+-- Grain: one row per account to which an uptime is promised, grain (week, month) and period in
+-- which the regions that it uses are known.
 {#
   The promise is that of the plan tier at the end of the period, as it stood when the period began,
   and is judged in each region that the account used in the period or the one before: who could not
