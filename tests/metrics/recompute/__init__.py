@@ -31,6 +31,7 @@ from tests.metrics.recompute.product import (
 from tests.metrics.recompute.revenue import recurring, revenue
 from tests.metrics.recompute.support import service_levels
 from tests.metrics.recompute.tables import Metrics
+from tests.metrics.recompute.upgrades import higher_margins, migration
 
 METRICS: tuple[Callable[[Company], Metrics], ...] = (
     revenue,
@@ -49,6 +50,7 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     engagement,
     abandonment,
     *(perceived_roi, promised_uptime, teams, applications, plan_outcomes),
+    *(migration, higher_margins),
 )
 
 

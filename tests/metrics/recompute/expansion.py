@@ -104,11 +104,11 @@ def using_accounts(company: Company) -> pd.DataFrame:
 
 
 def of_accounts(company: Company, count, first: pd.Timestamp, names: list[str]) -> pd.DataFrame:
-    """Sums per period and member of what `count(account, start, end)` says of each account."""
+    """Sums per period and member of what `count` says of each row of an account and period."""
     rows = using_accounts(company)
     rows = rows[rows["seen_until"] > first]
     alone = rows[rows["dimension"] == "all"][[*PERIOD, "account_id", "seen_until"]]
-    counts = [count(row.account_id, row.period_start, row.seen_until) for row in alone.itertuples()]
+    counts = [count(row) for row in alone.itertuples()]
     alone = alone.assign(**dict(zip(names, np.array(counts).T, strict=True)))
     rows = rows.merge(alone.drop(columns="seen_until"), on=[*PERIOD, "account_id"])
     rows = rows.assign(accounts=1)
@@ -121,10 +121,10 @@ def teams(company: Company) -> Metrics:
     rows["team"] = rows["team"].str.lower()
     mine = dict(list(rows.groupby("account_id")))
 
-    def count(account: str, _start: pd.Timestamp, end: pd.Timestamp) -> tuple[int, int]:
-        if account not in mine:
+    def count(row) -> tuple[int, int]:
+        if row.account_id not in mine:
             return 0, 0
-        here = mine[account]
+        here, end = mine[row.account_id], row.seen_until
         stays = here["removed_at"].isna() | (here["removed_at"] >= end)
         active = here[(here["activated_at"] < end) & stays]["team"].nunique()
         return active, int(active >= 2)
@@ -144,15 +144,16 @@ def applications(company: Company) -> Metrics:
         stays = here["archived_at"].isna() | (here["archived_at"] >= instant)
         return set(here[(here["created_at"] < instant) & stays]["workflow"].dropna())
 
-    def count(account: str, start: pd.Timestamp, end: pd.Timestamp) -> tuple[int, ...]:
-        if account not in mine:
+    def count(row) -> tuple[int, ...]:
+        if row.account_id not in mine:
             return 0, 0, 0, 0
-        here, opening = mine[account], end - QUARTER
+        here, end = mine[row.account_id], row.seen_until
+        opening = end - QUARTER
         made = here[here["created_at"] < end]
         before = set(made[made["created_at"] < opening]["use_case"].dropna())
         fresh = set(made["use_case"].dropna()) - before
         had, has = live(here, opening), live(here, end)
-        built = int((made["created_at"] >= start).sum())
+        built = int((made["created_at"] >= row.period_start).sum())
         return built, len(fresh), int(bool(had)), int(bool(had) and len(has) > len(had))
 
     names = ["built", "fresh", "had", "grew"]
