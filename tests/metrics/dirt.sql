@@ -398,3 +398,9 @@ insert into raw_bronze.uptime_targets (plan_tier, valid_from, target_pct, credit
 values
     ('GROWTH', '2026-10-14', 99.99, null, '2026-11-22 07:00Z'),
     ('starter', '2026-11-01', null, null, '2026-11-22 07:00Z');
+
+insert into raw_bronze.plan_prices
+    (plan_tier, model_variant, currency, valid_from, price, loaded_at)
+select upper(plan_tier), model_variant, currency, '2026-10-16', 1.25 * price, '2026-11-22 07:00Z'
+from raw_bronze.plan_prices
+where plan_tier = 'starter' and model_variant <> 'lumen-chat-small';

@@ -5,6 +5,7 @@ import pytest
 from tests.metrics.recompute import Company
 from tests.metrics.recompute.company import resolved_tickets
 from tests.metrics.recompute.expansion import DAYS_TO_STATE, waiting_promises
+from tests.metrics.recompute.prices import WINDOW_DAYS
 from tests.metrics.recompute.support import judged_tickets
 from tests.metrics.recompute.tables import (
     ACCOUNT_DIMENSIONS,
@@ -32,6 +33,7 @@ WINDOWS = {
     "outcome_achievement_rate_pct": DAYS_TO_STATE,
     "cost_savings_attributed": DAYS_TO_STATE,
     "revenue_growth_attributed": DAYS_TO_STATE,
+    "price_sensitivity_score": WINDOW_DAYS,
 }
 """Days after the end of a period within which the value may change."""
 

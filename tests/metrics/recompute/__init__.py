@@ -18,6 +18,7 @@ from tests.metrics.recompute.expansion import (
     promised_uptime,
     teams,
 )
+from tests.metrics.recompute.prices import price_sensitivity
 from tests.metrics.recompute.product import (
     abandonment,
     availability,
@@ -50,7 +51,7 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     engagement,
     abandonment,
     *(perceived_roi, promised_uptime, teams, applications, plan_outcomes),
-    *(migration, higher_margins),
+    *(migration, higher_margins, price_sensitivity),
 )
 
 
