@@ -401,6 +401,6 @@ values
 
 insert into raw_bronze.plan_prices
     (plan_tier, model_variant, currency, valid_from, price, loaded_at)
-select upper(plan_tier), model_variant, currency, '2026-10-16', 1.25 * price, '2026-11-22 07:00Z'
+select upper(plan_tier), model_variant, currency, '2026-10-16', 1.8 * price, '2026-11-22 07:00Z'
 from raw_bronze.plan_prices
 where plan_tier = 'starter' and model_variant <> 'lumen-chat-small';

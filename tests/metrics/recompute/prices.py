@@ -1,5 +1,6 @@
 """How tokens answer to changes of the price list, change by change."""
 
+import numpy as np
 import pandas as pd
 from tests.metrics.recompute.company import Company
 from tests.metrics.recompute.tables import (
@@ -14,7 +15,7 @@ from tests.metrics.recompute.tables import (
     metric,
 )
 
-WINDOW_DAYS, FEWEST_ACCOUNTS = 28, 5
+WINDOW_DAYS, FEWEST_ACCOUNTS, WIDEST_INTERVAL = 28, 5, 0.5
 WINDOW = WINDOW_DAYS * DAY
 
 
@@ -63,6 +64,8 @@ def price_sensitivity(company: Company) -> Metrics:
         if len(calm) < FEWEST_ACCOUNTS:
             continue
         growth = calm["after"].sum() / calm["before"].sum()
+        apart = (calm["after"] - growth * calm["before"]) / calm["before"].sum()
+        error = np.sqrt((apart**2).sum() * len(calm) / (len(calm) - 1))
         hit = calls[
             (calls["tier"] == one.plan_tier) & (calls["model_variant"] == one.model_variant)
         ]
@@ -73,13 +76,21 @@ def price_sensitivity(company: Company) -> Metrics:
                 at=day,
                 moved=sums["after"] - growth * sums["before"],
                 priced=one.change * sums["before"],
+                others=error * sums["before"],
             )
         )
     rows = company.with_account(pd.concat(parts, ignore_index=True))
-    groups = by_member(by_period(rows, "at"), ACCOUNT_DIMENSIONS).groupby(PERIOD + MEMBER)
-    table = groups[["moved", "priced"]].sum()
-    table["accounts"] = groups["account_id"].nunique()
-    table = table.reset_index()
-    elasticity = table["moved"] / table["priced"]
-    score = (-100 * elasticity).clip(0, 100).where(table["accounts"] >= FEWEST_ACCOUNTS)
-    yield metric("price_sensitivity_score", table, score, table["moved"], table["priced"])
+    long = by_member(by_period(rows, "at"), ACCOUNT_DIMENSIONS)
+    found = []
+    for key, part in long.groupby(PERIOD + MEMBER):
+        moved, priced = part["moved"].sum(), part["priced"].sum()
+        apart = part["moved"] - moved / part["before"].sum() * part["before"]
+        wide = np.nan
+        if part["account_id"].nunique() >= FEWEST_ACCOUNTS:
+            own = (apart**2).sum() * len(part) / (len(part) - 1)
+            wide = 1.96 * np.sqrt(own + part["others"].sum() ** 2) / abs(priced)
+        score = np.clip(-100 * moved / priced, 0, 100) if wide <= WIDEST_INTERVAL else np.nan
+        found.append((*key, score, moved, priced))
+    names = [*PERIOD, *MEMBER, "score", "moved", "priced"]
+    table = pd.DataFrame(found, columns=names)
+    yield metric("price_sensitivity_score", table, table["score"], table["moved"], table["priced"])

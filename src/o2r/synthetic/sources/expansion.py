@@ -43,7 +43,7 @@ UPTIME = {"starter": (99.0, 5.0), "growth": (99.5, 10.0), "enterprise": (99.9, 1
 """Promised uptime and credit, percent, by tier."""
 LOWER_UPTIME_UNTIL, LOWER_UPTIME = date(2026, 7, 1), 99.5
 """What Enterprise was promised before that day."""
-PRICE_RISE, RAISED_MODEL, RAISED_TIER = 1.10, 0, "starter"
+PRICE_RISE, RAISED_MODEL, RAISED_TIER = 1.8, 0, "starter"
 """A rise of the price list that moves nothing: running contracts keep their price."""
 
 
