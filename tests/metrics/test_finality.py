@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 from tests.metrics.recompute import Company, success
 from tests.metrics.recompute.company import resolved_tickets
+from tests.metrics.recompute.expansion import DAYS_TO_STATE, waiting_promises
+from tests.metrics.recompute.prices import WINDOW_DAYS
 from tests.metrics.recompute.support import judged_tickets
 from tests.metrics.recompute.tables import (
     ACCOUNT_DIMENSIONS,
@@ -36,6 +38,10 @@ WINDOWS = {
     "organic_to_signup_rate_pct": 30,
     "email_conversion_rate_pct": 30,
     "outreach_response_rate_pct": 14,
+    "outcome_achievement_rate_pct": DAYS_TO_STATE,
+    "cost_savings_attributed": DAYS_TO_STATE,
+    "revenue_growth_attributed": DAYS_TO_STATE,
+    "price_sensitivity_score": WINDOW_DAYS,
 }
 """Days after the end of a period within which the value may change."""
 RARE = {"renewal_rate_pct"}
@@ -77,6 +83,8 @@ def test_of_a_metric(metric: str, metric_values: pd.DataFrame, company: Company)
         waiting = open_tickets(company, metric)
         still_open += rows.merge(waiting, on=PERIOD + MEMBER, how="left")["open"].fillna(0)
     waiting = success.still_open(company, metric)
+    if metric == "uptime_sla_adherence_pct":
+        waiting = waiting_promises(company)
     if waiting is not None:
         still_open += rows.merge(waiting, on=PERIOD + MEMBER, how="left")["open"].fillna(0)
     if metric in ("uptime_pct", "mttr_minutes", "cs_score"):

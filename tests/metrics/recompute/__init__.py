@@ -11,6 +11,13 @@ from collections.abc import Callable
 import pandas as pd
 from tests.metrics.recompute.company import Company
 from tests.metrics.recompute.customer import adoption, retention, satisfaction, signups
+from tests.metrics.recompute.expansion import (
+    applications,
+    perceived_roi,
+    plan_outcomes,
+    promised_uptime,
+    teams,
+)
 from tests.metrics.recompute.go_to_market import (
     acquisition,
     closed_deals,
@@ -19,6 +26,7 @@ from tests.metrics.recompute.go_to_market import (
     visitors,
 )
 from tests.metrics.recompute.marketing import cost_of_leads, emails, outreach
+from tests.metrics.recompute.prices import price_sensitivity
 from tests.metrics.recompute.product import (
     abandonment,
     availability,
@@ -38,6 +46,7 @@ from tests.metrics.recompute.success import (
 )
 from tests.metrics.recompute.support import service_levels
 from tests.metrics.recompute.tables import Metrics
+from tests.metrics.recompute.upgrades import higher_margins, migration
 
 METRICS: tuple[Callable[[Company], Metrics], ...] = (
     revenue,
@@ -67,6 +76,8 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     emails,
     outreach,
     cost_of_leads,
+    *(perceived_roi, promised_uptime, teams, applications, plan_outcomes),
+    *(migration, higher_margins, price_sensitivity),
 )
 
 
