@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pandas as pd
 from tests.metrics.recompute.company import Company
 from tests.metrics.recompute.customer import adoption, retention, satisfaction, signups
+from tests.metrics.recompute.growth import growth
 from tests.metrics.recompute.product import (
     abandonment,
     availability,
@@ -24,6 +25,7 @@ from tests.metrics.recompute.product import (
 from tests.metrics.recompute.revenue import recurring, revenue
 from tests.metrics.recompute.support import service_levels
 from tests.metrics.recompute.tables import Metrics
+from tests.metrics.recompute.tiers import several_models, tier_adoption, tier_upgrades
 
 METRICS: tuple[Callable[[Company], Metrics], ...] = (
     revenue,
@@ -41,6 +43,10 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     service_levels,
     engagement,
     abandonment,
+    growth,
+    tier_adoption,
+    tier_upgrades,
+    several_models,
 )
 
 
