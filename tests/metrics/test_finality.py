@@ -25,7 +25,11 @@ from o2r.dashboards.site.metric_pages import MetricPages
 from o2r.demo.run import HEADLINE, headline
 from o2r.settings import Settings
 
-WINDOWS = {"adoption_rate_pct": ADOPTION_DAYS, "abandonment_rate_pct": FLOW_DAYS}
+WINDOWS = {
+    "adoption_rate_pct": ADOPTION_DAYS,
+    "abandonment_rate_pct": FLOW_DAYS,
+    "journey_completion_rate_pct": FLOW_DAYS,
+}
 """Days after the end of a period within which the value may change."""
 
 

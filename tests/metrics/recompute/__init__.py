@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pandas as pd
 from tests.metrics.recompute.company import Company
 from tests.metrics.recompute.customer import adoption, retention, satisfaction, signups
+from tests.metrics.recompute.engagement import engagement_of_accounts
 from tests.metrics.recompute.growth import growth
 from tests.metrics.recompute.product import (
     abandonment,
@@ -47,6 +48,7 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     tier_adoption,
     tier_upgrades,
     several_models,
+    engagement_of_accounts,
 )
 
 
