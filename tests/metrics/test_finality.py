@@ -29,6 +29,7 @@ WINDOWS = {
     "adoption_rate_pct": ADOPTION_DAYS,
     "abandonment_rate_pct": FLOW_DAYS,
     "journey_completion_rate_pct": FLOW_DAYS,
+    "post_release_adoption_rate_pct": 30,
 }
 """Days after the end of a period within which the value may change."""
 

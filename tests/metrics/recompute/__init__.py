@@ -12,6 +12,7 @@ import pandas as pd
 from tests.metrics.recompute.company import Company
 from tests.metrics.recompute.customer import adoption, retention, satisfaction, signups
 from tests.metrics.recompute.engagement import engagement_of_accounts
+from tests.metrics.recompute.features import feature_adoption, feature_releases
 from tests.metrics.recompute.growth import growth
 from tests.metrics.recompute.product import (
     abandonment,
@@ -49,6 +50,8 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     tier_upgrades,
     several_models,
     engagement_of_accounts,
+    feature_adoption,
+    feature_releases,
 )
 
 
