@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from tests.metrics.recompute import Company
 from tests.metrics.recompute.company import resolved_tickets
+from tests.metrics.recompute.onboarding import used_regions
 from tests.metrics.recompute.support import judged_tickets
 from tests.metrics.recompute.tables import (
     ACCOUNT_DIMENSIONS,
@@ -70,6 +71,9 @@ def test_of_a_metric(metric: str, metric_values: pd.DataFrame, company: Company)
         still_open += rows.merge(waiting, on=PERIOD + MEMBER, how="left")["open"].fillna(0)
     if metric in ("uptime_pct", "mttr_minutes", "cs_score"):
         still_open += rows.apply(lambda row: open_incidents(company, metric, row), axis=1)
+    if metric == "onboarding_uptime_pct":
+        waiting = used_regions(company)[[*PERIOD, *MEMBER, "open"]]
+        still_open += rows.merge(waiting, on=PERIOD + MEMBER, how="left")["open"]
     final_day = rows["end"] - DAY + WINDOWS.get(metric, 0) * DAY
     final = rows["is_complete"] & (final_day <= company.as_of) & (still_open == 0)
 

@@ -14,6 +14,7 @@ from tests.metrics.recompute.customer import adoption, retention, satisfaction, 
 from tests.metrics.recompute.engagement import engagement_of_accounts
 from tests.metrics.recompute.features import feature_adoption, feature_releases
 from tests.metrics.recompute.growth import growth
+from tests.metrics.recompute.onboarding import onboarding
 from tests.metrics.recompute.product import (
     abandonment,
     availability,
@@ -52,6 +53,7 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     engagement_of_accounts,
     feature_adoption,
     feature_releases,
+    onboarding,
 )
 
 

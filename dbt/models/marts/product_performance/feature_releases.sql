@@ -1,5 +1,5 @@
 -- Grain: one row per grain (week, month), period and member of each account dimension with an
--- account active after a release of the period; of all accounts also each period of a known quarter.
+-- account active after a release of the period; of all accounts each period of a known quarter.
 {#
   The rate counts pairs of a feature released in the period and an account that uses the product
   within the window from the release: the accounts that could have used it. Releases before the
