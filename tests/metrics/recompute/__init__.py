@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pandas as pd
 from tests.metrics.recompute.company import Company
 from tests.metrics.recompute.customer import adoption, retention, satisfaction, signups
+from tests.metrics.recompute.depth import integration_depth
 from tests.metrics.recompute.engagement import engagement_of_accounts
 from tests.metrics.recompute.features import feature_adoption, feature_releases
 from tests.metrics.recompute.growth import growth
@@ -54,6 +55,7 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     feature_adoption,
     feature_releases,
     onboarding,
+    integration_depth,
 )
 
 

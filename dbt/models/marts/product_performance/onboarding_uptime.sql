@@ -1,5 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each account dimension with a request
--- of an account in weeks 1 to 13 of its age.
+-- Grain: one row per grain (week, month), period and member of each account dimension with a
+-- request of an account in weeks 1 to 13 of its age.
 {#
   Each account counts each region it used in these weeks once: with the minutes of the period, and
   those in which the region was down. Requests that name no region say nothing of uptime.
