@@ -5,6 +5,7 @@ import pytest
 from tests.metrics.recompute import Company, success
 from tests.metrics.recompute.company import resolved_tickets
 from tests.metrics.recompute.expansion import DAYS_TO_STATE, waiting_promises
+from tests.metrics.recompute.onboarding import used_regions
 from tests.metrics.recompute.prices import WINDOW_DAYS
 from tests.metrics.recompute.support import judged_tickets
 from tests.metrics.recompute.tables import (
@@ -42,6 +43,8 @@ WINDOWS = {
     "cost_savings_attributed": DAYS_TO_STATE,
     "revenue_growth_attributed": DAYS_TO_STATE,
     "price_sensitivity_score": WINDOW_DAYS,
+    "journey_completion_rate_pct": FLOW_DAYS,
+    "post_release_adoption_rate_pct": 30,
 }
 """Days after the end of a period within which the value may change."""
 RARE = {"renewal_rate_pct"}
@@ -89,6 +92,9 @@ def test_of_a_metric(metric: str, metric_values: pd.DataFrame, company: Company)
         still_open += rows.merge(waiting, on=PERIOD + MEMBER, how="left")["open"].fillna(0)
     if metric in ("uptime_pct", "mttr_minutes", "cs_score"):
         still_open += rows.apply(lambda row: open_incidents(company, metric, row), axis=1)
+    if metric == "onboarding_uptime_pct":
+        waiting = used_regions(company)[[*PERIOD, *MEMBER, "open"]]
+        still_open += rows.merge(waiting, on=PERIOD + MEMBER, how="left")["open"]
     final_day = rows["end"] - DAY + WINDOWS.get(metric, 0) * DAY
     final = rows["is_complete"] & (final_day <= company.as_of) & (still_open == 0)
 

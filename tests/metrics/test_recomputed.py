@@ -15,8 +15,13 @@ METRICS = read(Path(__file__).resolve().parents[2]).metrics
 
 HALF_DIGIT = 6e-7  # gold keeps six decimals
 POWERS = {"cwgr_pct", "catch_up_cwgr_pct", "required_weekly_growth_pct"}
-# mean components of the score are each rounded to six decimals and multiplied by up to 10
-COARSER = {"cs_score": 6e-6}
+# mean components of the score are each rounded to six decimals and multiplied by up to 10; the
+# engagement and depth of each account are means of three and four such
+COARSER = {
+    "cs_score": 6e-6,
+    "product_engagement_score": 2e-6,
+    "integration_depth_score": 2e-6,
+}
 
 
 @pytest.fixture(scope="module")

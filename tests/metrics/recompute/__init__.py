@@ -11,6 +11,8 @@ from collections.abc import Callable
 import pandas as pd
 from tests.metrics.recompute.company import Company
 from tests.metrics.recompute.customer import adoption, retention, satisfaction, signups
+from tests.metrics.recompute.depth import integration_depth
+from tests.metrics.recompute.engagement import engagement_of_accounts
 from tests.metrics.recompute.expansion import (
     applications,
     perceived_roi,
@@ -18,6 +20,7 @@ from tests.metrics.recompute.expansion import (
     promised_uptime,
     teams,
 )
+from tests.metrics.recompute.features import feature_adoption, feature_releases
 from tests.metrics.recompute.go_to_market import (
     acquisition,
     closed_deals,
@@ -25,7 +28,9 @@ from tests.metrics.recompute.go_to_market import (
     promoters,
     visitors,
 )
+from tests.metrics.recompute.growth import growth
 from tests.metrics.recompute.marketing import cost_of_leads, emails, outreach
+from tests.metrics.recompute.onboarding import onboarding
 from tests.metrics.recompute.prices import price_sensitivity
 from tests.metrics.recompute.product import (
     abandonment,
@@ -46,6 +51,7 @@ from tests.metrics.recompute.success import (
 )
 from tests.metrics.recompute.support import service_levels
 from tests.metrics.recompute.tables import Metrics
+from tests.metrics.recompute.tiers import several_models, tier_adoption, tier_upgrades
 from tests.metrics.recompute.upgrades import higher_margins, migration
 
 METRICS: tuple[Callable[[Company], Metrics], ...] = (
@@ -78,6 +84,15 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     cost_of_leads,
     *(perceived_roi, promised_uptime, teams, applications, plan_outcomes),
     *(migration, higher_margins, price_sensitivity),
+    growth,
+    tier_adoption,
+    tier_upgrades,
+    several_models,
+    engagement_of_accounts,
+    feature_adoption,
+    feature_releases,
+    onboarding,
+    integration_depth,
 )
 
 
