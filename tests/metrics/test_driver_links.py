@@ -8,7 +8,8 @@ from tests.metrics.warehouse import frame
 from o2r.metrics import read
 from o2r.settings import Settings
 
-LAGS, QUANTILE, LEAST_PAIRS, LEAST_CLUSTERS = range(1, 9), 3.23, 30, 20
+LAGS, QUANTILE = range(1, 9), 3.9
+LEAST_PAIRS, LEAST_CLUSTERS, LEAST_EFFECTIVE = 30, 20, 10
 KEY = ["success_metric", "actionable_metric", "lag_weeks"]
 
 
@@ -37,13 +38,17 @@ def judge(x: np.ndarray, y: np.ndarray, cluster: np.ndarray) -> dict | None:
         return None
     if (x**2).sum() <= 1e-9 or (y**2).sum() <= 1e-9:
         return None
+    for values in (x, y):
+        squares = np.bincount(of, values**2)
+        if squares.sum() ** 2 / (squares**2).sum() < LEAST_EFFECTIVE:
+            return None
     slope = (x @ y) / (x @ x)
     without = [
         (x[of != left_out] @ y[of != left_out]) / max(x[of != left_out] @ x[of != left_out], 1e-9)
         for left_out in range(len(names))
     ]
     variance = (len(names) - 1) / len(names) * ((np.array(without) - slope) ** 2).sum()
-    spread = (QUANTILE + 9.23 / (len(names) - 1)) * np.sqrt(variance)
+    spread = (QUANTILE + 15.8 / (len(names) - 1)) * np.sqrt(variance)
     unit = np.sqrt((x @ x) / (y @ y))
     return {
         "pair_count": len(x),

@@ -62,7 +62,10 @@ goals as (
         due.achieved_value is null as is_unstated,
         due.achieved_value is null
         and not {{ is_window_over('due.due_date', days_to_state, 'due.as_of_date') }} as is_open,
-        case when due.achieved_value is not null then due.amount * rates.rate end as amount,
+        cast(
+            case when due.achieved_value is not null then due.amount * rates.rate end
+            as numeric(24, 6)
+        ) as amount,
         due.achieved_value is not null
         and due.amount is not null and rates.rate is null as is_unrated
     from due

@@ -7,8 +7,9 @@
   days of an account against whether it has adopted. Other metrics: changes from week to week of the
   company, in final values.
   The interval holds errors that go together within an account, and single accounts or weeks that make
-  a slope by themselves: each is left out once (cluster jackknife), by Student's t. It is one of 99 %,
-  shared among the lags tried. A success metric that is made of the actionable one
+  a slope by themselves: each is left out once (cluster jackknife), by Student's t. It is one of 95 %,
+  shared among all rows of the map and the lags tried. Where few clusters hold what varies, such as the
+  only weeks with an upgrade, nothing is said. A success metric that is made of the actionable one
   says so; of later weeks only, since what comes first cannot be in the same week.
 #}
 {%- set account_metrics = driver_account_metrics() %}
@@ -22,8 +23,10 @@
 } %}
 {%- set parts_of = {'cs_score': ['error_rate_pct', 'incident_count', 'uptime_sla_adherence_pct']} %}
 {%- set lags = 8 %}
-{#- Normal quantile of one chance in a hundred, both sides, shared among 8 lags; t adds (z^3 + z) / 4. #}
-{%- set quantile, least_pairs, least_clusters = 3.23, 30, 20 %}
+{#- Normal quantile of one chance in twenty, both sides, shared among 8 lags and the 65 rows of the map;
+    Student's t adds (z^3 + z) / 4, by degree of freedom. #}
+{%- set quantile, t_excess = 3.9, 15.8 %}
+{%- set least_pairs, least_clusters, least_effective = 30, 20, 10 %}
 with links as (
 
     select distinct
@@ -291,6 +294,8 @@ slopes as (
         max(sum_xx) as sum_xx,
         max(sum_xy) as sum_xy,
         max(sum_yy) as sum_yy,
+        {{ double_quotient('max(sum_xx) * max(sum_xx)', 'sum(xx * xx)') }} as effective_x,
+        {{ double_quotient('max(sum_yy) * max(sum_yy)', 'sum(yy * yy)') }} as effective_y,
         sum(
             ({{ double_quotient('sum_xy - xy', 'rest_xx') }} - {{ double_quotient('sum_xy', 'sum_xx') }})
             * ({{ double_quotient('sum_xy - xy', 'rest_xx') }} - {{ double_quotient('sum_xy', 'sum_xx') }})
@@ -310,11 +315,13 @@ correlated as (
         {{ double_quotient('sum_xy', 'sqrt(sum_xx * sum_yy)') }} as correlation,
         sqrt(slope_squares * {{ double_quotient('sum_xx', 'sum_yy') }})
         * sqrt({{ double_quotient('cluster_count - 1', 'cluster_count') }}) as standard_error,
-        {{ quantile }} + {{ double_quotient('9.23', '(cluster_count - 1)') }} as quantile
+        {{ quantile }} + {{ double_quotient(t_excess, '(cluster_count - 1)') }} as quantile
     from slopes
     where
         pair_count >= {{ least_pairs }}
         and cluster_count >= {{ least_clusters }}
+        and effective_x >= {{ least_effective }}
+        and effective_y >= {{ least_effective }}
 
 ),
 
