@@ -401,8 +401,9 @@ def test_a_list_of_one_day_tells_nothing_of_the_days_before(
             counts[2] += step < 0
     movement = frame(
         settings,
-        "select period_start, opening_plan_tier, opening_accounts, upgraded_accounts, "
-        "downgraded_accounts from mart_gold.plan_tier_movement where grain = 'month'",
+        "select period_start, dimension_value, opening_accounts, upgraded_accounts, "
+        "downgraded_accounts from mart_gold.plan_tier_movement "
+        "where grain = 'month' and dimension = 'plan_tier'",
     )
     assert {row[:2]: list(row[2:]) for row in movement.itertuples(index=False, name=None)} == moves
     assert sum(counts[1] for counts in moves.values()) >= 5

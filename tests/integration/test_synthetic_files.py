@@ -60,12 +60,14 @@ def test_another_seed_gives_other_bytes(clean, tmp_path):
         "health_levels.parquet",
         "marketing_campaigns.parquet",
         "metric_targets.parquet",
+        "plan_prices.parquet",
         "product_feature_releases.parquet",
         "sla_targets.parquet",
         "support_holidays.parquet",
         "support_hours.parquet",
         "support_schedules.parquet",
         "quota_default_rate_limits.parquet",
+        "uptime_targets.parquet",
         "synthetic_truth.json",
     }
     assert {name for name, digest in hashes(clean[1]).items() if other[name] == digest} == fixed

@@ -353,3 +353,54 @@ values
      '2026-10-01 10:00Z', '2026-11-22 07:00Z'),
     ('t-low', 'acc-many-3', '2026-10-01 09:00Z', '2026-10-02 09:00Z', 'p3', 'other', 'resolved', 1,
      '2026-10-02 09:00Z', '2026-11-22 07:00Z');
+
+-- Teams, applications and goals: strangers, another team by its case, changes told twice and late.
+insert into raw_bronze.account_members
+    (product_user_id, account_id, team, role, invited_at, activated_at, removed_at, updated_at,
+     loaded_at)
+select
+    product_user_id, account_id, upper(team) || ' ', role, invited_at, activated_at,
+    case when hashtext(product_user_id) % 3 = 0 then updated_at end, updated_at,
+    loaded_at + interval '1 hour'
+from raw_bronze.account_members
+where activated_at is not null and hashtext(product_user_id) % 6 in (0, 1);
+insert into raw_bronze.account_members
+    (product_user_id, account_id, team, invited_at, activated_at, updated_at, loaded_at)
+values
+    ('usr-x-1', 'acc-nobody', 'data', '2026-10-01Z', '2026-10-02Z', '2026-10-02Z',
+     '2026-11-22 07:00Z'),
+    ('usr-x-2', 'acc-nobody', null, '2026-10-01Z', '2026-10-02Z', '2026-10-02Z',
+     '2026-11-22 07:00Z');
+
+insert into raw_bronze.platform_applications
+    (application_id, account_id, use_case, workflow, created_at, updated_at, loaded_at)
+values
+    ('app-x-1', 'acc-nobody', 'Search', null, '2026-05-01Z', '2026-05-01Z', '2026-11-22 07:00Z'),
+    ('app-x-2', 'acc-nobody', 'search ', 'find', '2026-10-20Z', '2026-10-20Z',
+     '2026-11-22 07:00Z'),
+    ('app-x-3', 'acc-00004', 'search', 'Find', '2026-11-21 23:59Z', '2026-11-22 08:00Z',
+     '2026-11-22 09:00Z');
+
+insert into raw_bronze.success_plan_goals
+    (goal_id, account_id, baseline, target, due_at, achieved_value, value_kind, amount, currency,
+     updated_at, loaded_at)
+values
+    ('goal-x-1', 'acc-stranger', 1, 2, '2026-10-20Z', 2, 'Cost_Saving', 100, 'gbp', '2026-10-21Z',
+     '2026-11-22 07:00Z'),
+    ('goal-x-2', 'acc-nobody', null, 2, '2026-10-20Z', 3, 'revenue_growth', 50, 'ZZZ',
+     '2026-10-21Z', '2026-11-22 07:00Z'),
+    ('goal-x-3', 'acc-00004', 9, 9, '2026-10-31 23:59:59Z', 9, null, 70, 'USD', '2026-11-01Z',
+     '2026-11-22 07:00Z'),
+    ('goal-x-3', 'acc-00004', 9, 9, '2026-10-31 23:59:59Z', 10, 'cost_saving', 70, 'USD',
+     '2026-11-22 01:00Z', '2026-11-22 07:00Z');
+
+insert into raw_bronze.uptime_targets (plan_tier, valid_from, target_pct, credit_pct, loaded_at)
+values
+    ('GROWTH', '2026-10-14', 99.99, null, '2026-11-22 07:00Z'),
+    ('starter', '2026-11-01', null, null, '2026-11-22 07:00Z');
+
+insert into raw_bronze.plan_prices
+    (plan_tier, model_variant, currency, valid_from, price, loaded_at)
+select upper(plan_tier), model_variant, currency, '2026-10-16', 1.8 * price, '2026-11-22 07:00Z'
+from raw_bronze.plan_prices
+where plan_tier = 'starter' and model_variant <> 'lumen-chat-small';

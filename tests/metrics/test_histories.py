@@ -85,8 +85,8 @@ def test_plan_tier_movement_by_account(small: Settings) -> None:
             counts[2] += step < 0
     found = in_gold(
         small,
-        "plan_tier_movement",
-        "grain, period_start, opening_plan_tier, opening_accounts, upgraded_accounts, "
+        "plan_tier_movement where dimension = 'plan_tier'",
+        "grain, period_start, dimension_value, opening_accounts, upgraded_accounts, "
         "downgraded_accounts",
     )
     assert found == {(*key, *counts) for key, counts in expected.items()}

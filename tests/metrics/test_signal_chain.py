@@ -18,6 +18,9 @@ ABSENT = sorted(pair for pair, effect in TRUTH.items() if not effect["elasticity
 NOT_LISTED = {
     ("usage", "contraction"),  # a smaller contract is not a signal of an account-week
     ("error_rate", "latency"),  # two signals of the same layer
+    ("teams", "usage_growth"),  # traits of an account, not of one of its weeks
+    ("champion_lost", "churn"),  # told by the members of accounts
+    ("list_price", "usage"),  # price_sensitivity_score is computed from it
 }
 
 

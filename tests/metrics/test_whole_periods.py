@@ -20,7 +20,9 @@ FEEDS = {
     **dict.fromkeys(["request_performance", "throttle_top_decile", "adoption_cohorts"], "requests"),
     **dict.fromkeys(["cs_score_summary", "time_to_value_summary", "cs_score_account"], "requests"),
     **dict.fromkeys(["utilization_summary", "model_capacity_weekly"], "utilization"),
-    "feature_engagement": "product_events",
+    **dict.fromkeys(["feature_engagement", "product_engagement"], "product_events"),
+    **{"feature_adoption": "product_events", "plan_tier_adoption": "revenue"},
+    **{"usage_depth": "requests", "onboarding_uptime": "requests"},
 }
 """Daily feed that a mart counts from."""
 MARTS = {name: metric.mart for name, metric in METRICS.items()}

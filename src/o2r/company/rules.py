@@ -135,6 +135,7 @@ class CompanySettings(BaseModel):
     risk_usage_min_events: Count = _said("Events before, without which nothing declines", "events")
     risk_renewal_near_days: Days = _said("A renewal is near", "days")
     risk_max_days_without_touch: Days = _said("A contact by customer success is due", "days")
+    satisfaction_watch_below: Percent = _said("A lower satisfaction score needs a call", "score")
 
     utilization_review_pct: Percent = _said("Utilisation (p90) to review capacity at", "%")
     utilization_critical_pct: Percent = _said("Utilisation (p90) without room for a spike", "%")

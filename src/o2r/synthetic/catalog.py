@@ -158,6 +158,13 @@ MODELS = (
     ),
 )
 
+SUCCESSORS = {
+    "lumen-chat-small": "lumen-chat-large",
+    "lumen-embed-v2": "lumen-embed-multi",
+    "atlas-code-mini": "atlas-code-pro",
+}
+"""Newer or larger variant of the same family."""
+
 CROSS_REGION = {
     ("lumen-chat-large", "us-west"): "us-east",
     ("atlas-code-pro", "ap-south"): "us-west",

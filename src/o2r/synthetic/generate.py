@@ -18,6 +18,7 @@ from o2r.synthetic.sources import (
     contacts,
     crm,
     deals,
+    expansion,
     inference,
     marketing,
     platform,
@@ -43,7 +44,7 @@ from o2r.synthetic.write import (
 # Faults draw from one stream in this order: a new source comes last.
 SOURCES = (
     *(crm, billing, revenue, inference, platform, support, capacity, quota, product),
-    *(contacts, deals, web, success, company, marketing, sales),
+    *(contacts, deals, web, success, company, marketing, sales, expansion),
 )
 
 

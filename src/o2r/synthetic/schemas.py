@@ -20,6 +20,8 @@ TABLES = (
     *("metric_targets", "health_levels", "sla_targets"),
     *("support_schedules", "support_hours", "support_holidays"),
     *("marketing_campaigns", "marketing_spend_daily", "marketing_email_events", "sales_activities"),
+    *("account_members", "platform_applications", "success_plan_goals"),
+    *("uptime_targets", "plan_prices"),
 )
 """Bronze tables that have a file also where nothing happened."""
 

@@ -35,6 +35,11 @@ CHURN_PER_DIP = 0.24
 """Probability of ending the contract per unit of dip beyond the threshold, six weeks before."""
 CONTRACTION_DIP_THRESHOLD = 0.5
 CONTRACTION_PER_DIP = 0.06
+LOG_TEAMS_PER_HEALTH = 0.6
+"""Change of ln(further teams of an account) per unit of its health, from which usage grows too."""
+LAG_CHAMPION_CHURN = 4
+CHURNS_AFTER_LOST_CHAMPION = 0.7
+"""Share of ended contracts whose champion was removed that many weeks before."""
 
 FAILURES_BY_CHANNEL = {
     **{"direct": 0.2, "paid_search": 2.5, "organic": 1.0},
@@ -199,6 +204,27 @@ def effects() -> list[dict]:
             LAG_CONTRACTION,
             -CONTRACTION_PER_DIP,
             "A dip of usage shrinks the contract eight weeks later (per ln unit).",
+        ),
+        _effect(
+            "teams",
+            "usage_growth",
+            None,
+            LOG_TEAMS_PER_HEALTH,
+            "Accounts whose usage grows have more teams: both follow from their health.",
+        ),
+        _effect(
+            "champion_lost",
+            "churn",
+            LAG_CHAMPION_CHURN,
+            CHURNS_AFTER_LOST_CHAMPION,
+            "The champion is removed four weeks before most contracts that end.",
+        ),
+        _effect(
+            "list_price",
+            "usage",
+            None,
+            0.0,
+            "No effect: running contracts keep their price when the price list rises.",
         ),
         _effect("latency", "tickets", None, 0.0, "No effect: slowness alone opens no ticket."),
         _effect(

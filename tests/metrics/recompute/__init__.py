@@ -11,6 +11,16 @@ from collections.abc import Callable
 import pandas as pd
 from tests.metrics.recompute.company import Company
 from tests.metrics.recompute.customer import adoption, retention, satisfaction, signups
+from tests.metrics.recompute.depth import integration_depth
+from tests.metrics.recompute.engagement import engagement_of_accounts
+from tests.metrics.recompute.expansion import (
+    applications,
+    perceived_roi,
+    plan_outcomes,
+    promised_uptime,
+    teams,
+)
+from tests.metrics.recompute.features import feature_adoption, feature_releases
 from tests.metrics.recompute.go_to_market import (
     acquisition,
     closed_deals,
@@ -18,7 +28,10 @@ from tests.metrics.recompute.go_to_market import (
     promoters,
     visitors,
 )
+from tests.metrics.recompute.growth import growth
 from tests.metrics.recompute.marketing import cost_of_leads, emails, outreach
+from tests.metrics.recompute.onboarding import onboarding
+from tests.metrics.recompute.prices import price_sensitivity
 from tests.metrics.recompute.product import (
     abandonment,
     availability,
@@ -30,8 +43,16 @@ from tests.metrics.recompute.product import (
     utilisation,
 )
 from tests.metrics.recompute.revenue import recurring, revenue
+from tests.metrics.recompute.success import (
+    cs_engagement,
+    health_summary,
+    renewals,
+    support_experience,
+)
 from tests.metrics.recompute.support import service_levels
 from tests.metrics.recompute.tables import Metrics
+from tests.metrics.recompute.tiers import several_models, tier_adoption, tier_upgrades
+from tests.metrics.recompute.upgrades import higher_margins, migration
 
 METRICS: tuple[Callable[[Company], Metrics], ...] = (
     revenue,
@@ -49,6 +70,10 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     service_levels,
     engagement,
     abandonment,
+    support_experience,
+    health_summary,
+    cs_engagement,
+    renewals,
     acquisition,
     leads,
     closed_deals,
@@ -57,6 +82,17 @@ METRICS: tuple[Callable[[Company], Metrics], ...] = (
     emails,
     outreach,
     cost_of_leads,
+    *(perceived_roi, promised_uptime, teams, applications, plan_outcomes),
+    *(migration, higher_margins, price_sensitivity),
+    growth,
+    tier_adoption,
+    tier_upgrades,
+    several_models,
+    engagement_of_accounts,
+    feature_adoption,
+    feature_releases,
+    onboarding,
+    integration_depth,
 )
 
 

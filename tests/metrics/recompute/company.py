@@ -22,7 +22,7 @@ from tests.metrics.recompute.tables import (
 from o2r.settings import Settings
 
 
-@dataclass
+@dataclass(eq=False)
 class Company:
     """What bronze says about the company as of the newest complete day."""
 

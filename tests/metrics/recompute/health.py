@@ -247,18 +247,31 @@ class Health:
     @cached_property
     def risk(self) -> pd.DataFrame:
         """churn_risk_view but for its words; index account_id."""
-        today = self.days[self.days["score_date"] == self.company.as_of].set_index("account_id")
+        table = self.levels(self.company.as_of)
         activities = self.bronze.latest(
             "customer_success_activities", ["activity_id"], ["loaded_at"]
         )
         end = self.company.end
         activities["done"] = activities["done_at"].where(activities["done_at"] < end)
         late = activities[activities["done"].isna() & (activities["due_at"] < end)]
-        score = today["health_score"].round(1)
-        table = pd.DataFrame(index=today.index)
         table["last_touch_date"] = activities.groupby("account_id")["done"].max().dt.normalize()
         table["overdue_activities"] = late.groupby("account_id").size()
         table["overdue_activities"] = table["overdue_activities"].fillna(0)
+        table["mrr_at_risk"] = table["mrr"].where(table["risk_level"].isin(["critical", "high"]), 0)
+        table.loc[table["risk_level"] == "unknown", "mrr_at_risk"] = np.nan
+        return table
+
+    @cached_property
+    def signals_from(self) -> pd.Timestamp:
+        """First day on which product events, tickets and contracts had all been delivered."""
+        first = self.company.first_day
+        return max(first[feed] for feed in ("product_events", "tickets", "subscriptions"))
+
+    def levels(self, day: pd.Timestamp) -> pd.DataFrame:
+        """Signals of churn and level of risk at the end of a day; index account_id."""
+        today = self.days[self.days["score_date"] == day].set_index("account_id")
+        table = today[["mrr", "health_score"]].copy()
+        score = today["health_score"].round(1)
         base = today["events_previous_30d"]
         change = 100 * (today["events_30d"] - base) / base
         table["usage_change_pct"] = change.where(today["is_usage_measured"] & (base >= 20))
@@ -268,15 +281,15 @@ class Health:
         table["has_escalations"] = today["escalations_30d"] + today["escalated_tickets"] > 0
         table["has_revenue_contraction"] = today["contraction_months"] > 0
         ends, near, dues = set(), set(), {}
-        states = dict(self.subscriptions.contracts(end))
-        for contract, (status, due, _) in self.subscriptions.renewals().items():
+        states = dict(self.subscriptions.contracts(day + DAY))
+        for contract, (status, due, _) in self.subscriptions.renewals(day).items():
             state = states[contract]
             if status == "ending":
                 ends.add(state.account)
             if due is not None:
                 dues[state.account] = min(due, dues.get(state.account, date.max))
                 counts = status == "ending" or state.rhythm != "monthly"
-                if counts and (due - self.as_of).days <= 60:
+                if counts and (due - day.date()).days <= 60:
                     near.add(state.account)
         table["has_notice"] = table.index.isin(ends)
         table["is_renewal_near"] = table.index.isin(near)
@@ -284,20 +297,19 @@ class Health:
         signals = ["is_low_health", "is_usage_declining", "has_escalations"]
         signals += ["has_revenue_contraction", "has_notice"]
         count = table[signals].sum(axis=1)
-        table["risk_signal_count"] = count.where((count > 0) | score.notna())
+        has_signals = day >= self.signals_from
+        table["risk_signal_count"] = count.where((count > 0) | (score.notna() & has_signals))
         near_one = table["is_renewal_near"]
         table["risk_level"] = np.select(
             [
                 (score < 20) | table["has_notice"] | (count >= 3) | ((count == 2) & near_one),
                 is_low | table["is_usage_declining"] | (count == 2) | ((count == 1) & near_one),
                 (count == 1) | (score < 60),
-                score.isna(),
+                score.isna() | (not has_signals),
             ],
             ["critical", "high", "medium", "unknown"],
             "low",
         )
-        table["mrr_at_risk"] = today["mrr"].where(table["risk_level"].isin(["critical", "high"]), 0)
-        table.loc[table["risk_level"] == "unknown", "mrr_at_risk"] = np.nan
         return table
 
 

@@ -180,8 +180,12 @@ def abandonment(company: Company) -> Metrics:
     deadline = flows["started"] + FLOW_DAYS * DAY
     finished = flows["finished"] < deadline
     flows["abandoned"] = (~finished & (deadline <= company.end)).astype(int)
+    flows["finished_in_time"] = finished.astype(int)
     flows["judged"] = (finished | (deadline <= company.end)).astype(int)
     rows = company.with_account(flows.reset_index())
     long = by_member(by_period(rows, "started"), ACCOUNT_DIMENSIONS)
-    sums = long.groupby(PERIOD + MEMBER, as_index=False)[["abandoned", "judged"]].sum()
+    sums = long.groupby(PERIOD + MEMBER, as_index=False)[
+        ["abandoned", "finished_in_time", "judged"]
+    ].sum()
     yield share("abandonment_rate_pct", sums, "abandoned", "judged")
+    yield share("journey_completion_rate_pct", sums, "finished_in_time", "judged")

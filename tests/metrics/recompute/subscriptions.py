@@ -387,11 +387,13 @@ class Subscriptions:
         found["is_small_cohort"] = found["cohort_accounts"] < SMALL_COHORT
         return found
 
-    def renewals(self) -> dict[str, tuple]:
-        """(status, due date, millionths per month) of each paying contract at the as-of day."""
-        today = self.as_of.date()
+    def renewals(self, day: pd.Timestamp | None = None) -> dict[str, tuple]:
+        """(status, due date, millionths per month) of each paying contract at the end of a day, the
+        as-of day if none is given."""
+        day = self.as_of if day is None else day
+        today = day.date()
         found = {}
-        for contract, state in self.contracts(self.end):
+        for contract, state in self.contracts(day + DAY):
             if not state.pays:
                 continue
             stated = state.renews.date() if state.renews and state.renews > state.starts else None

@@ -30,6 +30,10 @@
     ('marketing_spend_daily', 'spend', 'stg_marketing_spend', 'spend_date', 'loaded_at'),
     ('marketing_email_events', 'email_events', 'stg_email_events', 'event_at', 'loaded_at'),
     ('sales_activities', 'sales_activities', 'stg_sales_activities', 'done_at', 'loaded_at'),
+    ('account_members', 'members', 'stg_account_members', 'updated_at', 'loaded_at'),
+    ('platform_applications', 'applications', 'stg_platform_applications',
+        'updated_at', 'loaded_at'),
+    ('success_plan_goals', 'goals', 'stg_success_plan_goals', 'updated_at', 'loaded_at'),
 ] %}
 with events as (
 

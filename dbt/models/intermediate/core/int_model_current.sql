@@ -27,7 +27,8 @@ final as (
         accelerator_type,
         replicas,
         max_concurrency,
-        ideal_concurrency
+        ideal_concurrency,
+        successor
     from configurations
     where version_rank = 1
 

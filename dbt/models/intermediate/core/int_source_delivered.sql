@@ -45,6 +45,11 @@ with as_of as (select * from {{ ref('int_as_of') }}),
     'metric_targets': ('stg_metric_targets', 'valid_from'),
     'health_levels': ('stg_health_levels', 'valid_from'),
     'sla_targets': ('stg_sla_targets', 'valid_from'),
+    'uptime_targets': ('stg_uptime_targets', 'valid_from'),
+    'plan_prices': ('stg_plan_prices', 'valid_from'),
+    'account_members': ('stg_account_members', 'cast(updated_at as date)'),
+    'platform_applications': ('stg_platform_applications', 'cast(updated_at as date)'),
+    'success_plan_goals': ('stg_success_plan_goals', 'cast(updated_at as date)'),
 } %}
 
 first_days as (

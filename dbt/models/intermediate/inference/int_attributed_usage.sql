@@ -23,6 +23,14 @@ final as (
         coalesce(accounts.plan_tier, 'Unknown') as plan_tier,
         coalesce(accounts.segment, 'Unknown') as segment,
         coalesce(models.product_sku, 'Unknown') as product,
+        -- Weeks 1 to 13 of the age of the account.
+        coalesce(
+            usage.usage_date >= accounts.signed_up_date
+            and usage.usage_date < cast(
+                accounts.signed_up_date + interval '{{ var("adoption_window_days") }} day' as date
+            ),
+            false
+        ) as is_onboarding,
         usage.request_count,
         usage.error_count,
         usage.throttled_count,

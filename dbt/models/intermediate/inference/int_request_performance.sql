@@ -1,5 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each reporting dimension with at
--- least one request.
+-- Grain: one row per population, grain (week, month), period and member of each reporting dimension
+-- with at least one request.
 {%- set grains = ['week', 'month'] %}
 {{ config(
     materialized='incremental',
@@ -8,8 +8,8 @@
     meta={'follows': 'int_requests', 'grains': grains, 'depends_on_attributes': true},
 ) }}
 {#
-  Region is the region that received the request. Percentiles are taken over the requests of the
-  period, never over other percentiles.
+  population: all requests, or onboarding: of accounts in weeks 1 to 13 of their age. Region: the one
+  that received the request. Percentiles are taken over requests, never over other percentiles.
 #}
 with periods_to_build as (
 
@@ -51,7 +51,8 @@ sliced_usage as (
         dense_rank() over (
             order by
                 week_start nulls last, month_start nulls last, plan_tier nulls last,
-                segment nulls last, source_region nulls last, product nulls last
+                segment nulls last, source_region nulls last, product nulls last,
+                is_onboarding nulls last
         ) as slice_number
     from usage
 
@@ -67,6 +68,7 @@ slices as (
         segment,
         source_region,
         product,
+        is_onboarding,
         sum(request_count) as request_count,
         sum(error_count) as error_count,
         sum(throttled_count) as throttled_count,
@@ -74,7 +76,8 @@ slices as (
         sum(latency_count) as latency_count
     from sliced_usage
     group by
-        slice_number, week_start, month_start, plan_tier, segment, source_region, product
+        slice_number, week_start, month_start, plan_tier, segment, source_region, product,
+        is_onboarding
 
 ),
 
@@ -123,6 +126,14 @@ slice_buckets as (
 
 ),
 
+populations as (
+
+    select 'all' as population
+    union all
+    select 'onboarding' as population
+
+),
+
 -- Each slice belongs to one member of every grain and dimension. The percentiles below sort ten
 -- rows per request, so they group by a number and not by four texts.
 slice_members as (
@@ -133,6 +144,7 @@ slice_members as (
         periods.period_start,
         periods.observed_end,
         periods.attributes_sha256,
+        populations.population,
         grain_dimensions.dimension,
         {{ dimension_value({
             'plan_tier': 'slices.plan_tier',
@@ -141,6 +153,8 @@ slice_members as (
             'product': 'slices.product',
         }) }} as dimension_value
     from slices
+    inner join populations
+        on slices.is_onboarding or populations.population = 'all'
     cross join {{ ref('int_grain_dimension') }} as grain_dimensions
     inner join periods
         on
@@ -158,8 +172,8 @@ numbered_members as (
         *,
         dense_rank() over (
             order by
-                grain nulls last, period_start nulls last, dimension nulls last,
-                dimension_value nulls last
+                population nulls last, grain nulls last, period_start nulls last,
+                dimension nulls last, dimension_value nulls last
         ) as member_number
     from slice_members
 
@@ -169,6 +183,7 @@ counts as (
 
     select
         member_number,
+        population,
         grain,
         period_start,
         observed_end,
@@ -182,8 +197,8 @@ counts as (
         sum(latency_count) as latency_count
     from numbered_members
     group by
-        member_number, grain, period_start, observed_end, attributes_sha256, dimension,
-        dimension_value
+        member_number, population, grain, period_start, observed_end, attributes_sha256,
+        dimension, dimension_value
 
 ),
 
@@ -211,6 +226,7 @@ percentiles as (
 final as (
 
     select
+        counts.population,
         counts.grain,
         counts.period_start,
         counts.dimension,

@@ -46,6 +46,7 @@ final as (
         feed,
         request_id,
         account_id,
+        api_name,
         model_variant,
         source_region,
         inference_scope,

@@ -65,7 +65,10 @@ members as (
     select distinct
         used.grain,
         used.period_start,
-        concat_ws('|', 'account', used.account_id, accounts.plan_tier, accounts.segment) as member
+        concat_ws(
+            '|', 'account', used.account_id, accounts.plan_tier, accounts.segment,
+            cast(accounts.signed_up_date as varchar(10))
+        ) as member
     from used
     left join accounts
         on used.account_id = accounts.account_id

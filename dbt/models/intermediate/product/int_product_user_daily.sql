@@ -21,7 +21,8 @@ final as (
         account_id,
         product_user_id,
         occurred_date as usage_date,
-        count(*) as event_count
+        count(*) as event_count,
+        cast(sum(session_duration_seconds) as bigint) as session_seconds
     from events
     where
         account_id is not null

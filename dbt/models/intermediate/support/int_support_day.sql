@@ -1,6 +1,6 @@
 -- Grain: one row per support schedule with hours and local date from its first hours on, closed
 -- days included. What nobody has stated is not closed, it is unknown.
-with schedules as (select * from {{ ref('stg_support_schedules') }}),
+with schedules as (select * from {{ ref('int_support_schedule') }}),
 
 opening_hours as (select * from {{ ref('stg_support_hours') }}),
 

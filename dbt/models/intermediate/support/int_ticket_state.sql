@@ -53,7 +53,7 @@ targets as (
         targets.valid_from,
         targets.valid_to
     from {{ ref('stg_sla_targets') }} as targets
-    left join {{ ref('stg_support_schedules') }} as schedules
+    left join {{ ref('int_support_schedule') }} as schedules
         on targets.schedule = schedules.schedule
 
 ),

@@ -12,6 +12,7 @@ with known as (
         replicas,
         max_concurrency,
         ideal_concurrency,
+        successor,
         false as is_inferred
     from {{ ref('int_model_current') }}
 
@@ -48,6 +49,7 @@ inferred as (
         cast(null as integer) as replicas,
         cast(null as integer) as max_concurrency,
         cast(null as integer) as ideal_concurrency,
+        cast(null as varchar(1)) as successor,
         true as is_inferred
     from seen_in_facts
     left join known

@@ -15,10 +15,15 @@ tickets as (
         stg_tickets.channel,
         case when not coalesce(states.is_told_later, false) then stg_tickets.reopen_count end
             as reopen_count,
-        case when not coalesce(states.is_told_later, false) then stg_tickets.csat end as csat
+        case when not coalesce(states.is_told_later, false) then stg_tickets.csat end as csat,
+        case
+            when stg_tickets.escalated_at < coalesce(states.resolved_at, as_of.as_of_end_at)
+                then stg_tickets.escalated_at
+        end as escalated_at
     from {{ ref('stg_tickets') }} as stg_tickets
     inner join states
         on stg_tickets.ticket_id = states.ticket_id
+    cross join {{ ref('int_as_of') }} as as_of
 
 ),
 
@@ -32,6 +37,7 @@ final as (
         tickets.created_at,
         tickets.created_date,
         states.first_response_at,
+        tickets.escalated_at,
         states.resolved_at,
         states.resolved_at is null as is_open,
         tickets.priority,

@@ -1,10 +1,9 @@
 -- Grain: one row per grain (week, month), sign-up period and member of each dimension of accounts
 -- with at least one sign-up.
 {#
-  An account has adopted when its tokens reach the threshold within the window from its sign-up.
-  A cohort is final once its youngest possible member is older than the window; before that the rate
-  can only rise. It is activated when a request of it succeeds within 14 days, which a cohort's rate
-  says once it is that old.
+  int_account_adoption says who has adopted. A cohort is final once its youngest possible member is older
+  than the window; before that the rate can only rise. An account is activated when a request of it
+  succeeds within 14 days, which a cohort's rate says once it is that old.
 #}
 {%- set activation_days = 14 %}
 with as_of as (select * from {{ ref('int_as_of') }}),
@@ -24,31 +23,10 @@ accounts as (
     from {{ ref('dim_account') }} as accounts
     left join {{ ref('int_account_channel') }} as channels
         on accounts.account_id = channels.account_id
-    where accounts.signed_up_date is not null
 
 ),
 
-tokens as (
-
-    select
-        accounts.account_id,
-        coalesce(sum(usage.total_tokens), 0) as window_tokens,
-        coalesce(
-            min(usage.first_success_at) < accounts.signed_up_date
-            + interval '{{ activation_days }} day',
-            false
-        ) as is_activated
-    from accounts
-    left join {{ ref('fct_usage_daily') }} as usage
-        on
-            accounts.account_id = usage.account_id
-            and usage.usage_date
-            < cast(
-                accounts.signed_up_date + interval '{{ var("adoption_window_days") }} day' as date
-            )
-    group by accounts.account_id, accounts.signed_up_date
-
-),
+adoption as (select * from {{ ref('int_account_adoption') }}),
 
 reach as (
 
@@ -82,11 +60,15 @@ members as (
         and {{ is_window_over(
             'periods.period_end', var('adoption_window_days'), 'reach.last_date'
         ) }} as is_final,
-        tokens.window_tokens >= {{ setting('adoption_token_threshold') }} as is_adopted,
-        tokens.is_activated
+        adoption.is_adopted,
+        coalesce(
+            adoption.first_success_at
+            < accounts.signed_up_date + interval '{{ activation_days }} day',
+            false
+        ) as is_activated
     from accounts
-    inner join tokens
-        on accounts.account_id = tokens.account_id
+    inner join adoption
+        on accounts.account_id = adoption.account_id
     inner join periods
         on
             accounts.signed_up_date >= periods.period_start

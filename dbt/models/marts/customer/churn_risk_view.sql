@@ -1,11 +1,5 @@
 -- Grain: one row per account in force (active or suspended) as of the as-of day.
-{#
-  A near renewal is no signal of its own: it raises the level of an account that has one. A signal
-  whose source was never delivered is unknown, and so is a level that no known signal decides: low,
-  0 signals and nothing due are said only where every source of a signal was ever delivered.
-  docs/health.md gives every rule.
-#}
-{%- set decline = setting('risk_usage_decline_pct') %}
+{# Signals and levels are those of int_account_risk on its last day; docs/health.md gives every rule. #}
 with as_of as (select * from {{ ref('int_as_of') }}),
 
 -- Activities are known as far as their own feed reaches.
@@ -22,22 +16,7 @@ health as (
 
 ),
 
--- A monthly contract renews every month; only its end is news.
-renewals as (
-
-    select
-        account_id,
-        min(due_date) as next_renewal_date,
-        min(due_date) filter (where renewal_status = 'ending') as contract_end_date,
-        bool_or(renewal_status = 'ending') as has_notice,
-        bool_or(
-            (plan_type <> 'monthly' or renewal_status = 'ending')
-            and days_until_due <= {{ setting('risk_renewal_near_days') }}
-        ) as is_renewal_near
-    from {{ ref('renewal_calendar') }}
-    group by account_id
-
-),
+risks as (select * from {{ ref('int_account_risk') }}),
 
 activities as (
 
@@ -75,94 +54,35 @@ joined as (
         accounts.segment,
         accounts.plan_tier,
         accounts.home_region,
-        renewals.next_renewal_date,
-        renewals.contract_end_date,
-        {{ unless_never_delivered('renewals.has_notice', 'false', 'subscriptions') }} as has_notice,
-        {{ unless_never_delivered('renewals.is_renewal_near', 'false', 'subscriptions') }}
-            as is_renewal_near,
+        risks.risk_level,
+        risks.risk_signal_count,
+        risks.is_low_health,
+        risks.is_usage_declining,
+        risks.has_escalations,
+        risks.has_revenue_contraction,
+        risks.has_notice,
+        risks.is_renewal_near,
+        risks.has_signals,
+        risks.usage_change_pct,
+        risks.next_renewal_date,
+        risks.contract_end_date,
         touches.last_touch_date,
         {{ unless_never_delivered(
             'touches.overdue_activities', '0', 'customer_success_activities'
         ) }} as overdue_activities,
-        {{ is_delivered('product_usage_events') }} and {{ is_delivered('support_tickets') }}
-        and {{ is_delivered('subscriptions') }} as has_signals,
         replace(touches.overdue_activity_type, '_', ' ') as overdue_activity_type,
-        touches.overdue_since_date,
-        case
-            when
-                health.events_per_user_day is not null
-                and health.events_previous_30d >= {{ setting('risk_usage_min_events') }}
-                then {{ pct(
-                    'health.events_30d - health.events_previous_30d', 'health.events_previous_30d'
-                ) }}
-        end as usage_change_pct
+        touches.overdue_since_date
     from health
     cross join as_of
     cross join activities_known
     inner join {{ ref('dim_account') }} as accounts
         on health.account_id = accounts.account_id
-    left join renewals
-        on health.account_id = renewals.account_id
+    left join risks
+        on
+            health.account_id = risks.account_id
+            and health.score_date = risks.day_date
     left join touches
         on health.account_id = touches.account_id
-
-),
-
-flagged as (
-
-    select
-        *,
-        health_score < {{ setting('risk_low_health_below') }} as is_low_health,
-        case
-            when events_30d is not null
-                then
-                    coalesce(usage_change_pct <= -1 * {{ decline }}, false)
-        end as is_usage_declining,
-        escalated_tickets > 0 or escalations_30d > 0 as has_escalations,
-        contraction_months > 0 as has_revenue_contraction
-    from joined
-
-),
-
-counted as (
-
-    select
-        *,
-        {%- for signal in [
-            'is_low_health', 'is_usage_declining', 'has_escalations', 'has_revenue_contraction',
-            'has_notice',
-        ] %}
-        {{ '+ ' if not loop.first }}case when {{ signal }} then 1 else 0 end
-        {%- endfor %} as risk_signal_count
-    from flagged
-
-),
-
-levelled as (
-
-    select
-        *,
-        case
-            when
-                health_score < {{ setting('health_tiers').at_risk }}
-                or has_notice
-                or risk_signal_count >= 3
-                or (risk_signal_count = 2 and is_renewal_near)
-                then 'critical'
-            when
-                is_low_health
-                or is_usage_declining
-                or risk_signal_count = 2
-                or (risk_signal_count = 1 and is_renewal_near)
-                then 'high'
-            when
-                risk_signal_count = 1
-                or health_score < {{ setting('health_tiers').healthy }}
-                then 'medium'
-            when health_score is null or not has_signals then 'unknown'
-            else 'low'
-        end as risk_level
-    from counted
 
 ),
 
@@ -177,12 +97,7 @@ final as (
         home_region,
         status,
         risk_level,
-        cast(
-            case
-                when risk_signal_count > 0 or (has_signals and is_low_health is not null)
-                    then risk_signal_count
-            end as integer
-        ) as risk_signal_count,
+        risk_signal_count,
         is_low_health,
         is_usage_declining,
         has_escalations,
@@ -240,7 +155,7 @@ final as (
                 then null
             when has_signals and {{ is_delivered('invoices') }} then 'None due'
         end as next_step
-    from levelled
+    from joined
 
 )
 

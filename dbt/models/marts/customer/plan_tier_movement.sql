@@ -1,6 +1,7 @@
--- Grain: one row per grain, period and plan tier with at least one account at its start.
+-- Grain: one row per grain, period and member of each account dimension with at least one account
+-- at its start.
 {#
-  The cohort is fixed: accounts on a plan when the period begins, by their tier at that instant.
+  The cohort is fixed: accounts on a plan when the period begins, by their attributes at that instant.
   Not there: who is known to be inactive, and whose contract has ended and of whom nothing is known
   since. Where they stand at its end counts, so there and back within a period is no movement.
 #}
@@ -33,6 +34,8 @@ cohorts as (
         periods.period_start,
         periods.is_complete,
         opening.account_id,
+        account_history.segment,
+        account_history.home_region,
         opening.plan_tier as opening_plan_tier,
         closing.plan_tier as closing_plan_tier
     from periods
@@ -59,10 +62,7 @@ cohorts as (
 ranked as (
 
     select
-        cohorts.grain,
-        cohorts.period_start,
-        cohorts.is_complete,
-        cohorts.opening_plan_tier,
+        cohorts.*,
         case
             when closing_tiers.tier_rank > opening_tiers.tier_rank then 'upgrade'
             when closing_tiers.tier_rank < opening_tiers.tier_rank then 'downgrade'
@@ -78,31 +78,48 @@ ranked as (
 
 ),
 
+ranked_by_member as (
+
+    select
+        ranked.*,
+        grain_dimensions.dimension,
+        {{ dimension_value({
+            'plan_tier': 'ranked.opening_plan_tier', 'segment': 'ranked.segment',
+            'region': 'ranked.home_region',
+        }) }} as dimension_value
+    from ranked
+    inner join {{ ref('int_grain_dimension') }} as grain_dimensions
+        on
+            ranked.grain = grain_dimensions.grain
+            and grain_dimensions.dimension <> 'product'
+
+),
+
 counted as (
 
     select
         grain,
         period_start,
         is_complete,
-        opening_plan_tier,
+        dimension,
+        dimension_value,
         count(*) as opening_accounts,
         count(*) filter (where direction = 'upgrade') as upgraded_accounts,
         count(*) filter (where direction = 'downgrade') as downgraded_accounts,
         count(*) filter (where direction = 'none') as unchanged_accounts,
         count(*) filter (where direction = 'unknown') as unranked_accounts
-    from ranked
-    group by grain, period_start, is_complete, opening_plan_tier
+    from ranked_by_member
+    group by grain, period_start, is_complete, dimension, dimension_value
 
 ),
 
 final as (
 
     select
-        {{ dbt_utils.generate_surrogate_key(['grain', 'period_start', 'opening_plan_tier']) }}
-            as plan_tier_movement_key,
         grain,
         period_start,
-        opening_plan_tier,
+        dimension,
+        dimension_value,
         is_complete,
         opening_accounts,
         upgraded_accounts,

@@ -45,9 +45,13 @@ final as (
         cast(count(*) as bigint) as started_flows,
         cast(count(*) filter (where flows.is_judged) as bigint) as judged_flows,
         cast(count(*) filter (where flows.is_abandoned) as bigint) as abandoned_flows,
+        cast(count(*) filter (where flows.is_finished) as bigint) as completed_flows,
         {{ pct(
             'count(*) filter (where flows.is_abandoned)', 'count(*) filter (where flows.is_judged)'
-        ) }} as abandonment_rate_pct
+        ) }} as abandonment_rate_pct,
+        {{ pct(
+            'count(*) filter (where flows.is_finished)', 'count(*) filter (where flows.is_judged)'
+        ) }} as journey_completion_rate_pct
     from flows
     inner join {{ ref('dim_account') }} as accounts
         on flows.account_id = accounts.account_id

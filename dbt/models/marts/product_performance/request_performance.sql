@@ -1,5 +1,5 @@
--- Grain: one row per grain (week, month), period and member of each reporting dimension with at
--- least one request.
+-- Grain: one row per population, grain (week, month), period and member of each reporting dimension
+-- with at least one request.
 with performance as (select * from {{ ref('int_request_performance') }}),
 
 periods as (
@@ -22,6 +22,7 @@ known_members as (
 final as (
 
     select
+        performance.population,
         performance.grain,
         performance.period_start,
         performance.dimension,

@@ -29,6 +29,7 @@ cleaned as (
         cast(tokens_per_second as numeric(18, 6)) as tokens_per_second,
         cast(avg_tokens_per_request as numeric(18, 6)) as avg_tokens_per_request,
         cast(avg_latency_seconds as numeric(18, 6)) as avg_latency_seconds,
+        nullif(trim(successor), '') as successor,
         {{ to_utc('loaded_at') }} as loaded_at
     from source
 ),
@@ -41,7 +42,7 @@ newest as (
             'version', 'task', 'inference_scope', 'is_open_source', 'replicas',
             'max_concurrency', 'ideal_concurrency', 'max_requests_per_second',
             'accelerator_type', 'accelerators_per_replica', 'memory_gb', 'endpoint',
-            'tokens_per_second', 'avg_tokens_per_request', 'avg_latency_seconds',
+            'tokens_per_second', 'avg_tokens_per_request', 'avg_latency_seconds', 'successor',
         ]
     ) }}
 )

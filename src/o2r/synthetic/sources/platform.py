@@ -10,6 +10,7 @@ from o2r.synthetic.catalog import (
     NOT_OFFERED,
     REGIONS,
     SCOPES,
+    SUCCESSORS,
     inference_region,
 )
 from o2r.synthetic.columns import MICROS_PER_DAY, number_ids, pick, table
@@ -95,6 +96,7 @@ def _models(world: World) -> pa.Table:
         tokens_per_second=np.round(design_tokens / seconds, 1),
         avg_tokens_per_request=design_tokens,
         avg_latency_seconds=seconds,
+        successor=[SUCCESSORS.get(m.name) for m in models],
     )
 
 

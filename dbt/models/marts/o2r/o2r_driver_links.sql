@@ -1,0 +1,366 @@
+-- Grain: one row per success metric, actionable metric of the driver map and lag in weeks.
+{#
+  Does what a team can act on come before what it is said to drive? Pearson correlation of the
+  actionable metric with the success metric `lag_weeks` later, of the same account where both are known
+  of accounts (int_driver_account_week): each less its account's mean and its week's mean, so that neither
+  big accounts nor common trends look like an effect. Adoption happens once: the mean of the first 28
+  days of an account against whether it has adopted. Other metrics: changes from week to week of the
+  company, in final values.
+  The interval holds errors that go together within an account (or a week): linearised slope, clustered.
+  It is one of 99 %, shared among the lags tried. A success metric that is made of the actionable one
+  says so; of later weeks only, since what comes first cannot be in the same week.
+#}
+{%- set account_metrics = driver_account_metrics() %}
+{%- set stays = 'case when is_churned then 0 when not is_churned then 1 end' %}
+{%- set outcomes = {
+    'active_accounts': stays,
+    'retention_rate_pct': stays,
+    'usage_retention_rate_pct':
+        'case when request_count > 0 then ln(1 + cast(total_tokens as ' ~ type_double() ~ ')) end',
+    'cs_score': 'cs_score',
+} %}
+{%- set parts_of = {'cs_score': ['error_rate_pct', 'incident_count', 'uptime_sla_adherence_pct']} %}
+{%- set lags = 8 %}
+{#- Standard normal quantile of one chance in a hundred, both sides, shared among 8 lags. #}
+{%- set quantile, least_pairs, least_clusters = 3.23, 30, 20 %}
+with links as (
+
+    select distinct
+        driver_map.success_metric,
+        driver_map.actionable_metric,
+        case when actionable.direction = 'up' then 1 else -1 end
+        * case when success.direction = 'up' then 1 else -1 end as expected_sign,
+        driver_map.actionable_metric in ('{{ account_metrics | join("', '") }}') as is_of_accounts
+    from {{ ref('driver_map') }} as driver_map
+    inner join {{ ref('metric_definitions') }} as actionable
+        on driver_map.actionable_metric = actionable.metric
+    inner join {{ ref('metric_definitions') }} as success
+        on driver_map.success_metric = success.metric
+
+),
+
+known as (
+
+    {{ driver_account_values('true') }}
+
+),
+
+causes as (
+
+    select
+        account_id,
+        week_start,
+        metric,
+        cast(value as {{ type_double() }}) as value
+    from known
+
+),
+
+outcomes as (
+
+    {%- for metric, expression in outcomes.items() %}
+
+    select
+        account_id,
+        week_start,
+        '{{ metric }}' as metric,
+        cast({{ expression }} as {{ type_double() }}) as value
+    from {{ ref('o2r_account_week') }}
+    where {{ expression }} is not null
+    {%- if not loop.last %}
+
+    union all
+    {%- endif %}
+    {%- endfor %}
+
+),
+
+changes as (
+
+    select
+        metric,
+        period_start as week_start,
+        cast(value as {{ type_double() }})
+        - lag(cast(value as {{ type_double() }}))
+            over (partition by metric order by period_start nulls last) as value,
+        lag(period_start) over (partition by metric order by period_start nulls last) as week_before
+    from {{ ref('metric_values') }}
+    where
+        grain = 'week'
+        and dimension = 'all'
+        and is_final
+
+),
+
+company as (
+
+    select
+        metric,
+        week_start,
+        value
+    from changes
+    where {{ days_between('week_before', 'week_start') }} = 7
+
+),
+
+{%- for side in ['causes', 'outcomes'] %}
+
+demeaned_{{ side }} as (
+
+    select
+        account_id,
+        week_start,
+        metric,
+        value
+        - avg(value) over (partition by metric, account_id)
+        - avg(value) over (partition by metric, week_start)
+        + avg(value) over (partition by metric) as value
+    from {{ side }}
+
+),
+{%- endfor %}
+
+-- Each value beside the week on which its outcome is looked for: weeks meet by equality.
+led_causes as (
+
+    {%- for lag_weeks in range(1, lags + 1) %}
+
+    select
+        *,
+        {{ lag_weeks }} as lag_weeks,
+        cast(week_start + {{ 7 * lag_weeks }} * interval '1 day' as date) as outcome_week_start
+    from demeaned_causes
+    {%- if not loop.last %}
+
+    union all
+    {%- endif %}
+    {%- endfor %}
+
+),
+
+led_company as (
+
+    {%- for lag_weeks in range(1, lags + 1) %}
+
+    select
+        *,
+        {{ lag_weeks }} as lag_weeks,
+        cast(week_start + {{ 7 * lag_weeks }} * interval '1 day' as date) as outcome_week_start
+    from company
+    {%- if not loop.last %}
+
+    union all
+    {%- endif %}
+    {%- endfor %}
+
+),
+
+-- What the first 28 days of an account were like, and whether it adopted.
+early as (
+
+    select
+        causes.metric,
+        causes.account_id,
+        avg(causes.value) as value,
+        max(case when adoption.is_adopted then 1 else 0 end) as outcome
+    from causes
+    inner join {{ ref('int_account_adoption') }} as adoption
+        on
+            causes.account_id = adoption.account_id
+            and causes.week_start >= adoption.signed_up_date
+            and causes.week_start < cast(adoption.signed_up_date + interval '28 day' as date)
+    where adoption.is_window_over
+    group by causes.metric, causes.account_id
+
+),
+
+pairs as (
+
+    select
+        links.success_metric,
+        links.actionable_metric,
+        'account and week' as level,
+        led_causes.lag_weeks,
+        led_causes.account_id as cluster,
+        led_causes.value as x,
+        later.value as y
+    from links
+    inner join led_causes
+        on links.actionable_metric = led_causes.metric
+    inner join demeaned_outcomes as later
+        on
+            links.success_metric = later.metric
+            and led_causes.account_id = later.account_id
+            and led_causes.outcome_week_start = later.week_start
+
+    union all
+
+    select
+        links.success_metric,
+        links.actionable_metric,
+        'account' as level,
+        9 as lag_weeks,
+        early.account_id as cluster,
+        early.value - avg(early.value) over (partition by early.metric) as x,
+        early.outcome - avg(early.outcome) over (partition by early.metric) as y
+    from links
+    inner join early
+        on links.actionable_metric = early.metric
+    where links.success_metric = 'adoption_rate_pct'
+
+    union all
+
+    select
+        links.success_metric,
+        links.actionable_metric,
+        'company and week' as level,
+        led_company.lag_weeks,
+        cast(led_company.week_start as varchar(10)) as cluster,
+        led_company.value
+        - avg(led_company.value) over (
+            partition by links.success_metric, links.actionable_metric, led_company.lag_weeks
+        ) as x,
+        later.value
+        - avg(later.value) over (
+            partition by links.success_metric, links.actionable_metric, led_company.lag_weeks
+        ) as y
+    from links
+    inner join led_company
+        on links.actionable_metric = led_company.metric
+    inner join company as later
+        on
+            links.success_metric = later.metric
+            and led_company.outcome_week_start = later.week_start
+    where
+        not links.is_of_accounts
+        or links.success_metric not in ('{{ (outcomes.keys() | list + ["adoption_rate_pct"]) | join("', '") }}')
+
+),
+
+clusters as (
+
+    select
+        success_metric,
+        actionable_metric,
+        level,
+        lag_weeks,
+        cluster,
+        count(*) as pair_count,
+        sum(x * x) as xx,
+        sum(x * y) as xy,
+        sum(y * y) as yy
+    from pairs
+    group by success_metric, actionable_metric, level, lag_weeks, cluster
+
+),
+
+sums as (
+
+    select
+        *,
+        sum(pair_count) over link as pairs,
+        count(*) over link as cluster_count,
+        sum(xx) over link as sum_xx,
+        sum(xy) over link as sum_xy,
+        sum(yy) over link as sum_yy
+    from clusters
+    window link as (partition by success_metric, actionable_metric, level, lag_weeks)
+
+),
+
+slopes as (
+
+    select
+        success_metric,
+        actionable_metric,
+        level,
+        lag_weeks,
+        max(pairs) as pair_count,
+        cast(max(cluster_count) as {{ type_double() }}) as cluster_count,
+        max(sum_xx) as sum_xx,
+        max(sum_xy) as sum_xy,
+        max(sum_yy) as sum_yy,
+        sum(
+            (xy - {{ double_quotient('sum_xy', 'sum_xx') }} * xx)
+            * (xy - {{ double_quotient('sum_xy', 'sum_xx') }} * xx)
+        ) as score_squares
+    from sums
+    where
+        sum_xx > 1e-9
+        and sum_yy > 1e-9
+    group by success_metric, actionable_metric, level, lag_weeks
+
+),
+
+correlated as (
+
+    select
+        *,
+        {{ double_quotient('sum_xy', 'sqrt(sum_xx * sum_yy)') }} as correlation,
+        {{ double_quotient('sqrt(score_squares)', 'sqrt(sum_xx * sum_yy)') }}
+        * sqrt({{ double_quotient('cluster_count', '(cluster_count - 1)') }}) as standard_error
+    from slopes
+    where
+        pair_count >= {{ least_pairs }}
+        and cluster_count >= {{ least_clusters }}
+
+),
+
+rounded as (
+
+    select
+        *,
+        cast(correlation as numeric(18, 6)) as rounded_correlation,
+        cast(
+            {{ greater('-1', 'correlation - ' ~ quantile ~ ' * standard_error') }} as numeric(18, 6)
+        ) as correlation_low,
+        cast(
+            {{ lesser('1', 'correlation + ' ~ quantile ~ ' * standard_error') }} as numeric(18, 6)
+        ) as correlation_high,
+        cast(
+            {{ double_quotient('abs(correlation)', 'standard_error') }} as numeric(18, 6)
+        ) as strength
+    from correlated
+
+),
+
+final as (
+
+    select
+        {{ dbt_utils.generate_surrogate_key([
+            'links.success_metric', 'links.actionable_metric', 'rounded.lag_weeks'
+        ]) }} as driver_link_key,
+        links.success_metric,
+        links.actionable_metric,
+        rounded.level,
+        rounded.lag_weeks,
+        links.expected_sign,
+        cast(rounded.pair_count as bigint) as pair_count,
+        cast(rounded.cluster_count as bigint) as cluster_count,
+        rounded.rounded_correlation as correlation,
+        rounded.correlation_low,
+        rounded.correlation_high,
+        case
+            when links.expected_sign * rounded.correlation_low > 0
+                and links.expected_sign * rounded.correlation_high > 0
+                then 'as the book claims'
+            when links.expected_sign * rounded.correlation_low < 0
+                and links.expected_sign * rounded.correlation_high < 0
+                then 'the other way round'
+            else 'not seen'
+        end as verdict,
+        {%- for success, parts in parts_of.items() %}
+        links.success_metric = '{{ success }}'
+        and links.actionable_metric in ('{{ parts | join("', '") }}') as is_part_of_it,
+        {%- endfor %}
+        row_number() over (
+            partition by links.success_metric, links.actionable_metric
+            order by rounded.strength desc nulls last, rounded.lag_weeks nulls last
+        ) = 1 as is_best_lag
+    from links
+    inner join rounded
+        on {{ columns_equal('links', 'rounded', ['success_metric', 'actionable_metric']) }}
+
+)
+
+select * from final
