@@ -38,15 +38,19 @@ def judge(x: np.ndarray, y: np.ndarray, cluster: np.ndarray) -> dict | None:
     if (x**2).sum() <= 1e-9 or (y**2).sum() <= 1e-9:
         return None
     slope = (x @ y) / (x @ x)
-    scores = np.bincount(of, x * (y - slope * x))
-    spread = np.sqrt((scores**2).sum() * len(names) / (len(names) - 1)) / (x @ x)
+    without = [
+        (x[of != left_out] @ y[of != left_out]) / max(x[of != left_out] @ x[of != left_out], 1e-9)
+        for left_out in range(len(names))
+    ]
+    variance = (len(names) - 1) / len(names) * ((np.array(without) - slope) ** 2).sum()
+    spread = (QUANTILE + 9.23 / (len(names) - 1)) * np.sqrt(variance)
     unit = np.sqrt((x @ x) / (y @ y))
     return {
         "pair_count": len(x),
         "cluster_count": len(names),
         "correlation": slope * unit,
-        "correlation_low": max(-1.0, (slope - QUANTILE * spread) * unit),
-        "correlation_high": min(1.0, (slope + QUANTILE * spread) * unit),
+        "correlation_low": max(-1.0, (slope - spread) * unit),
+        "correlation_high": min(1.0, (slope + spread) * unit),
     }
 
 

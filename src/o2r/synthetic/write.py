@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 MANIFEST, TRUTH = "manifest.json", "synthetic_truth.json"
-GENERATOR_VERSION = 5
+GENERATOR_VERSION = 6
 """Raised whenever the same configuration starts to give other data."""
 
 
