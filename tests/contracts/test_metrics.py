@@ -35,6 +35,17 @@ REFUNDS = {
 }
 
 
+PLANNED = {
+    "metric": "invoice_dispute_rate_pct",
+    "name": "Invoice dispute rate",
+    "book": "C.2.3",
+    "unit": "%",
+    "direction": "down",
+    "owner": "GTM",
+    "acts_on": ["C.2.3"],
+}
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """What the registry reads and writes, as it is."""
@@ -163,18 +174,23 @@ def test_a_new_metric_is_everywhere(project: Path) -> None:
 
 
 def test_what_was_planned_is_taken_over(project: Path) -> None:
+    planned = project / "metrics" / "_planned.yml"
+    planned.write_text(planned.read_text() + yaml.safe_dump([PLANNED]))
+    write(read(project), project)
     said = {key: value for key, value in REFUNDS.items() if key not in ("name", "book", "owner")}
-    create(project, "nps", said)
-    metric = read(project).metrics["nps"]
-    assert (metric.name, metric.owner, metric.acts_on) == ("Net promoter score", "GTM", ("C.2.3",))
-    assert "nps" not in {planned.metric for planned in read(project).planned}
+    name = PLANNED["metric"]
+    create(project, name, said)
+    metric = read(project).metrics[name]
+    assert (metric.name, metric.owner) == (PLANNED["name"], "GTM")
+    assert metric.acts_on == ("C.2.3",)
+    assert name not in {planned.metric for planned in read(project).planned}
     assert wrong(project) == []
 
 
 def test_a_mistaken_new_metric_writes_nothing(project: Path) -> None:
     before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match="value: revenue_summary has no column refunds"):
-        create(project, "nps", REFUNDS | {"value": "refunds", "name": "Refunds"})
+        create(project, "refund_rate_pct", REFUNDS | {"value": "refunds", "name": "Refunds"})
     with pytest.raises(UserError, match=r"metrics/mrr.yml exists"):
         create(project, "mrr", dict(REFUNDS))
     assert before == {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}

@@ -46,11 +46,13 @@ PERSONS = {
 OTHER_ROWS = {
     **dict.fromkeys(("crm_contacts", "web_events", "product_usage_events"), PERSONS),
     "config_model_region_availability": {"revenue_at_risk"},
+    "marketing_campaigns": {"acquisition_cost", "email_outcomes"},
     "quota_customer_rate_limit_adjustments": {"audience_accounts", "audience_upgrade_candidates"},
     "support_tickets": {"audience_accounts", "audience_at_risk"},
 }
 """Marts that have other rows instead: persons of fewer identifiers, requests where they came in,
-accounts at the default limits, accounts that only good support had kept from a low score.
+accounts at the default limits, accounts that only good support had kept from a low score, campaigns
+by their identifiers.
 """
 MEASURED = {
     "customer_health_scores": {

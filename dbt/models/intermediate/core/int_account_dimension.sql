@@ -1,5 +1,5 @@
--- Grain: one row per reporting grain and dimension of accounts: their attributes, and the channel by
--- which they came.
+-- Grain: one row per reporting grain and dimension of accounts: their attributes, and the channel
+-- by which they came.
 {# Where contacts were never delivered nobody knows of channels, and there is no such dimension. #}
 select
     grain,

@@ -19,7 +19,7 @@ activities as (
     from {{ ref('stg_sales_activities') }} as activities
     inner join as_of
         on activities.done_at < as_of.as_of_end_at
-    where activities.activity_kind in ('call', 'email')
+    where activities.kind in ('call', 'email')
 
 ),
 

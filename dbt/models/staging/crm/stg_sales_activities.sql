@@ -12,7 +12,7 @@ cleaned as (
         nullif(trim(crm_contact_id), '') as crm_contact_id,
         nullif(trim(deal_id), '') as deal_id,
         {{ text_or_unknown('rep') }} as rep_name,
-        lower(trim(kind)) as activity_kind,
+        lower(trim(kind)) as kind,
         {{ to_utc('done_at') }} as done_at,
         {{ to_utc('responded_at') }} as responded_at,
         {{ text_or_unknown('lower(outcome)') }} as outcome,
@@ -33,7 +33,7 @@ newest as (
         key=['activity_id'],
         newest=['believed_at', 'loaded_at'],
         tie_breakers=[
-            'account_id', 'crm_contact_id', 'deal_id', 'rep_name', 'activity_kind', 'done_at',
+            'account_id', 'crm_contact_id', 'deal_id', 'rep_name', 'kind', 'done_at',
             'responded_at', 'outcome', 'updated_at',
         ],
         versions='stamped'
