@@ -35,7 +35,7 @@ CHURN_PER_DIP = 0.24
 """Probability of ending the contract per unit of dip beyond the threshold, six weeks before."""
 CONTRACTION_DIP_THRESHOLD = 0.5
 CONTRACTION_PER_DIP = 0.06
-LOG_TEAMS_PER_HEALTH = 0.6
+LOG_TEAMS_PER_HEALTH = 0.9
 """Change of ln(further teams of an account) per unit of its health, from which usage grows too."""
 LAG_CHAMPION_CHURN = 4
 CHURNS_AFTER_LOST_CHAMPION = 0.7

@@ -72,6 +72,7 @@ measured as (
         spread.priced_tokens,
         {{ is_over_and_known('spread') }} as is_complete,
         {{ ratio('spread.moved_tokens', 'spread.priced_tokens') }} as price_elasticity,
+        {{ pct('spread.moved_tokens', 'spread.priced_tokens') }} as answer_pct,
         case
             when spread.account_count >= {{ fewest_accounts }} and spread.priced_tokens <> 0
                 then cast(
@@ -107,9 +108,9 @@ final as (
         cast(price_elasticity + half_interval as numeric(38, 6)) as price_elasticity_high,
         cast(case
             when half_interval > {{ widest_interval }} or half_interval is null then null
-            when price_elasticity >= 0 then 0
-            when price_elasticity <= -1 then 100
-            else -100 * cast(price_elasticity as numeric(18, 6))
+            when answer_pct >= 0 then 0
+            when answer_pct <= -100 then 100
+            else -answer_pct
         end as numeric(18, 6)) as price_sensitivity_score
     from measured
 
