@@ -103,7 +103,7 @@ active_days as (
 
 ),
 
-releases as (select * from {{ ref('stg_feature_releases') }}),
+releases as (select * from {{ ref('dim_feature') }}),
 
 available as (
 
@@ -136,7 +136,7 @@ features as (
     inner join releases
         on
             feature_usage.feature_name = releases.feature_name
-            and feature_usage.usage_date >= cast(releases.released_at as date)
+            and feature_usage.usage_date >= releases.released_date
     group by feature_usage.account_id, feature_usage.grain, feature_usage.period_start
 
 ),

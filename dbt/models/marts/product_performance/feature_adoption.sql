@@ -28,7 +28,7 @@ accounts as (
 
 ),
 
-releases as (select * from {{ ref('stg_feature_releases') }}),
+releases as (select * from {{ ref('dim_feature') }}),
 
 available as (
 
@@ -88,7 +88,7 @@ features as (
     inner join releases
         on
             feature_usage.feature_name = releases.feature_name
-            and feature_usage.usage_date >= cast(releases.released_at as date)
+            and feature_usage.usage_date >= releases.released_date
     inner join accounts
         on
             feature_usage.account_id = accounts.account_id

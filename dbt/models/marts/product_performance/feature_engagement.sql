@@ -8,7 +8,7 @@ with periods as (
 
 ),
 
-releases as (select * from {{ ref('stg_feature_releases') }}),
+releases as (select * from {{ ref('dim_feature') }}),
 
 available as (
 
@@ -41,7 +41,7 @@ used as (
     inner join releases
         on
             feature_usage.feature_name = releases.feature_name
-            and feature_usage.usage_date >= cast(releases.released_at as date)
+            and feature_usage.usage_date >= releases.released_date
     inner join periods
         on {{ columns_equal('feature_usage', 'periods', ['grain', 'period_start']) }}
 

@@ -17,8 +17,8 @@ releases as (
 
     select
         features.feature_name,
-        cast(features.released_at as date) as released_date
-    from {{ ref('stg_feature_releases') }} as features
+        features.released_date
+    from {{ ref('dim_feature') }} as features
     inner join {{ ref('int_as_of') }} as as_of
         on features.released_at < as_of.as_of_end_at
 

@@ -26,7 +26,7 @@ with periods as (
 
 ),
 
-releases as (select * from {{ ref('stg_feature_releases') }}),
+releases as (select * from {{ ref('dim_feature') }}),
 
 items as (
 
@@ -61,7 +61,7 @@ items as (
     inner join releases
         on
             feature_usage.feature_name = releases.feature_name
-            and feature_usage.usage_date >= cast(releases.released_at as date)
+            and feature_usage.usage_date >= releases.released_date
 
 ),
 
