@@ -4,8 +4,9 @@
         'error_rate_pct', 'tickets_per_account', 'escalation_rate_pct', 'ticket_resolution_hours',
         'first_contact_resolution_rate_pct', 'support_satisfaction_score', 'account_health_score',
         'at_risk_accounts', 'qbr_completion_rate_pct', 'health_check_frequency',
-        'multi_model_adoption_rate_pct', 'feature_adoption_rate_pct', 'api_call_growth_pct',
-        'token_growth_per_account_pct', 'internal_user_growth_pct', 'customer_reported_roi_score',
+        'multi_model_adoption_rate_pct', 'feature_adoption_rate_pct', 'time_in_product_hours',
+        'api_call_growth_pct', 'token_growth_per_account_pct', 'internal_user_growth_pct',
+        'customer_reported_roi_score',
     ]) }}
 {%- endmacro %}
 

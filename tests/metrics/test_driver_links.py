@@ -31,6 +31,14 @@ def panel(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     return values.pivot(index="week_start", columns="account_id", values="v")
 
 
+def news_of(series: pd.Series) -> pd.Series:
+    """What each week adds to a first-order autoregression; missing without the week before."""
+    both = pd.concat([series, series.shift(1)], axis=1, keys=["now", "before"]).dropna()
+    both = both - both.mean()
+    kept = np.polyfit(both["before"], both["now"], 1)[0] if both["before"].std() > 0 else 0
+    return both["now"] - kept * both["before"]
+
+
 def judge(x: np.ndarray, y: np.ndarray, cluster: np.ndarray) -> dict | None:
     """Correlation with the interval of a slope whose errors go together within clusters."""
     names, of = np.unique(cluster, return_inverse=True)
@@ -85,7 +93,7 @@ def again(settings: Settings) -> pd.DataFrame:
             """,
         )
     ).pivot(index="week_start", columns="metric", values="value")
-    changes = totals.asfreq("7D").diff()
+    news = totals.asfreq("7D").apply(news_of)
     stays = 1 - weeks["is_churned"]
     used = weeks["request_count"] > 0
     outcomes = {
@@ -118,10 +126,10 @@ def again(settings: Settings) -> pd.DataFrame:
             y = adoption.loc[x.index, "is_adopted"].astype(float)
             judged = judge((x - x.mean()).to_numpy(), (y - y.mean()).to_numpy(), x.index.to_numpy())
             found.append((success, actionable, 9, judged))
-        elif actionable in changes and success in changes:
+        elif actionable in news and success in news:
             for lag in LAGS:
-                x = changes[actionable].shift(lag)
-                both = pd.concat([x, changes[success]], axis=1, keys=["x", "y"]).dropna()
+                x = news[actionable].shift(lag)
+                both = pd.concat([x, news[success]], axis=1, keys=["x", "y"]).dropna()
                 both = both - both.mean()
                 weeks_of = both.index.to_numpy()
                 judged = judge(both["x"].to_numpy(), both["y"].to_numpy(), weeks_of)

@@ -1,7 +1,7 @@
 -- Grain: one row per account and complete ISO week of o2r_account_week.
 {#
-  The actionable metrics of the driver map for one account and week, each by the formula of its metric;
-  null where nothing was at risk. Columns are named after the metrics.
+  The actionable metrics of the driver map for one account and week, each by the formula of its metric,
+  or by what the metric counts accounts by; null where nothing was at risk. Columns are named after the metrics.
 #}
 {%- set key = ['account_id', 'week_start'] %}
 with weeks as (select * from {{ ref('o2r_account_week') }}),
@@ -80,25 +80,13 @@ models as (
 
 ),
 
-features as (
+product as (
 
     select
-        account_id,
-        {{ period_of('usage_date', "'week'") }} as week_start,
-        count(distinct feature_name) as features_used
-    from {{ ref('fct_feature_usage_daily') }}
-    group by 1, 2
-
-),
-
-users as (
-
-    select
-        account_id,
-        {{ period_of('usage_date', "'week'") }} as week_start,
-        count(distinct product_user_id) as users
-    from {{ ref('int_product_user_daily') }}
-    group by 1, 2
+        *,
+        period_start as week_start
+    from {{ ref('fct_account_product_period') }}
+    where grain = 'week'
 
 ),
 
@@ -130,20 +118,23 @@ joined as (
         health.health_score,
         health.risk_level,
         models.models_used,
-        features.features_used,
-        users.users,
+        product.features_used,
+        product.available_features,
+        product.active_users,
+        product.timed_users,
+        product.session_seconds,
         roi.roi_score,
         sum(coalesce(checks.checks, 0)) over (
             partition by weeks.account_id order by weeks.week_start nulls last
             rows between 12 preceding and current row
         ) as quarter_checks,
-        {%- for column in ['weeks.request_count', 'weeks.total_tokens', 'users.users', 'weeks.week_start'] %}
+        {%- for column in ['weeks.request_count', 'weeks.total_tokens', 'product.active_users', 'weeks.week_start'] %}
         lag({{ column }}) over (partition by weeks.account_id order by weeks.week_start nulls last)
             as previous_{{ column.split('.')[1] }}{{ ',' if not loop.last }}
         {%- endfor %}
     from weeks
     {%- for relation in [
-        'tickets', 'activities', 'checks', 'health', 'models', 'features', 'users', 'roi',
+        'tickets', 'activities', 'checks', 'health', 'models', 'product', 'roi',
     ] %}
     left join {{ relation }}
         on {{ columns_equal('weeks', relation, key) }}
@@ -182,12 +173,13 @@ final as (
             as health_check_frequency,
         case when models_used >= 2 then 100 when models_used = 1 then 0 end
             as multi_model_adoption_rate_pct,
-        {{ unless_never_delivered('features_used', '0', 'product_usage_events') }}
-            as feature_adoption_rate_pct,
+        {{ pct('features_used', 'available_features') }} as feature_adoption_rate_pct,
+        {{ ratio('cast(session_seconds as numeric(18, 6)) / 3600', 'timed_users') }}
+            as time_in_product_hours,
         {%- for column, metric in {
             'request_count': 'api_call_growth_pct',
             'total_tokens': 'token_growth_per_account_pct',
-            'users': 'internal_user_growth_pct',
+            'active_users': 'internal_user_growth_pct',
         }.items() %}
         case
             when is_week_after

@@ -4,8 +4,8 @@
   actionable metric with the success metric `lag_weeks` later, of the same account where both are known
   of accounts (int_driver_account_week): each less its account's mean and its week's mean, so that neither
   big accounts nor common trends look like an effect. Adoption happens once: the mean of the first 28
-  days of an account against whether it has adopted. Other metrics: changes from week to week of the
-  company, in final values.
+  days of an account against whether it has adopted. Other metrics: weeks of the company, in
+  final values, less what the week before foretells (first-order autoregression).
   The interval holds errors that go together within an account, and single accounts or weeks that make
   a slope by themselves: each is left out once (cluster jackknife), by Student's t. It is one of 95 %,
   shared among all rows of the map and the lags tried. Where few clusters hold what varies, such as the
@@ -79,14 +79,14 @@ outcomes as (
 
 ),
 
-changes as (
+lagged as (
 
     select
         metric,
         period_start as week_start,
-        cast(value as {{ type_double() }})
-        - lag(cast(value as {{ type_double() }}))
-            over (partition by metric order by period_start nulls last) as value,
+        cast(value as {{ type_double() }}) as value,
+        lag(cast(value as {{ type_double() }}))
+            over (partition by metric order by period_start nulls last) as value_before,
         lag(period_start) over (partition by metric order by period_start nulls last) as week_before
     from {{ ref('metric_values') }}
     where
@@ -96,14 +96,42 @@ changes as (
 
 ),
 
-company as (
+centred as (
 
     select
         metric,
         week_start,
-        value
-    from changes
+        value - avg(value) over (partition by metric) as value,
+        value_before - avg(value_before) over (partition by metric) as value_before
+    from lagged
     where {{ days_between('week_before', 'week_start') }} = 7
+
+),
+
+persistence as (
+
+    select
+        metric,
+        case
+            when sum(value_before * value_before) > 1e-9
+                then {{ double_quotient('sum(value * value_before)', 'sum(value_before * value_before)') }}
+            else 0
+        end as share_kept
+    from centred
+    group by metric
+
+),
+
+-- What a week adds to what the week before told: else a trend, or a swing back, looks like an effect.
+company as (
+
+    select
+        centred.metric,
+        centred.week_start,
+        centred.value - persistence.share_kept * centred.value_before as value
+    from centred
+    inner join persistence
+        on centred.metric = persistence.metric
 
 ),
 
