@@ -30,7 +30,7 @@ LEFT_OUT = {
 GIVEN = {
     *("mrr", "arr", "arr_opening", "arr_new", "arr_reactivation", "arr_expansion"),
     *("arr_contraction", "arr_churn", "nrr_pct", "grr_pct", "logo_retention_pct"),
-    *("logo_churn_rate_pct", "weekly_signups", "monthly_signups"),
+    *("logo_churn_rate_pct", "weekly_signups", "monthly_signups", "tier_upgrade_rate_pct"),
     "signup_to_first_payment_days",
 }
 """Metrics that accounts and contracts give."""

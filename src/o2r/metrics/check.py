@@ -16,6 +16,8 @@ from o2r.yaml_files import read_yaml
 
 STORE = ("grain", "period_start", "dimension", "dimension_value")
 """Columns that every mart of a metric has, beside is_complete."""
+ATTRIBUTES = {"accounts", "subscriptions"}
+"""Feeds of the attributes of accounts, which lineage does not follow."""
 SQL_WORDS = {
     *("and", "or", "not", "in", "is", "null", "true", "false", "between", "cast", "as", "numeric"),
     *("case", "when", "then", "else", "end", "coalesce", "nullif", "integer", "bigint"),
@@ -73,11 +75,13 @@ def _of_dimensions(metric: Metric, marts: dict[str, set[str]]) -> Iterator[tuple
 def _of_feeds(
     metric: Metric, lineage: Lineage, feed_of: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Every mart reads the accounts; of other feeds a metric waits for those behind its mart."""
+    """Every mart may read accounts and their plan tiers; what else a metric waits for is behind its
+    mart.
+    """
     if metric.mart not in lineage.models or lineage.is_frame(metric.mart):
         return
     read = {feed_of[table] for table in lineage.behind(metric.mart) if table in feed_of}
-    for name in sorted({*metric.feeds} & {*feed_of.values()} - read - {"accounts"}):
+    for name in sorted({*metric.feeds} & {*feed_of.values()} - read - ATTRIBUTES):
         yield "feeds", f"{metric.mart} reads nothing of {name}, but of {', '.join(sorted(read))}"
 
 

@@ -45,7 +45,7 @@ user_periods as (
         account_id,
         product_user_id,
         grain,
-        period_start,
+        period_start as seen_period_start,
         sum(session_seconds) as session_seconds
     from dated_users
     group by account_id, product_user_id, grain, period_start
@@ -68,11 +68,11 @@ user_months as (
 
 seats as (
 
-    {{ on_dates('user_weeks', 'seat_period_start', 'period_start', 'day', range(0, 7 * weeks, 7)) }}
+    {{ on_dates('user_weeks', 'period_start', 'seen_period_start', 'day', range(0, 7 * weeks, 7)) }}
 
     union all
 
-    {{ on_dates('user_months', 'seat_period_start', 'period_start', 'month', range(months)) }}
+    {{ on_dates('user_months', 'period_start', 'seen_period_start', 'month', range(months)) }}
 
 ),
 
@@ -81,13 +81,13 @@ accounts as (
     select
         account_id,
         grain,
-        seat_period_start as period_start,
+        period_start,
         count(distinct product_user_id) as seat_count,
-        count(*) filter (where period_start = seat_period_start) as active_users,
-        count(session_seconds) filter (where period_start = seat_period_start) as timed_users,
-        sum(session_seconds) filter (where period_start = seat_period_start) as session_seconds
+        count(*) filter (where period_start = seen_period_start) as active_users,
+        count(session_seconds) filter (where period_start = seen_period_start) as timed_users,
+        sum(session_seconds) filter (where period_start = seen_period_start) as session_seconds
     from seats
-    group by account_id, grain, seat_period_start
+    group by account_id, grain, period_start
 
 ),
 

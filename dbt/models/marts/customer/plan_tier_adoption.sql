@@ -6,7 +6,7 @@
 #}
 with periods as (
 
-    {{ periods_of(['accounts', 'subscriptions'], daily='revenue') }}
+    {{ periods_of(['accounts'], daily='revenue') }}
 
 ),
 
@@ -92,18 +92,27 @@ shares as (
 
 ),
 
+known_members as (
+
+    {{ members_reach() }}
+
+),
+
 final as (
 
     select
-        grain,
-        period_start,
-        dimension,
-        dimension_value,
-        is_complete,
-        cast(tier_accounts as bigint) as tier_accounts,
-        cast(active_accounts as bigint) as active_accounts,
-        {{ pct('tier_accounts', 'active_accounts') }} as tier_adoption_rate_pct
+        shares.grain,
+        shares.period_start,
+        shares.dimension,
+        shares.dimension_value,
+        shares.is_complete
+        and {{ knows_members('shares.dimension', 'shares.grain', 'shares.period_start') }}
+            as is_complete,
+        cast(shares.tier_accounts as bigint) as tier_accounts,
+        cast(shares.active_accounts as bigint) as active_accounts,
+        {{ pct('shares.tier_accounts', 'shares.active_accounts') }} as tier_adoption_rate_pct
     from shares
+    cross join known_members
 
 )
 

@@ -131,8 +131,8 @@ parts as (
         'all' as dimension,
         'all' as dimension_value,
         released_features,
-        0 as exposed_pairs,
-        0 as adopted_pairs
+        cast(null as bigint) as exposed_pairs,
+        cast(null as bigint) as adopted_pairs
     from velocity
 
 ),
@@ -166,6 +166,7 @@ final as (
         summed.dimension,
         summed.dimension_value,
         {{ is_over_and_known('summed') }} as is_complete,
+        all_periods.is_complete as is_over,
         cast(summed.released_features as bigint) as released_features,
         cast(summed.exposed_pairs as bigint) as exposed_pairs,
         cast(summed.adopted_pairs as bigint) as adopted_pairs,
@@ -173,6 +174,8 @@ final as (
     from summed
     inner join periods
         on {{ columns_equal('summed', 'periods', ['grain', 'period_start']) }}
+    inner join {{ ref('int_period') }} as all_periods
+        on {{ columns_equal('periods', 'all_periods', ['grain', 'period_start']) }}
     cross join known_members
 
 )

@@ -57,7 +57,7 @@ counted as (
         sum(timed_users) as timed_users,
         cast(sum(timed_users * observed_days) as numeric(18, 6)) / 7 as user_weeks,
         cast(sum(session_seconds) as numeric(18, 6)) / 3600 as session_hours,
-        count(engagement_score) as scored_accounts,
+        nullif(count(engagement_score), 0) as scored_accounts,
         sum(engagement_score) as engagement_score_sum
     from by_member
     group by grain, period_start, dimension, dimension_value, is_complete

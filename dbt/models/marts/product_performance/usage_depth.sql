@@ -178,7 +178,7 @@ counted as (
         is_complete,
         count(*) as active_accounts,
         count(*) filter (where model_count >= 2) as multi_model_accounts,
-        count(depth_score) as scored_accounts,
+        nullif(count(depth_score), 0) as scored_accounts,
         sum(depth_score) as depth_score_sum
     from by_member
     group by grain, period_start, dimension, dimension_value, is_complete
