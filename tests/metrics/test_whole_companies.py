@@ -38,7 +38,7 @@ PART = {
     "config_model_dimensions": "what it describes moves to the member Unknown",
 }
 """Sources without which a number is another one, not an unknown one."""
-OF_ONE_GATEWAY = {"model_migration_rate_pct", "price_sensitivity_score"}
+OF_ONE_GATEWAY = {"model_migration_rate_pct"}
 """Metrics of models that all may have been behind the gateway that is missing."""
 PERSONS = {
     *("dim_person", "bridge_person_merge", "person_page_interest", "audience_at_risk"),
