@@ -1,4 +1,4 @@
-{#- Metrics of the driver map that are known of each account and week: columns of int_driver_account_week. -#}
+{#- Metrics of the driver map that are known of each account and week: columns of driver_account_week. -#}
 {% macro driver_account_metrics() -%}
     {{ return([
         'error_rate_pct', 'tickets_per_account', 'escalation_rate_pct', 'ticket_resolution_hours',
@@ -18,7 +18,7 @@
         week_start,
         '{{ metric }}' as metric,
         cast({{ metric }} as numeric(38, 6)) as value
-    from {{ ref('int_driver_account_week') }}
+    from {{ ref('driver_account_week') }}
     where
         {{ metric }} is not null
         and {{ condition }}

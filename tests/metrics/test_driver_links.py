@@ -71,7 +71,7 @@ def again(settings: Settings) -> pd.DataFrame:
     links = frame(
         settings, "select distinct success_metric, actionable_metric from seeds.driver_map"
     )
-    drivers = numbers(frame(settings, "select * from intermediate_silver.int_driver_account_week"))
+    drivers = numbers(frame(settings, "select * from mart_gold.driver_account_week"))
     weeks = numbers(
         frame(
             settings,
@@ -82,7 +82,7 @@ def again(settings: Settings) -> pd.DataFrame:
             """,
         )
     )
-    adoption = frame(settings, "select * from intermediate_silver.int_account_adoption")
+    adoption = frame(settings, "select * from mart_gold.account_adoption")
     adoption = adoption[adoption["is_window_over"]].set_index("account_id")
     totals = numbers(
         frame(

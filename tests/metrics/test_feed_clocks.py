@@ -40,6 +40,9 @@ COLUMNS = {
     "marketing_spend_daily": "date",
     "marketing_email_events": "event_timestamp",
     "sales_activities": "done_at",
+    **dict.fromkeys(
+        ("account_members", "platform_applications", "success_plan_goals"), "updated_at"
+    ),
 }
 """Day of which a row of a bronze table speaks."""
 with (ROOT / "dbt" / "seeds" / "feeds.csv").open(newline="") as file:
@@ -48,18 +51,23 @@ FEEDS = {name: set(metric.feeds) for name, metric in METRICS.items()}
 BY_HOME = {name for name, one in METRICS.items() if one.region_basis == "account home"}
 KEY = ["metric", "grain", "period_start", "dimension", "dimension_value"]
 OTHERS = [
-    ["revenue_account_daily", "inference_user_token_usage_open_source", "crm_contacts"],
     [
-        *("inference_user_token_usage_proprietary", "subscriptions", "web_events"),
+        *("inference_user_token_usage_open_source", "inference_user_token_usage_proprietary"),
+        *("crm_contacts", "customer_success_activities"),
+    ],
+    [
+        *("revenue_account_daily", "product_usage_events", "web_events"),
         "marketing_email_events",
     ],
-    ["customer_details"],
+    ["support_tickets", "subscriptions"],
 ]
 CUTS = [[table for table in COLUMNS if table not in chain(*OTHERS)], *OTHERS]
 """Each feed is cut in one of four builds. No metric reads two that are cut at once, as each build
 takes its time, but for incidents: a company so small has them so seldom that nine days are no news.
 """
 BELIEVED = "incidents"
+COMPOSITES = {"account_health_score", "at_risk_accounts", "proactive_outreach_rate_pct"}
+"""They read more feeds than there are builds: any of them holds them up."""
 TAKEN_BACK = {"pipeline_to_close_rate_pct", "sales_cycle_days"}
 """Metrics of deals that are closed: one that is reopened was not, whenever that comes."""
 
@@ -117,7 +125,7 @@ def test_every_feed_is_cut_and_no_metric_reads_two_of_a_cut() -> None:
     for tables in CUTS:
         feeds = {NAMES[table] for table in tables} - {BELIEVED}
         for metric in METRICS:
-            assert len(FEEDS[metric] & feeds) <= 1, metric
+            assert metric in COMPOSITES or len(FEEDS[metric] & feeds) <= 1, metric
 
 
 @pytest.fixture(scope="module", params=CUTS, ids=lambda tables: tables[0])

@@ -39,6 +39,8 @@ PART = {
     "config_model_dimensions": "what it describes moves to the member Unknown",
 }
 """Sources without which a number is another one, not an unknown one."""
+OF_ONE_GATEWAY = {"model_migration_rate_pct"}
+"""Metrics of models that all may have been behind the gateway that is missing."""
 PERSONS = {
     *("dim_person", "bridge_person_merge", "person_page_interest", "audience_at_risk"),
     "audience_upgrade_candidates",
@@ -352,6 +354,8 @@ def test_its_metrics_are_empty_and_all_others_as_they_were(world: World) -> None
             f"({rows.format(was)} except {rows.format(now)})"
         )
         changed = set(changed["metric"])
+    if world.without < GATEWAYS:
+        lost -= OF_ONE_GATEWAY
     if world.without == GATEWAYS:
         needing.add("csat_response_score")  # it has the periods of requests
     assert lost == needing

@@ -1,7 +1,7 @@
 -- Grain: one row per grain (week, month), sign-up period and member of each dimension of accounts
 -- with at least one sign-up.
 {#
-  int_account_adoption says who has adopted. A cohort is final once its youngest possible member is older
+  account_adoption says who has adopted. A cohort is final once its youngest possible member is older
   than the window; before that the rate can only rise. An account is activated when a request of it
   succeeds within 14 days, which a cohort's rate says once it is that old.
 #}
@@ -26,7 +26,7 @@ accounts as (
 
 ),
 
-adoption as (select * from {{ ref('int_account_adoption') }}),
+adoption as (select * from {{ ref('account_adoption') }}),
 
 reach as (
 

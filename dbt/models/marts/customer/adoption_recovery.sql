@@ -2,7 +2,7 @@
 -- account that had not adopted `late_days` after its sign-up.
 {#
   Do accounts recover that had not adopted by week 10, and more of them with a health check before
-  then? Recovered: adopted by the end of the window (int_account_adoption); waiting while it is open.
+  then? Recovered: adopted by the end of the window (account_adoption); waiting while it is open.
 #}
 {%- set late_days = 70 %}
 {%- set late_date = "cast(signed_up_date + interval '" ~ late_days ~ " day' as date)" %}
@@ -30,7 +30,7 @@ late_accounts as (
     select
         adoption.*,
         {{ late_date }} as late_date
-    from {{ ref('int_account_adoption') }} as adoption
+    from {{ ref('account_adoption') }} as adoption
     inner join coverage
         on adoption.signed_up_date >= coverage.first_date
     inner join known

@@ -153,11 +153,7 @@ earning as (
 
 margin_periods as (
 
-    select distinct
-        grain,
-        period_start,
-        is_complete
-    from margins
+    {{ periods_of(['allocation', 'revenue'], daily='requests') }}
 
 ),
 
@@ -196,6 +192,16 @@ known_members as (
 
 ),
 
+-- Without these nobody knows which models follow, or what they earn.
+delivered as (
+
+    select
+        {{ is_delivered('config_model_dimensions') }} as has_models,
+        {{ is_delivered('resource_model_instance_allocation') }}
+        and {{ is_delivered('revenue_account_daily') }} as has_margins
+
+),
+
 final as (
 
     select
@@ -205,12 +211,14 @@ final as (
         counted.dimension_value,
         {{ is_over_and_known('counted') }} as is_complete,
         {{ is_over_and_known('counted') }}
-        and coalesce(margin_periods.is_complete, false) as is_margin_complete,
-        {%- for name in [
-            'account_count', 'older_account_count', 'migrated_account_count',
-            'margin_account_count', 'higher_margin_account_count',
-        ] %}
-        cast(counted.{{ name }} as bigint) as {{ name }},
+        and margin_periods.is_complete as is_margin_complete,
+        cast(counted.account_count as bigint) as account_count,
+        {%- for name, condition in {
+            'older_account_count': 'has_models', 'migrated_account_count': 'has_models',
+            'margin_account_count': 'has_margins', 'higher_margin_account_count': 'has_margins',
+        }.items() %}
+        cast(case when delivered.{{ condition }} then counted.{{ name }} end as bigint)
+            as {{ name }},
         {%- endfor %}
         {{ pct('counted.migrated_account_count', 'counted.older_account_count') }}
             as model_migration_rate_pct,
@@ -219,8 +227,9 @@ final as (
     from counted
     inner join periods
         on {{ columns_equal('counted', 'periods', ['grain', 'period_start']) }}
-    left join margin_periods
+    inner join margin_periods
         on {{ columns_equal('counted', 'margin_periods', ['grain', 'period_start']) }}
+    cross join delivered
     cross join known_members
 
 )

@@ -6,7 +6,11 @@
   reached. Money is what the customer states, of goals with a result, at the rate of the due day.
 #}
 {%- set days_to_state = 30 %}
-with as_of as (select * from {{ ref('int_as_of') }}),
+with as_of as (
+
+    {{ known_as_of(['goals']) }}
+
+),
 
 periods as (
 

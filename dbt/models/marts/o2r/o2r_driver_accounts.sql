@@ -3,7 +3,7 @@
 {# The accounts behind a number: where it stands in each, and against its own four weeks before. #}
 with newest as (
 
-    select max(week_start) as week_start from {{ ref('int_driver_account_week') }}
+    select max(week_start) as week_start from {{ ref('driver_account_week') }}
 
 ),
 

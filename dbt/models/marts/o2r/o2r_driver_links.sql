@@ -2,7 +2,7 @@
 {#
   Does what a team can act on come before what it is said to drive? Pearson correlation of the
   actionable metric with the success metric `lag_weeks` later, of the same account where both are known
-  of accounts (int_driver_account_week): each less its account's mean and its week's mean, so that neither
+  of accounts (driver_account_week): each less its account's mean and its week's mean, so that neither
   big accounts nor common trends look like an effect. Adoption happens once: the mean of the first 28
   days of an account against whether it has adopted. Other metrics: weeks of the company, in
   final values, less what the week before foretells (first-order autoregression).
@@ -196,7 +196,7 @@ early as (
         avg(causes.value) as value,
         max(case when adoption.is_adopted then 1 else 0 end) as outcome
     from causes
-    inner join {{ ref('int_account_adoption') }} as adoption
+    inner join {{ ref('account_adoption') }} as adoption
         on
             causes.account_id = adoption.account_id
             and causes.week_start >= adoption.signed_up_date
