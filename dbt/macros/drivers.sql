@@ -10,18 +10,16 @@
     ]) }}
 {%- endmacro %}
 
-{#- Select account_id, week_start, metric and value, a row for each of them that is known. -#}
-{% macro driver_account_values(condition) -%}
-    {%- for metric in driver_account_metrics() %}
+{#- Select account_id, week_start, metric and value of these columns of driver_account_week, where known. -#}
+{% macro driver_account_values(columns) -%}
+    {%- for column in columns %}
     select
         account_id,
         week_start,
-        '{{ metric }}' as metric,
-        cast({{ metric }} as numeric(38, 6)) as value
+        '{{ column }}' as metric,
+        cast({{ column }} as numeric(38, 6)) as value
     from {{ ref('driver_account_week') }}
-    where
-        {{ metric }} is not null
-        and {{ condition }}
+    where {{ column }} is not null
     {%- if not loop.last %}
 
     union all

@@ -2,12 +2,11 @@
 -- and member of each account dimension with one or with an active account.
 {#
   A review counts in the period in which it was due: done by `review_days` later, missed, or waiting
-  while these days are not over. An account counts in the period in which it became at risk (critical
-  or high after `calm_days` without): reached when an outreach was done within `outreach_days`, before
-  the account escalated itself. Health checks are those done in the 13 weeks, or 3 months, that end
+  while these days are not over. An account counts in the period in which it became at risk, as
+  risk_alarms says. Health checks are those done in the 13 weeks, or 3 months, that end
   with the period, of all that is observed in full.
 #}
-{%- set review_days, outreach_days, calm_days = 14, 14, 14 %}
+{%- set review_days = 14 %}
 {%- set quarter = {'week': 13, 'month': 3} %}
 {%- set states = ['done', 'missed', 'waiting'] %}
 with periods as (
@@ -31,69 +30,6 @@ coverage as (
 ),
 
 activities as (select * from {{ ref('fct_cs_activities') }}),
-
-levels as (
-
-    select
-        account_id,
-        day_date,
-        has_escalations,
-        risk_level in ('critical', 'high') as is_at_risk,
-        lag(risk_level) over (partition by account_id order by day_date nulls last) as level_before,
-        max(case when risk_level in ('critical', 'high') then 1 else 0 end) over (
-            partition by account_id order by day_date nulls last
-            rows between {{ calm_days }} preceding and 1 preceding
-        ) as was_at_risk
-    from {{ ref('int_account_risk') }}
-
-),
-
-alarms as (
-
-    select
-        account_id,
-        day_date,
-        coalesce(has_escalations, false) as has_escalations
-    from levels
-    where
-        is_at_risk
-        and was_at_risk = 0
-        and level_before <> 'unknown'
-
-),
-
-outreach as (
-
-    select
-        alarms.account_id,
-        alarms.day_date,
-        min(activities.done_date) as outreach_date
-    from alarms
-    inner join activities
-        on
-            alarms.account_id = activities.account_id
-            and alarms.day_date <= activities.done_date
-            and cast(alarms.day_date + interval '{{ outreach_days }} day' as date)
-            >= activities.done_date
-    where activities.activity_type = 'outreach'
-    group by alarms.account_id, alarms.day_date
-
-),
-
-escalations as (
-
-    select
-        alarms.account_id,
-        alarms.day_date,
-        min(cast(tickets.escalated_at as date)) as escalated_date
-    from alarms
-    inner join {{ ref('fct_tickets') }} as tickets
-        on
-            alarms.account_id = tickets.account_id
-            and alarms.day_date <= cast(tickets.escalated_at as date)
-    group by alarms.account_id, alarms.day_date
-
-),
 
 -- A kind of engagement, the day that it counts on, and what came of it.
 facts as (
@@ -133,25 +69,11 @@ facts as (
     union all
 
     select
-        alarms.account_id,
+        account_id,
         'alarm' as kind,
-        alarms.day_date as fact_date,
-        case
-            when alarms.has_escalations or escalations.escalated_date <= outreach.outreach_date
-                then 'missed'
-            when outreach.outreach_date is not null then 'done'
-            when {{ is_window_over('alarms.day_date', outreach_days, 'known.as_of_date') }}
-                then 'missed'
-            else 'waiting'
-        end as state
-    from alarms
-    cross join known
-    inner join coverage
-        on alarms.day_date >= coverage.first_date
-    left join outreach
-        on {{ columns_equal('alarms', 'outreach', ['account_id', 'day_date']) }}
-    left join escalations
-        on {{ columns_equal('alarms', 'escalations', ['account_id', 'day_date']) }}
+        alarm_date as fact_date,
+        state
+    from {{ ref('risk_alarms') }}
 
 ),
 

@@ -1,7 +1,8 @@
 -- Grain: one row per account and complete ISO week of o2r_account_week.
 {#
   The actionable metrics of the driver map for one account and week, each by the formula of its metric,
-  or by what the metric counts accounts by; null where nothing was at risk. Columns are named after the metrics.
+  or by what the metric counts accounts by; null where nothing was at risk. Beside them what they are
+  said to drive. Columns are named after the metrics.
 #}
 {%- set key = ['account_id', 'week_start'] %}
 with weeks as (select * from {{ ref('o2r_account_week') }}),
@@ -169,8 +170,9 @@ final as (
             when risk_level <> 'unknown' then 0
         end as at_risk_accounts,
         {{ pct('reviews_done', 'reviews_due') }} as qbr_completion_rate_pct,
-        {{ unless_never_delivered('quarter_checks', '0', 'customer_success_activities') }}
-            as health_check_frequency,
+        cast(
+            {{ unless_never_delivered('quarter_checks', '0', 'customer_success_activities') }} as bigint
+        ) as health_check_frequency,
         case when models_used >= 2 then 100 when models_used = 1 then 0 end
             as multi_model_adoption_rate_pct,
         {{ pct('features_used', 'available_features') }} as feature_adoption_rate_pct,
@@ -186,7 +188,14 @@ final as (
                 then {{ pct(column ~ ' - previous_' ~ column, 'previous_' ~ column) }}
         end as {{ metric }},
         {%- endfor %}
-        cast(roi_score as numeric(18, 6)) as customer_reported_roi_score
+        cast(roi_score as numeric(18, 6)) as customer_reported_roi_score,
+        cs_score,
+        case when is_churned then 0 when not is_churned then 1 end as stays,
+        -- A week without a request says nothing about how much an account uses.
+        cast(
+            case when request_count > 0 then ln(1 + cast(total_tokens as {{ type_double() }})) end
+            as numeric(18, 6)
+        ) as log_tokens
     from compared
 
 )

@@ -17,7 +17,7 @@ recent as (
         {{ ratio('sum(known.value) filter (where known.week_start < newest.week_start)',
             'count(*) filter (where known.week_start < newest.week_start)') }} as recent_mean
     from (
-        {{ driver_account_values('true') }}
+        {{ driver_account_values(driver_account_metrics()) }}
     ) as known
     inner join newest
         on
