@@ -35,17 +35,6 @@ REFUNDS = {
 }
 
 
-PLANNED = {
-    "metric": "invoice_dispute_rate_pct",
-    "name": "Invoice dispute rate",
-    "book": "C.2.3",
-    "unit": "%",
-    "direction": "down",
-    "owner": "GTM",
-    "acts_on": ["C.2.3"],
-}
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """What the registry reads and writes, as it is."""
@@ -129,8 +118,6 @@ def test_a_mistake_is_told_by_name(
         ("x.yml", "a: [", "metrics/x.yml: cannot be read"),
         ("x.yml", "- 1", "metrics/x.yml: write keys and values"),
         ("X-1.yml", (ROOT / "metrics/mrr.yml").read_text(), "metrics/X-1.yml: metric: String"),
-        ("_planned.yml", "- {metric: mrr, name: Monthly recurring revenue, book: b, unit: u, "
-         "direction: up, owner: CS}", "_planned.yml: mrr: is computed, or listed twice"),
         ("_factors.yml", "- {id: C.1.1, name: N, moves: mrrr, driver: D}",
          "_factors.yml: C.1.1: moves: there is no metric mrrr; did you mean mrr?"),
     ],
@@ -150,10 +137,7 @@ def test_a_file_of_models_or_semantics_may_be_empty(project: Path) -> None:
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "dbt/seeds").mkdir(parents=True)
     shutil.copy(ROOT / "dbt/seeds/feeds.csv", tmp_path / "dbt/seeds")
-    assert wrong(tmp_path) == [
-        "metrics/_planned.yml: is missing",
-        "metrics/_factors.yml: is missing",
-    ]
+    assert wrong(tmp_path) == ["metrics/_factors.yml: is missing"]
 
 
 def test_a_new_metric_is_everywhere(project: Path) -> None:
@@ -171,20 +155,6 @@ def test_a_new_metric_is_everywhere(project: Path) -> None:
         "| `refund_rate_pct` | ours | **Refund rate**" in (project / "docs/metrics.md").read_text()
     )
     assert write(read(project), project) == [], "written once"
-
-
-def test_what_was_planned_is_taken_over(project: Path) -> None:
-    planned = project / "metrics" / "_planned.yml"
-    planned.write_text(planned.read_text() + yaml.safe_dump([PLANNED]))
-    write(read(project), project)
-    said = {key: value for key, value in REFUNDS.items() if key not in ("name", "book", "owner")}
-    name = PLANNED["metric"]
-    create(project, name, said)
-    metric = read(project).metrics[name]
-    assert (metric.name, metric.owner) == (PLANNED["name"], "GTM")
-    assert metric.acts_on == ("C.2.3",)
-    assert name not in {planned.metric for planned in read(project).planned}
-    assert wrong(project) == []
 
 
 def test_a_mistaken_new_metric_writes_nothing(project: Path) -> None:
@@ -212,7 +182,7 @@ def test_the_command_takes_everything_as_options(
     assert result.exit_code == 0, result.output
     assert "metrics/refund_rate_pct.yml" in result.output
     registry = read(project)
-    counts = f"{len(registry.metrics)} metrics, {len(registry.planned)} planned\n"
+    counts = f"{len(registry.metrics)} metrics\n"
     assert "refund_rate_pct" in registry.metrics
     assert CliRunner().invoke(app, ["metric", "check"]).output == counts
     (project / "metrics/refund_rate_pct.yml").unlink()

@@ -63,18 +63,16 @@ def new(
     no_semantic: asked("no_semantic") = None,
 ) -> None:
     """Write metrics/<metric>.yml and what is made from it; asks for what no option says."""
-    from o2r.metrics import read
-    from o2r.metrics.new import create, planned
+    from o2r.metrics.new import create
     from o2r.settings import load_settings
 
     given = {key: found for key, found in locals().items() if key in ASKED and found is not None}
     project = load_settings().project
-    known = planned(read(project), metric)
     said: dict[str, Any] = {}
     for key, question in ASKED.items():
         if key in given:
             said[key] = given[key]
-        elif key not in known and sys.stdin.isatty():
+        elif sys.stdin.isatty():
             said[key] = typer.prompt(question, default="" if key in OPTIONAL else None)
     said = {key: text for key, text in said.items() if text != ""}
     for key in LISTS & said.keys():
@@ -100,7 +98,7 @@ def check() -> None:
         typer.echo(line)
     if found:
         raise typer.Exit(1)
-    typer.echo(f"{len(registry.metrics)} metrics, {len(registry.planned)} planned")
+    typer.echo(f"{len(registry.metrics)} metrics")
 
 
 @app.command()

@@ -2,12 +2,11 @@
 
 from o2r.metrics.check import problems
 from o2r.metrics.derive import derived, write
-from o2r.metrics.registry import FOLDER, Metric, Planned, Registry, read
+from o2r.metrics.registry import FOLDER, Metric, Registry, read
 
 __all__ = [
     "FOLDER",
     "Metric",
-    "Planned",
     "Registry",
     "derived",
     "problems",

@@ -44,7 +44,7 @@ def problems(registry: Registry, project: Path) -> list[str]:
             *_of_semantic(metric, measures, helpers | registry.names),
         ):
             found.append(f"{FOLDER}/{metric.metric}.yml: {key}: {words}")
-    found += _of_lists(registry, factors)
+    found += _of_lists(registry)
     if not found:
         for path, text in derived(registry, project).items():
             if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -95,18 +95,12 @@ def _of_semantic(
             yield "semantic.dimensions", f"{name} is not among the dimensions of the metric"
 
 
-def _of_lists(registry: Registry, factors: Set[str]) -> Iterator[str]:
-    where = f"{FOLDER}/_planned.yml"
-    for planned in registry.planned:
-        for key, words in _unknown("acts_on", planned.acts_on, factors, "there is no factor"):
-            yield f"{where}: {planned.metric}: {key}: {words}"
+def _of_lists(registry: Registry) -> Iterator[str]:
     named = defaultdict(list)
-    for entry in (*registry.metrics.values(), *registry.planned):
-        named[entry.name].append(entry.metric)
+    for metric in registry.metrics.values():
+        named[metric.name].append(metric.metric)
     for name, metrics in named.items():
-        if len(set(metrics)) < len(metrics):
-            yield f"{where}: {metrics[0]}: is computed, or listed twice: delete the line"
-        elif len(metrics) > 1:
+        if len(metrics) > 1:
             yield f"{FOLDER}: {' and '.join(metrics)} have one name, {name}"
     for factor in registry.factors:
         if factor.moves not in registry.names:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from o2r.metrics.registry import Factor, Metric, Planned, Registry
+from o2r.metrics.registry import Factor, Metric, Registry
 
 MADE = "Made from metrics/ by `o2r metric write`"
 LAYERS = {
@@ -19,7 +19,6 @@ LAYERS = {
     "customer": "Customer: what explains it",
     "product_performance": "Product performance: what came first",
 }
-NOT_COMPUTED = "not computed"
 
 
 def derived(registry: Registry, project: Path) -> dict[Path, str]:
@@ -28,7 +27,7 @@ def derived(registry: Registry, project: Path) -> dict[Path, str]:
     metrics = _sorted(registry)
     page = docs / "semantic-layer.md"
     return {
-        dbt / "seeds" / "metric_definitions.csv": _csv(_definitions(metrics, registry.planned)),
+        dbt / "seeds" / "metric_definitions.csv": _csv(_definitions(metrics)),
         dbt / "seeds" / "driver_map.csv": _csv(_driver_map(metrics, registry)),
         dbt / "macros" / "metric_registry.sql": _macro(metrics),
         dbt / "models" / "semantic" / "_metrics.yml": _semantic_metrics(metrics),
@@ -65,8 +64,8 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _definitions(metrics: list[Metric], planned: list[Planned]) -> list[dict[str, Any]]:
-    computed = [
+def _definitions(metrics: list[Metric]) -> list[dict[str, Any]]:
+    return [
         {
             "metric": metric.metric,
             "book_id": metric.book,
@@ -84,27 +83,10 @@ def _definitions(metrics: list[Metric], planned: list[Planned]) -> list[dict[str
         }
         for metric in metrics
     ]
-    return computed + [
-        {
-            "metric": metric.metric,
-            "book_id": metric.book,
-            "metric_name": metric.name,
-            "layer": "driver",
-            "formula": "Actionable metric of the driver map; not computed yet",
-            "unit": metric.unit,
-            "direction": metric.direction,
-            "owner": metric.owner,
-            "additivity": NOT_COMPUTED,
-            "region_basis": "not applicable",
-            "source_mart": NOT_COMPUTED,
-        }
-        for metric in planned
-    ]
 
 
-def _acting(factor: Factor, metrics: list[Metric], registry: Registry) -> list[Metric | Planned]:
-    everything = [*metrics, *registry.planned]
-    return [metric for metric in everything if factor.id in metric.acts_on]
+def _acting(factor: Factor, metrics: list[Metric]) -> list[Metric]:
+    return [metric for metric in metrics if factor.id in metric.acts_on]
 
 
 def _driver_map(metrics: list[Metric], registry: Registry) -> list[dict[str, Any]]:
@@ -117,7 +99,7 @@ def _driver_map(metrics: list[Metric], registry: Registry) -> list[dict[str, Any
             "actionable_metric": metric.metric,
         }
         for factor in registry.factors
-        for metric in _acting(factor, metrics, registry)
+        for metric in _acting(factor, metrics)
     ]
 
 
@@ -178,15 +160,13 @@ def _catalogue(metrics: list[Metric], registry: Registry) -> str:
         ]
     lines += [
         "", "## What moves the success metrics", "",
-        "Metrics in italics have no data yet; `mart_gold.o2r_driver_map` says so too.", "",
+        "Where each of them stands, and whether it has been seen to move first, is in",
+        "`mart_gold.o2r_driver_map`.", "",
         "| success metric | factor | driver | metrics to act on |",
         "|---|---|---|---|",
     ]  # fmt: skip
     for factor in registry.factors:
-        actions = ", ".join(
-            metric.name if isinstance(metric, Metric) else f"*{metric.name}*"
-            for metric in _acting(factor, metrics, registry)
-        )
+        actions = ", ".join(metric.name for metric in _acting(factor, metrics))
         moves = registry.metrics[factor.moves].name
         lines.append(f"| {moves} | {factor.id} {factor.name} | {factor.driver} | {actions} |")
     return "\n".join(lines) + "\n"

@@ -13,7 +13,6 @@ from o2r.errors import nearest
 from o2r.yaml_files import read_yaml
 
 FOLDER = "metrics"
-PLANNED = "_planned.yml"
 FACTORS = "_factors.yml"
 
 Grain = Literal["week", "month"]
@@ -34,18 +33,6 @@ class Factor(_Entry):
     name: str = Text
     moves: str
     driver: str = Text
-
-
-class Planned(_Entry):
-    """A metric that the driver map names and nothing computes yet."""
-
-    metric: str = Text
-    name: str = Text
-    book: str = Text
-    unit: str = Text
-    direction: Direction
-    owner: Owner
-    acts_on: tuple[str, ...] = ()
 
 
 class Semantic(_Entry):
@@ -130,7 +117,6 @@ class Registry:
 
     names: set[str] = field(default_factory=set)
     metrics: dict[str, Metric] = field(default_factory=dict)
-    planned: list[Planned] = field(default_factory=list)
     factors: list[Factor] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -150,15 +136,11 @@ def read(project: Path) -> Registry:
                 registry.metrics[path.stem] = metric
         elif found is not None:
             registry.errors.append(f"{FOLDER}/{path.name}: write keys and values")
-    for name, kind, entries in (
-        (PLANNED, Planned, registry.planned),
-        (FACTORS, Factor, registry.factors),
-    ):
-        for number, found in enumerate(_load(folder / name, registry) or (), start=1):
-            where = found.get("metric") or found.get("id") or f"entry {number}"
-            entry = _entry(kind, found, f"{name}: {where}", registry)
-            if entry:
-                entries.append(entry)
+    for number, found in enumerate(_load(folder / FACTORS, registry) or (), start=1):
+        where = found.get("id") or f"entry {number}"
+        factor = _entry(Factor, found, f"{FACTORS}: {where}", registry)
+        if factor:
+            registry.factors.append(factor)
     return registry
 
 

@@ -68,9 +68,7 @@ class MetricPages:
             "metric": metric | {"layer": LAYERS[metric["layer"]].split(":")[0]},
             "facts": self._facts(metric),
             "page": board_page(board, self._gold, self._definitions, ()) if board else None,
-            "reason": "it is not computed yet."
-            if metric["source_mart"] == "not computed"
-            else f"it {self._gold.metric_needs(key) or 'has no data of its source yet'}.",
+            "reason": f"it {self._gold.metric_needs(key) or 'has no data of its source yet'}.",
             "factors": self._factors(key),
             "outcomes": [
                 {"metric": one["success_metric"], "name": one["success_metric_name"],
