@@ -15,7 +15,6 @@ LAYERS = {
     "revenue": "Revenue: the result",
     "customer": "Customers: what explains it",
     "product_performance": "Product performance: what comes first",
-    "driver": "Drivers: what a team can act on",
 }
 HEADLINE = (
     "weekly_revenue", "arr", "nrr_pct", "active_accounts",
