@@ -85,8 +85,8 @@ format: install ## Format Python and SQL
 	@$(RUN) ruff format
 	@$(RUN) sqlfluff fix --quiet --processes 0 dbt
 
-bench: install ## Run the benchmarks; peer.py, which needs a checkout, is run by hand
-	@for script in $(filter-out %/cost.py %/peer.py,$(wildcard benchmarks/*.py)); do $(RUN) python "$$script" || exit 1; done
+bench: install ## Run the benchmarks; those that need a checkout or Java are run by hand
+	@for script in $(filter-out %/cluster.py %/cost.py %/peer.py,$(wildcard benchmarks/*.py)); do $(RUN) python "$$script" || exit 1; done
 
 up: core ## Start the warehouse (embedded, unless POSTGRES_HOST is set)
 	@$(RUN) o2r up

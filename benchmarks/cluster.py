@@ -5,9 +5,10 @@
 Starts a cluster of its own (Java and the groups `spark` and `cluster`), loads a simulated company
 of a million requests into an embedded server, exports it, and repeats the requests under new
 identifiers. The models of requests, from bronze to the minute and entity, are then built on DuckDB;
-on Spark, where one worker and its executor are killed on the way; and on Spark, where the server
-(the driver) is killed and dbt retries once the supervisor has brought it back. Prints seconds, the
-peak memory of each part, and whether every table holds the same rows as DuckDB's.
+on Spark, where a worker and its executor are killed while it writes requests; and on Spark, where
+the server (the driver) is killed while it writes minutes, and dbt retries once the supervisor has
+brought it back. Prints seconds (of dbt, its start included), the peak memory of each part, and
+whether every table holds the same rows as DuckDB's.
 """
 
 import argparse
@@ -22,12 +23,13 @@ from pathlib import Path
 
 import duckdb
 import psutil
-from pyarrow.types import is_decimal
+from pyarrow.types import is_decimal, is_integer
 
 from o2r.bronze.loader import load
 from o2r.builds.run import run_dbt, target_lock
 from o2r.contracts import load_contracts
 from o2r.lake import cluster
+from o2r.lake.cluster_parts import folder
 from o2r.lake.engines import Engine, engine_of
 from o2r.lake.export import export, lake_of
 from o2r.settings import Settings, load_settings
@@ -40,8 +42,15 @@ SIMULATED = 1_000_000
 FEEDS = ("inference_user_token_usage_open_source", "inference_user_token_usage_proprietary")
 HEAVY = ("int_requests", "int_token_usage_minute", "int_token_usage_entity_minute")
 SILVER = "intermediate_silver"
-PARTS = {"Worker": "worker", "CoarseGrained": "executor", "HiveThriftServer2": "server"}
-"""What stands in the command line of a part."""
+PARTS = {
+    "worker.Worker": "worker",
+    "CoarseGrained": "executor",
+    "HiveThriftServer2": "server",
+    "dbt.cli.main": "dbt",
+}
+"""What stands in the command line of a part; DuckDB works in dbt's process."""
+SECONDS_AT_WORK = 2
+"""How long Spark writes a table before a part is killed."""
 
 
 def main() -> None:
@@ -49,11 +58,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--requests", type=int, default=20_000_000)
     wanted = parser.parse_args().requests
-    with tempfile.TemporaryDirectory(prefix="o2r-cluster-") as folder:
-        settings = load_settings(home=Path(folder))
-        embedded.up(settings)
-        cluster.up(settings)
+    with tempfile.TemporaryDirectory(prefix="o2r-cluster-") as home:
+        settings = load_settings(home=Path(home))
         try:
+            embedded.up(settings)
+            cluster.up(settings)
             prepare(settings, wanted)
             measure(settings)
         finally:
@@ -65,14 +74,15 @@ def prepare(settings: Settings, wanted: int) -> None:
     """Load and export a company, and repeat its requests in the lake."""
     setup(settings)
     company = settings.home / "company"
-    generate(SimulationConfig(end_date=END, accounts=200, weeks=13, events=SIMULATED), company)
+    events = min(wanted, SIMULATED)
+    generate(SimulationConfig(end_date=END, accounts=200, weeks=13, events=events), company)
     load(company, None, "demo", settings=settings)
     lake = lake_of(settings)
     with Session(settings) as session:
         export(session, lake)
     for feed in FEEDS:
         files = f"{lake.url}/{feed}/day=*/*.parquet"
-        for copy in range(1, round(wanted / SIMULATED)):
+        for copy in range(1, round(wanted / events)):
             place = Path(lake.url) / feed / f"day=copy-{copy}"
             place.mkdir()
             duckdb.execute(
@@ -85,24 +95,26 @@ def prepare(settings: Settings, wanted: int) -> None:
 
 def measure(settings: Settings) -> None:
     """Build on both engines, the second twice, and compare."""
-    model, spark = engine_of(settings, "duckdb"), engine_of(settings, "spark")
-    seconds, code = timed(lambda: build(settings, model))
-    expected = {table: checksum(model, table) for table in HEAVY}
-    rows = expected[HEAVY[0]][0]
-    print(f"duckdb: {rows:,} requests, {seconds:.0f} s, exit code {code}", flush=True)
+    duck, spark = engine_of(settings, "duckdb"), engine_of(settings, "spark")
+    with peaks() as memory:
+        taken, code = timed(lambda: build(settings, duck))
+    expected = {table: checksum(duck, table) for table in HEAVY}
+    rows = ", ".join(f"{count:,}" for count, _ in expected.values())
+    report(f"duckdb: {taken:.0f} s, rows {rows}", code, memory)
 
-    with peaks() as memory, later(seconds, "worker", "executor"):
+    with peaks() as memory, killed(settings, "worker", HEAVY[0]):
         taken, code = timed(lambda: build(settings, spark))
-    told = f"spark, a worker killed after {seconds:.0f} s: {taken:.0f} s"
-    report(told, code, memory, {t: checksum(spark, t) for t in HEAVY} == expected)
+    told = f"spark, a worker killed: {taken:.0f} s"
+    report(told, code, memory)
+    judge(spark, expected)
 
-    with peaks() as memory, later(seconds, "server"):
+    with peaks() as memory, killed(settings, "server", HEAVY[1]):
         taken, failed = timed(lambda: build(settings, spark))
         cluster.up(settings)  # waits until it answers
         again, code = timed(lambda: build(settings, spark, retry=True))
-    told = f"spark, the server killed after {seconds:.0f} s: {taken:.0f} s and exit code {failed}"
-    told += f", dbt retry {again:.0f} s"
-    report(told, code, memory, {t: checksum(spark, t) for t in HEAVY} == expected)
+    told = f"spark, the server killed: {taken:.0f} s, exit code {failed}; dbt retry: {again:.0f} s"
+    report(told, code, memory)
+    judge(spark, expected)
 
 
 def build(settings: Settings, engine: Engine, *, retry: bool = False) -> int:
@@ -126,22 +138,30 @@ def checksum(engine: Engine, table: str) -> tuple[int, int]:
     for batch in engine.read(SILVER, table):
         fields = sorted((f for f in batch.schema if f.name != "loaded_at"), key=attrgetter("name"))
         values = [
-            f"cast({field.name} as decimal(38, 9))" if is_decimal(field.type) else field.name
+            f"cast({field.name} as decimal(38, 9))"
+            if is_decimal(field.type) or is_integer(field.type)
+            else field.name
             for field in fields
         ]
         words = ", ".join(f"coalesce(cast({value} as varchar), '~')" for value in values)
-        found, part = duckdb.sql(
+        [(found, part)] = duckdb.sql(
             f"select count(*), coalesce(sum(hash(concat_ws('|', {words}))), 0) from batch"
-        ).fetchone()
+        ).fetchall()
         total, count = total + int(part), count + found
     return count, total
 
 
-def report(told: str, code: int, memory: dict[str, int], is_equal: bool) -> None:
+def report(told: str, code: int, memory: dict[str, int]) -> None:
     """Print the outcome of one build."""
-    parts = ", ".join(f"{part} {size / 2**20:,.0f} MB" for part, size in sorted(memory.items()))
-    rows = "the same rows" if is_equal else "OTHER ROWS"
-    print(f"{told}, exit code {code}: {rows}; peak memory: {parts}", flush=True)
+    peak = ", ".join(f"{part} {size / 2**20:,.0f} MB" for part, size in sorted(memory.items()))
+    print(f"{told}, exit code {code}; peak memory: {peak}", flush=True)
+
+
+def judge(engine: Engine, expected: dict[str, tuple[int, int]]) -> None:
+    """Print whether each table of an engine holds what is expected."""
+    for table, rows in expected.items():
+        same = checksum(engine, table) == rows
+        print(f"  {table}: {'the same rows' if same else 'OTHER ROWS'}", flush=True)
 
 
 def timed(run: Callable[[], int]) -> tuple[float, int]:
@@ -152,29 +172,36 @@ def timed(run: Callable[[], int]) -> tuple[float, int]:
 
 
 def parts() -> Iterator[tuple[str, psutil.Process]]:
-    """The processes of the cluster that do work."""
-    for process in psutil.process_iter(["cmdline"]):
-        words = " ".join(process.info["cmdline"] or [])
-        if "java" in words:
+    """The processes that do work; all were started by this one."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            words = " ".join(process.cmdline())
             yield from ((part, process) for mark, part in PARTS.items() if mark in words)
 
 
 @contextmanager
-def later(seconds: float, *names: str) -> Iterator[None]:
-    """Kill one process of each of these parts (SIGKILL) after so many seconds."""
+def killed(settings: Settings, name: str, table: str) -> Iterator[None]:
+    """Kill one process of this part and what it has started (SIGKILL) while the table is written.
+
+    Spark keeps a folder `_temporary` in the table's from the beginning of that to its end.
+    """
+    written = folder(settings) / "warehouse" / f"{SILVER}.db" / table / "_temporary"
+    over = threading.Event()
 
     def kill() -> None:
-        found = {part: process for part, process in parts() if part in names}
-        for process in found.values():
+        while not written.exists():
+            if over.wait(0.2):
+                return
+        over.wait(SECONDS_AT_WORK)
+        process = next(process for part, process in parts() if part == name)
+        found = [process, *process.children(recursive=True)]
+        state = "writing" if written.exists() else "DONE WITH"
+        for process in found:
             process.kill()
-        print(f"killed: {', '.join(found)}", flush=True)
+        print(f"killed a {name} ({len(found)} processes), {state} {table}", flush=True)
 
-    timer = threading.Timer(seconds, kill)
-    timer.start()
-    try:
+    with at_work(kill, over):
         yield
-    finally:
-        timer.cancel()
 
 
 @contextmanager
@@ -189,10 +216,17 @@ def peaks() -> Iterator[dict[str, int]]:
                 with suppress(psutil.Error):
                     found[part] = max(found.get(part, 0), process.memory_info().rss)
 
-    thread = threading.Thread(target=watch)
+    with at_work(watch, over):
+        yield found
+
+
+@contextmanager
+def at_work(run: Callable[[], None], over: threading.Event) -> Iterator[None]:
+    """Run this in a thread meanwhile, and tell it when that is over."""
+    thread = threading.Thread(target=run)
     thread.start()
     try:
-        yield found
+        yield
     finally:
         over.set()
         thread.join()

@@ -92,6 +92,14 @@
 {#- Open-source Spark has no grants: readers are served from Postgres. -#}
 {% macro spark__apply_grants(relation, grant_config, should_revoke=True) %}{% endmacro %}
 
+{#-
+  A table with a location is overwritten where a killed server has left a part of it; one without would
+  be refused. The path is relative to that of the schema. Seeds are inserted into, not overwritten.
+-#}
+{% macro spark__location_clause() -%}
+    {%- if model['resource_type'] != 'seed' %}location '{{ model['alias'] }}'{% endif -%}
+{%- endmacro %}
+
 {#- Strategies of this project beside those of dbt-spark, which refuses any other. -#}
 {% macro dbt_spark_validate_get_incremental_strategy(raw_strategy, file_format) %}
     {% do return(raw_strategy) %}

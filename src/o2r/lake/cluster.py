@@ -88,7 +88,7 @@ def supervise(settings: Settings) -> None:
                 with (own / f"{name}.log").open("ab") as log:
                     processes[name] = subprocess.Popen(
                         command(settings, part, place),
-                        env=environment(place),
+                        env=environment(part, place),
                         cwd=own,
                         stdin=subprocess.DEVNULL,
                         stdout=log,
