@@ -185,6 +185,7 @@ contract_states as (
         contract_started_at as started_at,
         renews_at,
         ended_at,
+        known_ended_at,
         in_force_from_at,
         {{ lesser('replaced_at', 'coalesce(ended_at, replaced_at)') }} as in_force_to_at
     from valued

@@ -98,3 +98,14 @@
     cross join {{ bounds }} as bounds
     group by steps.account_id, {{ greater('steps.step_date', 'bounds.first_day') }}
 {%- endmacro %}
+
+{#-
+  Bronze tables that the health score is made of. An account's score says by coverage_pct how much of
+  them it rests on; a mean of accounts, or a number of those at risk, is another number without one.
+-#}
+{% macro health_tables() -%}
+    {{ return([
+        'product_usage_events', 'support_tickets', 'subscriptions', 'csat_responses', 'invoices',
+        'product_feature_releases', 'health_levels', 'sla_targets',
+    ]) }}
+{%- endmacro %}

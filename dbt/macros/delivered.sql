@@ -17,6 +17,13 @@
     )
 {%- endmacro %}
 
+{#- Whether something of each of these bronze tables was delivered. -#}
+{% macro are_delivered(tables) -%}
+    {%- for table in tables -%}
+        {{ ' and ' if not loop.first }}{{ is_delivered(table) }}
+    {%- endfor -%}
+{%- endmacro %}
+
 {#-
   A value that is `otherwise` (0, false) where a delivered source says nothing of it, and null where
   no such source was ever delivered. Names of bronze tables follow.

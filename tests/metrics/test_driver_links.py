@@ -56,7 +56,7 @@ def judge(x: np.ndarray, y: np.ndarray, cluster: np.ndarray) -> dict | None:
         for left_out in range(len(names))
     ]
     variance = (len(names) - 1) / len(names) * ((np.array(without) - slope) ** 2).sum()
-    spread = (QUANTILE + 15.8 / (len(names) - 1)) * np.sqrt(variance)
+    spread = (QUANTILE + (QUANTILE**3 + QUANTILE) / 4 / (len(names) - 1)) * np.sqrt(variance)
     unit = np.sqrt((x @ x) / (y @ y))
     return {
         "pair_count": len(x),

@@ -23,6 +23,8 @@ FEEDS = {
     **dict.fromkeys(["feature_engagement", "product_engagement"], "product_events"),
     **{"feature_adoption": "product_events", "plan_tier_adoption": "revenue"},
     **{"usage_depth": "requests", "onboarding_uptime": "requests"},
+    **dict.fromkeys(["team_summary", "application_summary", "uptime_sla_adherence"], "requests"),
+    **{"model_upgrade_summary": "requests", "acquisition_cost": "spend"},
 }
 """Daily feed that a mart counts from."""
 MARTS = {name: metric.mart for name, metric in METRICS.items()}

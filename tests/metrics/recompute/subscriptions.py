@@ -389,17 +389,19 @@ class Subscriptions:
 
     def renewals(self, day: pd.Timestamp | None = None) -> dict[str, tuple]:
         """(status, due date, millionths per month) of each paying contract at the end of a day, the
-        as-of day if none is given."""
+        as-of day if none is given; its end as it was known by then."""
         day = self.as_of if day is None else day
         today = day.date()
         found = {}
+        known = dict(self.contracts(day + DAY, known_at=day + DAY))
         for contract, state in self.contracts(day + DAY):
             if not state.pays:
                 continue
+            ends = known[contract].ends if contract in known else None
             stated = state.renews.date() if state.renews and state.renews > state.starts else None
             term = TERMS.get(state.rhythm)
-            if state.ends is not None:
-                status, due = "ending", state.ends.date()
+            if ends is not None:
+                status, due = "ending", ends.date()
             elif stated and stated > today:
                 status, due = "due", stated
             elif stated and term != 1:

@@ -31,6 +31,7 @@ select
     started_at,
     renews_at,
     ended_at,
+    known_ended_at,
     in_force_from_at,
     in_force_to_at
 from contract_states

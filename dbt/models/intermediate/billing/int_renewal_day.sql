@@ -4,7 +4,7 @@
   moved on by months; without a stated date it is the next anniversary of the start.
   overdue: the stated date of a contract that is not monthly has passed, and no event says more; as
   long as the feed of contracts does not reach that date it is still due.
-  ending: an end is named; due_date is that day.
+  ending: an end is named, as it was known by then; due_date is that day.
   unknown: neither a date nor the rhythm is known.
 #}
 with as_of as (select * from {{ ref('int_as_of') }}),
@@ -38,7 +38,7 @@ contracts as (
         days.day_date,
         days.known_to_date,
         cast(contracts.started_at as date) as started_date,
-        cast(contracts.ended_at as date) as end_date,
+        cast(contracts.known_ended_at as date) as end_date,
         -- A renewal not after the start is no renewal.
         case
             when contracts.renews_at > contracts.started_at

@@ -4,6 +4,9 @@
   window is over once the as-of day and the requests both reach its end.
 #}
 {%- set window_days = var("adoption_window_days") %}
+{%- set gateways = [
+    'inference_user_token_usage_open_source', 'inference_user_token_usage_proprietary',
+] %}
 with accounts as (
 
     select
@@ -71,13 +74,14 @@ final as (
         accounts.signed_up_date,
         accounts.window_end_date,
         accounts.window_end_date <= known.as_of_date as is_window_over,
-        cast(coalesce(reached.window_tokens, 0) as bigint) as window_tokens,
+        cast(
+            {{ unless_never_delivered('reached.window_tokens', '0', *gateways) }} as bigint
+        ) as window_tokens,
         reached.first_success_at,
         reached.adopted_date,
-        coalesce(
-            reached.window_tokens >= {{ setting('adoption_token_threshold') }},
-            0 >= {{ setting('adoption_token_threshold') }}
-        ) as is_adopted
+        {{ unless_never_delivered(
+            'reached.window_tokens >= ' ~ setting('adoption_token_threshold'), 'false', *gateways
+        ) }} as is_adopted
     from accounts
     cross join known
     left join reached

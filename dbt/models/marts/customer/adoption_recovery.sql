@@ -79,10 +79,13 @@ facts as (
 
 {%- set aggregates = {'waiting_accounts': 'count(*) filter (where not is_window_over)'} %}
 {%- for name, condition in {'late': 'true', 'checked': 'is_checked', 'unchecked': 'not is_checked'}.items() %}
+{%- for column, filter in {'accounts': 'is_window_over', 'recovered': 'is_window_over and is_adopted'}.items() %}
+{%- set counted = 'count(*) filter (where ' ~ filter ~ ' and ' ~ condition ~ ')' %}
 {%- do aggregates.update({
-    name ~ '_accounts': 'count(*) filter (where is_window_over and ' ~ condition ~ ')',
-    name ~ '_recovered': 'count(*) filter (where is_window_over and is_adopted and ' ~ condition ~ ')',
+    name ~ '_' ~ column: counted if name == 'late'
+        else 'case when bool_or(is_checked is not null) then ' ~ counted ~ ' end',
 }) %}
+{%- endfor %}
 {%- endfor %}
 
 counted as (

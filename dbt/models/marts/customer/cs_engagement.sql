@@ -186,7 +186,10 @@ final as (
         is_complete,
         {%- for column, name in {'review': 'reviews', 'alarm': 'alarms'}.items() %}
         {%- for state in states %}
-        cast({{ column }}_{{ state }} as bigint) as {{ name }}_{{ state }},
+        cast(
+            case when {{ are_delivered(health_tables() if column == 'alarm' else []) or 'true' }}
+                then {{ column }}_{{ state }} end as bigint
+        ) as {{ name }}_{{ state }},
         {%- endfor %}
         {%- endfor %}
         {{ pct('review_done', 'review_done + review_missed') }} as qbr_completion_pct,

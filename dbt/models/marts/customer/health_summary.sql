@@ -1,6 +1,9 @@
 -- Grain: one row per grain (week, month), period of the health history and member of each account
 -- dimension with an account in force at its end.
-{# Of a period that is not over: on the as-of day. Whose level is not known is in no count of levels. #}
+{#
+  Of a period that is not over: on the as-of day. Whose level is not known is in no count of levels. Where
+  a source of the score was never delivered no number is comparable with others, and there is none.
+#}
 with periods as (
 
     {{ periods_of(['accounts', 'subscriptions', 'tickets', 'product_events', 'surveys', 'invoices']) }}
@@ -20,6 +23,7 @@ levels as (
         on
             health.account_id = risks.account_id
             and health.score_date = risks.day_date
+    where {{ are_delivered(health_tables()) }}
 
 ),
 

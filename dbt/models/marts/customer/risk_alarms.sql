@@ -49,6 +49,7 @@ alarms as (
         is_at_risk
         and was_at_risk = 0
         and level_before <> 'unknown'
+        and {{ are_delivered(health_tables()) }}
 
 ),
 

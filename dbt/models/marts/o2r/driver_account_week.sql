@@ -66,7 +66,9 @@ health as (
         on
             health.account_id = risks.account_id
             and health.score_date = risks.day_date
-    where {{ iso_dow('health.score_date') }} = 7
+    where
+        {{ iso_dow('health.score_date') }} = 7
+        and {{ are_delivered(health_tables()) }}
 
 ),
 

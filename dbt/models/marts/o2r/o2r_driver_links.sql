@@ -9,8 +9,8 @@
   The interval holds errors that go together within an account, and single accounts or weeks that make
   a slope by themselves: each is left out once (cluster jackknife), by Student's t. It is one of 95 %,
   shared among all rows of the map and the lags tried. Where few clusters hold what varies, such as the
-  only weeks with an upgrade, nothing is said. A success metric that is made of the actionable one
-  says so; of later weeks only, since what comes first cannot be in the same week.
+  only weeks with an upgrade, nothing is said. Of later weeks only, since what comes first
+  cannot be in the same week.
 #}
 {%- set account_metrics = driver_account_metrics() %}
 {%- set outcomes = {
@@ -19,7 +19,6 @@
     'usage_retention_rate_pct': 'log_tokens',
     'cs_score': 'cs_score',
 } %}
-{%- set parts_of_cs_score = ['error_rate_pct', 'incident_count', 'uptime_sla_adherence_pct'] %}
 {%- set lags = 8 %}
 {#- One chance in twenty, both sides, shared among 8 lags and the 65 rows of the map. #}
 {%- set quantile, least = 3.9, {'pairs': 30, 'clusters': 20, 'spread': 10} %}
@@ -224,8 +223,6 @@ final as (
                 then 'the other way round'
             else 'not seen'
         end as verdict,
-        links.success_metric = 'cs_score'
-        and links.actionable_metric in ('{{ parts_of_cs_score | join("', '") }}') as is_part_of_it,
         row_number() over (
             partition by links.success_metric, links.actionable_metric
             order by correlated.strength desc nulls last, correlated.lag_weeks nulls last

@@ -3,6 +3,7 @@
   Where each actionable metric stands, in its newest final week (or month, if it has no weeks), and
   whether it has been seen to move before its success metric (o2r_driver_links, at the clearest lag).
 #}
+{%- set parts_of_cs_score = ['error_rate_pct', 'incident_count', 'uptime_sla_adherence_pct'] %}
 with driver_map as (select * from {{ ref('driver_map') }}),
 
 catalog as (select * from {{ ref('metric_catalog') }}),
@@ -108,7 +109,6 @@ joined as (
         links.correlation_low as link_correlation_low,
         links.correlation_high as link_correlation_high,
         links.verdict as link_verdict,
-        links.is_part_of_it as is_part_of_success_metric,
         case when actionable.direction = 'up' then 1 else -1 end as good_sign
     from driver_map
     inner join catalog as success
@@ -178,7 +178,8 @@ final as (
             when status <> 'available' then 'no data'
             else coalesce(link_verdict, 'too few')
         end as link_verdict,
-        coalesce(is_part_of_success_metric, false) as is_part_of_success_metric
+        success_metric = 'cs_score'
+        and actionable_metric in ('{{ parts_of_cs_score | join("', '") }}') as is_part_of_success_metric
     from joined
 
 )

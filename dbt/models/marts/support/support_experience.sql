@@ -142,11 +142,16 @@ final as (
         cast(created.satisfaction_sum as numeric(24, 6)) as satisfaction_sum,
         {{ ratio('created.satisfaction_sum', 'created.rated_ticket_count') }}
             as support_satisfaction_score,
-        {%- for name in [
-            'escalation_count', 'escalation_met_count', 'escalation_breached_count',
-            'escalation_active_count', 'answered_escalation_count',
-        ] %}
-        cast(coalesce(escalated.{{ name }}, 0) as bigint) as {{ name }},
+        cast(coalesce(escalated.escalation_count, 0) as bigint) as escalation_count,
+        {%- for name, table in {
+            'escalation_met_count': 'sla_targets',
+            'escalation_breached_count': 'sla_targets',
+            'escalation_active_count': 'sla_targets',
+            'answered_escalation_count': 'customer_success_activities',
+        }.items() %}
+        cast(
+            {{ unless_never_delivered('escalated.' ~ name, '0', table) }} as bigint
+        ) as {{ name }},
         {%- endfor %}
         {{ pct(
             'escalated.escalation_met_count',
