@@ -19,6 +19,7 @@ REASONS = {
             "Do they use as much as before?",
             "How many accounts of the start of the year are left?",
         ],
+        "drivers_gtm": ["Which channels bring customers who adopt?"],
         "product_performance": [
             "How hard did each model work at its peak?",
             "Who uses most, and is it growing?",
@@ -26,6 +27,8 @@ REASONS = {
         "revenue": [
             "Average revenue per account",
             "How does each month compare?",
+            "Do new accounts pay as much as existing ones?",
+            "Which small part grows fast?",
             "Whose revenue changed most in the newest month?",
             "How did each model do in the newest month?",
             "What is a customer worth over its lifetime?",
@@ -40,8 +43,17 @@ REASONS = {
         ],
     },
     "nobody who signed up in its month has had 91 days": {"customer": ["Adoption rate"]},
+    "nobody who signed up is ten weeks old": {
+        "customer": ["Do late accounts recover, and does a health check help?"],
+    },
+    "the book has neither contacts nor spend": {
+        "drivers_gtm": ["What does a lead cost, and where does it come from?"],
+    },
     "the book knows no contracts": {
-        "customer": ["Churn rate per month", "Do they keep paying?"],
+        "customer": [
+            *("Churn rate per month", "Do they keep paying?"),
+            "Who left, from which industry, and how was it used before?",
+        ],
         "o2r_chain": ["What comes before churn?"],
         "revenue_retention": [
             "Net revenue retention, trailing 12 months",
@@ -56,6 +68,7 @@ REASONS = {
             "How many accounts of each cohort still pay?",
             "How much of its first MRR does each cohort pay?",
             "When is how much up for renewal?",
+            "How many annual contracts are renewed?",
             "Which renewals are overdue, or due in the next 90 days?",
             "Who gave up recurring revenue, and what went before?",
             "Whose contract was won, came back or grew?",

@@ -19,22 +19,26 @@ FILLED = {
     "subscriptions": {
         *("mrr", "arr", "arr_opening", "arr_new", "arr_reactivation", "arr_expansion"),
         *("arr_contraction", "arr_churn", "nrr_pct", "grr_pct", "logo_retention_pct"),
-        *("logo_churn_rate_pct", "cltv", "cltv_observed"),
+        *("logo_churn_rate_pct", "cltv", "cltv_observed", "tier_upgrade_rate_pct"),
+        "signup_to_first_payment_days",
     },
     "invoices as revenue": {
         *("weekly_revenue", "monthly_revenue", "weekly_growth_rate_pct", "ytd_revenue", "arpa"),
         *("monthly_growth_rate_pct", "cwgr_pct", "active_accounts", "retention_rate_pct"),
+        "tier_adoption_rate_pct",
     },
     "accounts": {"weekly_signups", "monthly_signups"},
     "tickets": {
         *("ticket_volume", "platform_ticket_volume", "ticket_resolution_hours"),
-        "sla_adherence_pct",
+        *("sla_adherence_pct", "support_satisfaction_score", "tickets_per_account"),
     },
+    "usage": {"internal_user_growth_pct"},
 }
 """Metrics of the catalogue that the five exports can give, and what gives them."""
 EMPTY_CARDS = {
     "revenue": {"Weekly growth required to reach the target"},
     "revenue_retention": {
+        "How many annual contracts are renewed?",
         "When is how much up for renewal?",
         "Which renewals are overdue, or due in the next 90 days?",
     },

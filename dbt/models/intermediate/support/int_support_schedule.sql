@@ -1,5 +1,5 @@
 -- Grain: one row per support schedule of which the time zone is one that there is.
--- By another zone nobody can say when support was open: tickets of that schedule are not judged by it.
+-- By another zone nobody can say when support was open: tickets of that schedule are not judged.
 select
     schedules.schedule,
     schedules.time_zone

@@ -76,7 +76,12 @@ costs as (
     select
         allocation.model_variant,
         allocation.observed_date as margin_date,
-        sum(24 * allocation.allocated_instances * prices.hourly_price * rates.rate) as cost
+        sum(
+            cast(
+                24 * cast(allocation.allocated_instances as numeric(12, 0)) * prices.hourly_price
+                as numeric(24, 6)
+            ) * rates.rate
+        ) as cost
     from allocation
     left join prices
         on

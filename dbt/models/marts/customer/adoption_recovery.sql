@@ -1,5 +1,5 @@
--- Grain: one row per grain (week, month), sign-up period and member of each account dimension with an
--- account that had not adopted `late_days` after its sign-up.
+-- Grain: one row per grain (week, month), sign-up period and member of each account dimension with
+-- an account that had not adopted `late_days` after its sign-up.
 {#
   Do accounts recover that had not adopted by week 10, and more of them with a health check before
   then? Recovered: adopted by the end of the window (account_adoption); waiting while it is open.
@@ -78,8 +78,12 @@ facts as (
 ),
 
 {%- set aggregates = {'waiting_accounts': 'count(*) filter (where not is_window_over)'} %}
-{%- for name, condition in {'late': 'true', 'checked': 'is_checked', 'unchecked': 'not is_checked'}.items() %}
-{%- for column, filter in {'accounts': 'is_window_over', 'recovered': 'is_window_over and is_adopted'}.items() %}
+{%- set groups = {'late': 'true', 'checked': 'is_checked', 'unchecked': 'not is_checked'} %}
+{%- set columns = {
+    'accounts': 'is_window_over', 'recovered': 'is_window_over and is_adopted',
+} %}
+{%- for name, condition in groups.items() %}
+{%- for column, filter in columns.items() %}
 {%- set counted = 'count(*) filter (where ' ~ filter ~ ' and ' ~ condition ~ ')' %}
 {%- do aggregates.update({
     name ~ '_' ~ column: counted if name == 'late'
@@ -108,13 +112,13 @@ final as (
         counted.dimension,
         counted.dimension_value,
         {{ is_over_and_known('counted') }} as is_complete,
-        cast(counted.waiting_accounts as bigint) as waiting_accounts,
         {%- for name in ['late', 'checked', 'unchecked'] %}
         cast(counted.{{ name }}_accounts as bigint) as {{ name }}_accounts,
         cast(counted.{{ name }}_recovered as bigint) as {{ name }}_recovered,
         {{ pct('counted.' ~ name ~ '_recovered', 'counted.' ~ name ~ '_accounts') }}
-            as {{ name }}_recovery_pct{{ ',' if not loop.last }}
+            as {{ name }}_recovery_pct,
         {%- endfor %}
+        cast(counted.waiting_accounts as bigint) as waiting_accounts
     from counted
     inner join periods
         on {{ columns_equal('counted', 'periods', ['grain', 'period_start']) }}

@@ -1,5 +1,5 @@
 -- Grain: one row per account in force (active or suspended) as of the as-of day.
-{# Signals and levels are those of int_account_risk on its last day; docs/health.md gives every rule. #}
+{# Signals and levels are those of int_account_risk on its last day; the rules: docs/health.md. #}
 with as_of as (select * from {{ ref('int_as_of') }}),
 
 -- Activities are known as far as their own feed reaches.

@@ -131,7 +131,6 @@ filled as (
         members.dimension,
         members.dimension_value,
         {{ is_over_and_known('members') }} as is_complete,
-        active.active_accounts,
         {%- for column in aggregates %}
         coalesce(counted.{{ column }}, 0) as {{ column }},
         {%- endfor %}
@@ -148,8 +147,9 @@ filled as (
                         order by periods.period_start nulls last
                         rows between {{ count - 1 }} preceding and current row
                     )
-        end as {{ grain }}_checks{{ ',' if not loop.last }}
+        end as {{ grain }}_checks,
         {%- endfor %}
+        active.active_accounts
     from periods
     inner join coverage
         on periods.period_start >= coverage.first_date
@@ -184,13 +184,11 @@ final as (
         dimension,
         dimension_value,
         is_complete,
-        {%- for column, name in {'review': 'reviews', 'alarm': 'alarms'}.items() %}
         {%- for state in states %}
+        cast(review_{{ state }} as bigint) as reviews_{{ state }},
         cast(
-            case when {{ are_delivered(health_tables() if column == 'alarm' else []) or 'true' }}
-                then {{ column }}_{{ state }} end as bigint
-        ) as {{ name }}_{{ state }},
-        {%- endfor %}
+            case when {{ are_delivered(health_tables()) }} then alarm_{{ state }} end as bigint
+        ) as alarms_{{ state }},
         {%- endfor %}
         {{ pct('review_done', 'review_done + review_missed') }} as qbr_completion_pct,
         {{ pct('alarm_done', 'alarm_done + alarm_missed') }} as proactive_outreach_pct,

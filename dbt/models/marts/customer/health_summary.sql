@@ -6,7 +6,9 @@
 #}
 with periods as (
 
-    {{ periods_of(['accounts', 'subscriptions', 'tickets', 'product_events', 'surveys', 'invoices']) }}
+    {{ periods_of([
+        'accounts', 'subscriptions', 'tickets', 'product_events', 'surveys', 'invoices',
+    ]) }}
 
 ),
 
@@ -72,7 +74,8 @@ final as (
         cast(counted.scored_accounts as bigint) as scored_accounts,
         cast(counted.health_score_sum as numeric(24, 6)) as health_score_sum,
         {{ ratio('counted.health_score_sum', 'counted.scored_accounts') }} as mean_health_score,
-        {{ ratio('counted.weighted_score_sum', 'counted.scored_mrr') }} as mrr_weighted_health_score,
+        {{ ratio('counted.weighted_score_sum', 'counted.scored_mrr') }}
+            as mrr_weighted_health_score,
         cast(
             case
                 when counted.unknown_risk_accounts < counted.account_count

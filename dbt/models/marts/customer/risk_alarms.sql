@@ -1,5 +1,5 @@
--- Grain: one row per account and day on which it became at risk, since activities of customer success
--- are observed.
+-- Grain: one row per account and day on which it became at risk, since activities of customer
+-- success are observed.
 {#
   At risk: critical or high (int_account_risk), after a day on which the level was known and
   `calm_days` without. Reached (done) when an outreach was done within `outreach_days`, before the

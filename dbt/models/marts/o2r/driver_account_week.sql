@@ -1,10 +1,11 @@
 -- Grain: one row per account and complete ISO week of o2r_account_week.
 {#
   The actionable metrics of the driver map for one account and week, each by the formula of its metric,
-  or by what the metric counts accounts by; null where nothing was at risk. Beside them what they are
-  said to drive. Columns are named after the metrics.
+  or by what the metric counts accounts by; null where nothing was at risk. Beside them
+  what they are said to drive. Columns are named after the metrics.
 #}
 {%- set key = ['account_id', 'week_start'] %}
+{%- set relations = ['tickets', 'activities', 'checks', 'health', 'models', 'product', 'roi'] %}
 with weeks as (select * from {{ ref('o2r_account_week') }}),
 
 tickets as (
@@ -126,19 +127,19 @@ joined as (
         product.active_users,
         product.timed_users,
         product.session_seconds,
-        roi.roi_score,
         sum(coalesce(checks.checks, 0)) over (
             partition by weeks.account_id order by weeks.week_start nulls last
             rows between 12 preceding and current row
         ) as quarter_checks,
-        {%- for column in ['weeks.request_count', 'weeks.total_tokens', 'product.active_users', 'weeks.week_start'] %}
+        {%- for column in [
+            'weeks.request_count', 'weeks.total_tokens', 'product.active_users', 'weeks.week_start',
+        ] %}
         lag({{ column }}) over (partition by weeks.account_id order by weeks.week_start nulls last)
-            as previous_{{ column.split('.')[1] }}{{ ',' if not loop.last }}
+            as previous_{{ column.split('.')[1] }},
         {%- endfor %}
+        roi.roi_score
     from weeks
-    {%- for relation in [
-        'tickets', 'activities', 'checks', 'health', 'models', 'product', 'roi',
-    ] %}
+    {%- for relation in relations %}
     left join {{ relation }}
         on {{ columns_equal('weeks', relation, key) }}
     {%- endfor %}
@@ -173,12 +174,13 @@ final as (
         end as at_risk_accounts,
         {{ pct('reviews_done', 'reviews_due') }} as qbr_completion_rate_pct,
         cast(
-            {{ unless_never_delivered('quarter_checks', '0', 'customer_success_activities') }} as bigint
+            {{ unless_never_delivered('quarter_checks', '0', 'customer_success_activities') }}
+            as bigint
         ) as health_check_frequency,
         case when models_used >= 2 then 100 when models_used = 1 then 0 end
             as multi_model_adoption_rate_pct,
         {{ pct('features_used', 'available_features') }} as feature_adoption_rate_pct,
-        {{ ratio('cast(session_seconds as numeric(18, 6)) / 3600', 'timed_users') }}
+        {{ ratio('cast(session_seconds as numeric(24, 6)) / 3600', 'timed_users') }}
             as time_in_product_hours,
         {%- for column, metric in {
             'request_count': 'api_call_growth_pct',
@@ -195,7 +197,9 @@ final as (
         case when is_churned then 0 when not is_churned then 1 end as stays,
         -- A week without a request says nothing about how much an account uses.
         cast(
-            case when request_count > 0 then ln(1 + cast(total_tokens as {{ type_double() }})) end
+            case
+                when request_count > 0 then ln(1 + cast(total_tokens as {{ type_double() }}))
+            end
             as numeric(18, 6)
         ) as log_tokens
     from compared

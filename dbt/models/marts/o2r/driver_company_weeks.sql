@@ -38,7 +38,9 @@ persistence as (
         metric,
         case
             when sum(value_before * value_before) > 1e-9
-                then {{ double_quotient('sum(value * value_before)', 'sum(value_before * value_before)') }}
+                then {{ double_quotient(
+                    'sum(value * value_before)', 'sum(value_before * value_before)'
+                ) }}
             else 0
         end as share_kept
     from centred

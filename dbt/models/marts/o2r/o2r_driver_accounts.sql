@@ -1,5 +1,5 @@
--- Grain: one row per account and metric of the driver map, of the newest complete week in which it is
--- known of the account's peers.
+-- Grain: one row per account and metric of the driver map that is known of it in the newest
+-- complete week.
 {# The accounts behind a number: where it stands in each, and against its own four weeks before. #}
 with newest as (
 
@@ -32,7 +32,12 @@ teams as (
     select
         actionable_metric as metric,
         {{ string_agg_sorted('driver') }} as teams
-    from (select distinct actionable_metric, driver from {{ ref('driver_map') }}) as drivers
+    from (
+        select distinct
+            actionable_metric,
+            driver
+        from {{ ref('driver_map') }}
+    ) as drivers
     group by actionable_metric
 
 ),

@@ -34,7 +34,11 @@ with links as (
             when '{{ metric }}' then '{{ column }}'
             {%- endfor %}
         end as account_outcome,
-        driver_map.actionable_metric in ('{{ account_metrics | join("', '") }}') as is_of_accounts
+        driver_map.actionable_metric in (
+            {%- for metric in account_metrics %}
+            '{{ metric }}'{{ ',' if not loop.last }}
+            {%- endfor %}
+        ) as is_of_accounts
     from {{ ref('driver_map') }} as driver_map
     inner join {{ ref('metric_definitions') }} as actionable
         on driver_map.actionable_metric = actionable.metric
@@ -43,7 +47,8 @@ with links as (
 
 ),
 
-{%- for side, columns in {'causes': account_metrics, 'outcomes': outcomes.values() | unique | list}.items() %}
+{%- set sides = {'causes': account_metrics, 'outcomes': outcomes.values() | unique | list} %}
+{%- for side, columns in sides.items() %}
 
 known_{{ side }} as (
 
@@ -215,17 +220,19 @@ final as (
         correlated.correlation_low,
         correlated.correlation_high,
         case
-            when links.expected_sign * correlated.correlation_low > 0
+            when
+                links.expected_sign * correlated.correlation_low > 0
                 and links.expected_sign * correlated.correlation_high > 0
                 then 'as the book claims'
-            when links.expected_sign * correlated.correlation_low < 0
+            when
+                links.expected_sign * correlated.correlation_low < 0
                 and links.expected_sign * correlated.correlation_high < 0
                 then 'the other way round'
             else 'not seen'
         end as verdict,
         row_number() over (
             partition by links.success_metric, links.actionable_metric
-            order by correlated.strength desc nulls last, correlated.lag_weeks nulls last
+            order by correlated.strength desc nulls last, correlated.lag_weeks asc nulls last
         ) = 1 as is_best_lag
     from links
     inner join correlated

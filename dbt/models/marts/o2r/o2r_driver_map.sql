@@ -3,7 +3,6 @@
   Where each actionable metric stands, in its newest final week (or month, if it has no weeks), and
   whether it has been seen to move before its success metric (o2r_driver_links, at the clearest lag).
 #}
-{%- set parts_of_cs_score = ['error_rate_pct', 'incident_count', 'uptime_sla_adherence_pct'] %}
 with driver_map as (select * from {{ ref('driver_map') }}),
 
 catalog as (select * from {{ ref('metric_catalog') }}),
@@ -54,23 +53,36 @@ standing as (
 
 ),
 
+feeds as (
+
+    select
+        feed,
+        min(feed_name) as feed_name
+    from {{ ref('feeds') }}
+    group by feed
+
+),
+
+silent as (
+
+    select
+        feeds.feed,
+        feeds.feed_name
+    from feeds
+    left join {{ ref('int_feed_clock') }} as clocks
+        on feeds.feed = clocks.feed
+    where clocks.feed is null
+
+),
+
 missing as (
 
     select
         definitions.metric,
-        {{ string_agg_sorted('feeds.feed_name') }} as feed_names
+        {{ string_agg_sorted('silent.feed_name') }} as feed_names
     from {{ ref('metric_definitions') }} as definitions
-    inner join (
-        select
-            feed,
-            min(feed_name) as feed_name
-        from {{ ref('feeds') }}
-        group by feed
-    ) as feeds
-        on ' ' || definitions.feeds || ' ' like '% ' || feeds.feed || ' %'
-    left join (select distinct feed from {{ ref('int_feed_clock') }}) as clocks
-        on feeds.feed = clocks.feed
-    where clocks.feed is null
+    inner join silent
+        on ' ' || definitions.feeds || ' ' like '% ' || silent.feed || ' %'
     group by definitions.metric
 
 ),
@@ -179,7 +191,9 @@ final as (
             else coalesce(link_verdict, 'too few')
         end as link_verdict,
         success_metric = 'cs_score'
-        and actionable_metric in ('{{ parts_of_cs_score | join("', '") }}') as is_part_of_success_metric
+        and actionable_metric in (
+            'error_rate_pct', 'incident_count', 'uptime_sla_adherence_pct'
+        ) as is_part_of_success_metric
     from joined
 
 )

@@ -55,8 +55,8 @@ counted as (
         is_complete,
         sum(active_users) as active_users,
         sum(timed_users) as timed_users,
-        cast(sum(timed_users * observed_days) as numeric(18, 6)) / 7 as user_weeks,
-        cast(sum(session_seconds) as numeric(18, 6)) / 3600 as session_hours,
+        cast(sum(timed_users * observed_days) as numeric(24, 6)) / 7 as user_weeks,
+        cast(sum(session_seconds) as numeric(24, 6)) / 3600 as session_hours,
         nullif(count(engagement_score), 0) as scored_accounts,
         sum(engagement_score) as engagement_score_sum
     from by_member
@@ -82,8 +82,8 @@ final as (
             as is_complete,
         cast(counted.active_users as bigint) as active_users,
         cast(counted.timed_users as bigint) as timed_users,
-        cast(counted.session_hours as numeric(18, 6)) as session_hours,
-        cast(counted.user_weeks as numeric(18, 6)) as user_weeks,
+        cast(counted.session_hours as numeric(24, 6)) as session_hours,
+        cast(counted.user_weeks as numeric(24, 6)) as user_weeks,
         {{ ratio('counted.session_hours', 'counted.user_weeks') }} as time_in_product_hours,
         cast(counted.scored_accounts as bigint) as scored_accounts,
         cast(counted.engagement_score_sum as numeric(24, 6)) as engagement_score_sum,

@@ -1,5 +1,5 @@
--- Grain: one row per grain (week, month), period, member of each reporting dimension and tenure with
--- revenue.
+-- Grain: one row per grain (week, month), period, member of each reporting dimension and tenure
+-- with revenue.
 {#
   ARPA of accounts that are new (signed up within `new_days` before the end of the period) and of those
   that are not; Unknown where no sign-up is on record. Revenue and accounts add up to those of

@@ -1,5 +1,5 @@
--- Grain: one row per complete month and member of each reporting dimension with revenue three months
--- before.
+-- Grain: one row per complete month and member of each reporting dimension with revenue three
+-- months before.
 {#
   A small base that grows fast is easy to overlook (book, 2.2): its rate of growth over three months
   beside the company's. is_overlooked: less than `small_pct` of

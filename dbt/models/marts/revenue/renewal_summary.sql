@@ -84,7 +84,10 @@ dues as (
     from dated
     cross join known
     where
-        (dated.due_date > dated.anchor_date or (dated.is_stated and dated.due_date = dated.anchor_date))
+        (
+            dated.due_date > dated.anchor_date
+            or (dated.is_stated and dated.due_date = dated.anchor_date)
+        )
         and dated.due_date <= known.as_of_date
         and dated.in_force_from_at < cast(dated.due_date - interval '1 day' as timestamp)
         and dated.in_force_to_at >= cast(dated.due_date - interval '1 day' as timestamp)
@@ -104,8 +107,8 @@ followed as (
     left join contracts as later
         on
             dues.account_id = later.account_id
-            and later.in_force_from_at < dues.judged_at
-            and later.in_force_to_at >= dues.judged_at
+            and dues.judged_at > later.in_force_from_at
+            and dues.judged_at <= later.in_force_to_at
             and (
                 dues.subscription_id = later.subscription_id
                 or later.began_at
@@ -119,7 +122,11 @@ facts as (
 
     select
         *,
-        case when not is_over then 'waiting' when later_mrr > 0 then 'renewed' else 'lost' end as state,
+        case
+            when not is_over then 'waiting'
+            when later_mrr > 0 then 'renewed'
+            else 'lost'
+        end as state,
         {{ lesser('mrr', 'coalesce(later_mrr, 0)') }} as renewed_mrr
     from followed
 

@@ -8,6 +8,7 @@
   within `response_days`.
 #}
 {%- set response_days = 14 %}
+{%- set key = ['grain', 'period_start', 'dimension', 'dimension_value'] %}
 with periods as (select * from {{ ref('ticket_summary') }}),
 
 tickets as (
@@ -67,8 +68,8 @@ escalations as (
                 < cast(tickets.escalated_at + interval '{{ response_days }} day' as timestamp)
                 then
                     cast(
-                        {{ seconds_between('tickets.escalated_at', 'answered.responded_at') }} / 3600
-                        as numeric(18, 6)
+                        {{ seconds_between('tickets.escalated_at', 'answered.responded_at') }}
+                        / 3600 as numeric(18, 6)
                     )
         end as response_hours
     from tickets
@@ -159,7 +160,6 @@ final as (
         ) }} as escalation_resolution_pct,
         cast(escalated.median_response_hours as numeric(18, 6)) as median_response_hours
     from periods
-    {%- set key = ['grain', 'period_start', 'dimension', 'dimension_value'] %}
     left join created
         on {{ columns_equal('periods', 'created', key) }}
     left join escalated
