@@ -51,6 +51,8 @@ def test_nothing_lies_in_the_future(demo, name):
         latest = pc.max(demo[name][field.name]).as_py()
         if latest is None or field.name in MAY_LIE_AHEAD | {"local_timestamp"}:
             continue
+        if (name, field.name) == ("success_plan_goals", "due_at"):
+            continue
         if field.name == "snapshot_date" and name == "revenue_account_daily":
             assert latest == END + timedelta(days=1)
         elif pa.types.is_date(field.type):

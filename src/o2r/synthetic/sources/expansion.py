@@ -121,12 +121,17 @@ def _instant(day: np.ndarray, number: np.ndarray) -> np.ndarray:
 
 
 def _versions(known: list[np.ndarray], end: int) -> tuple[np.ndarray, np.ndarray]:
-    """(entity, instant) of each change told before `end`, ordered by instant and entity."""
+    """(entity, instant) of each change told before `end`, ordered by instant and entity.
+
+    Two changes of one instant are told at once.
+    """
     entity = np.concatenate([np.arange(len(one)) for one in known])
     at = np.concatenate(known)
     order = np.lexsort((entity, at))
     entity, at = entity[order], at[order]
-    return entity[at < end], at[at < end]
+    told = at < end
+    told[1:] &= (entity[1:] != entity[:-1]) | (at[1:] != at[:-1])
+    return entity[told], at[told]
 
 
 def _by_then(instant: np.ndarray, at: np.ndarray) -> np.ndarray:
