@@ -192,8 +192,8 @@ def test_no_personal_column_outside_bronze(gold: Settings, target: str) -> None:
         "and column_name ~* '(e_?mail|phone|contact|first_name|last_name)'",
         [[TARGETS[target] + schema for schema in SCHEMAS]],
     )
-    # the CRM's own key of a person, and counts and rates, which the lint holds to be numbers, may be
-    # read by all; hashes stay in silver
+    # the CRM's own key of a person, and counts and rates, which the lint holds to be numbers, may
+    # be read by all; hashes stay in silver
     names = columns["column_name"]
     columns = columns[(names != "crm_contact_id") & ~names.str.endswith(("_count", "_pct"))]
     left = columns[~columns["column_name"].isin(["email_sha256", "hphone", "hphone_meta"])]

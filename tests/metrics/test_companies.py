@@ -31,8 +31,9 @@ support_holidays:
 - {schedule: standard, holiday_date: 2026-09-07, holiday_name: ""}
 """
 MODELS = (
-    "int_exchange_rates", "int_day", "int_support_day", "dim_date", "fct_revenue_daily",
-    "metric_catalog", "churn_risk_view",
+    "int_exchange_rates", "int_day", "int_support_schedule", "int_support_day", "dim_date",
+    "fct_revenue_daily",
+    "metric_catalog", "int_account_risk", "churn_risk_view",
 )  # fmt: skip
 
 

@@ -128,8 +128,8 @@ def other_policy(new_database: Callable[[], Settings]) -> Settings:
     settings = clone(small_gold(new_database), "small_policy")
     execute(settings, PROMISES)
     execute(settings, OPENING_HOURS)
-    models = ["int_support_day", "int_ticket_state", "fct_tickets", "sla_adherence"]
-    run_models(settings, "--select", *models, "int_ticket_deadline")
+    models = ["int_support_schedule", "int_support_day", "int_ticket_state", "fct_tickets"]
+    run_models(settings, "--select", *models, "sla_adherence", "int_ticket_deadline")
     return settings
 
 

@@ -8,12 +8,7 @@
 #}
 {%- set window_days = 28 %}
 {%- set fewest_accounts = 5 %}
-{#- After less before x change of the others: the products have more digits than a numeric holds. #}
 {%- set number = 'cast({} as ' ~ type_double() ~ ')' %}
-{%- set moved = number.format('{0}.tokens_after') ~ ' - ' ~ double_quotient(
-    number.format('{0}.tokens_before') ~ ' * ' ~ number.format('calm.tokens_after'),
-    number.format('calm.tokens_before')
-) %}
 with known as (
 
     {{ known_as_of(['requests']) }}
@@ -185,7 +180,12 @@ residuals as (
     select
         calm.change_date,
         calm.account_count,
-        {{ double_quotient(moved.format('accounts'), number.format('calm.tokens_before')) }} as residual
+        {{ double_quotient(
+            number.format('accounts.tokens_after') ~ ' - ' ~ double_quotient(
+                number.format('accounts.tokens_before') ~ ' * ' ~ number.format('calm.tokens_after'),
+                number.format('calm.tokens_before')
+            ), number.format('calm.tokens_before')
+        ) }} as residual
     from calm_accounts as accounts
     inner join calm
         on accounts.change_date = calm.change_date
@@ -220,7 +220,11 @@ final as (
         cast(usage.tokens_after as bigint) as tokens_after,
         {{ ratio('calm.tokens_after', 'calm.tokens_before') }} as others_ratio,
         cast(errors.standard_error as numeric(18, 6)) as others_standard_error,
-        cast({{ moved.format('usage') }} as numeric(38, 6)) as moved_tokens,
+        -- after - before x change of the others, as one quotient, so that nothing is rounded first
+        {{ ratio(
+            'usage.tokens_after * calm.tokens_before - usage.tokens_before * calm.tokens_after',
+            'calm.tokens_before'
+        ) }} as moved_tokens,
         cast(usage.tokens_before * events.price_change as numeric(38, 6)) as priced_tokens
     from events
     inner join usage
