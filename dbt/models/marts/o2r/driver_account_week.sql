@@ -5,7 +5,6 @@
   what they are said to drive. Columns are named after the metrics.
 #}
 {%- set key = ['account_id', 'week_start'] %}
-{%- set relations = ['tickets', 'activities', 'checks', 'health', 'models', 'product', 'roi'] %}
 with weeks as (select * from {{ ref('o2r_account_week') }}),
 
 tickets as (
@@ -139,10 +138,20 @@ joined as (
         {%- endfor %}
         roi.roi_score
     from weeks
-    {%- for relation in relations %}
-    left join {{ relation }}
-        on {{ columns_equal('weeks', relation, key) }}
-    {%- endfor %}
+    left join tickets
+        on {{ columns_equal('weeks', 'tickets', key) }}
+    left join activities
+        on {{ columns_equal('weeks', 'activities', key) }}
+    left join checks
+        on {{ columns_equal('weeks', 'checks', key) }}
+    left join health
+        on {{ columns_equal('weeks', 'health', key) }}
+    left join models
+        on {{ columns_equal('weeks', 'models', key) }}
+    left join product
+        on {{ columns_equal('weeks', 'product', key) }}
+    left join roi
+        on {{ columns_equal('weeks', 'roi', key) }}
 
 ),
 

@@ -42,7 +42,8 @@ persistence as (
                     'sum(value * value_before)', 'sum(value_before * value_before)'
                 ) }}
             else 0
-        end as share_kept
+        end as share_kept,
+        sqrt(avg(value * value)) as deviation
     from centred
     group by metric
 
@@ -57,7 +58,14 @@ final as (
         centred.week_start,
         cast(persistence.share_kept as numeric(18, 6)) as share_kept,
         cast(
-            centred.value - persistence.share_kept * centred.value_before as numeric(38, 6)
+            case
+                when persistence.deviation > 1e-9
+                    then {{ double_quotient(
+                        'centred.value - persistence.share_kept * centred.value_before',
+                        'persistence.deviation'
+                    ) }}
+                else 0
+            end as numeric(18, 6)
         ) as news
     from centred
     inner join persistence
