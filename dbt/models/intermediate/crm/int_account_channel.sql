@@ -17,7 +17,7 @@ with ranked as (
 
 select
     account_id,
-    crm_contact_id as first_contact_id,
+    crm_contact_id,
     channel
 from ranked
 where contact_rank = 1
